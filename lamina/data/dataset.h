@@ -1,0 +1,66 @@
+// Labelled images in memory: bytes as they were read, or numbers, made into mini-batches of the net's type.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// N examples of one shape: bytes with a mean to subtract, or float or double tensors. Cheap to copy; copies share
+/// the memory.
+class Examples {
+ public:
+  Examples() = default;
+  /// uint8 images (N, C, H, W) and the mean image (C, H, W) to subtract (null: none).
+  explicit Examples(std::shared_ptr<const Tensor<std::uint8_t>> bytes, std::shared_ptr<const Tensor<double>> mean = {});
+  explicit Examples(std::shared_ptr<const Tensor<float>> numbers);
+  explicit Examples(std::shared_ptr<const Tensor<double>> numbers);
+  explicit Examples(Tensor<float> numbers);
+  explicit Examples(Tensor<double> numbers);
+
+  /// Number of examples.
+  Index size() const { return size_; }
+  /// Shape of one example.
+  const Shape& example_shape() const { return example_shape_; }
+  /// The first n examples (all where there are fewer).
+  Examples first(Index n) const;
+
+  /// Writes the examples of the given places, in their order, to `out`, resized to (rows.size(), ...example).
+  /// Bytes become T(byte - mean), the subtraction in double, as in the course's code.
+  template <class T>
+  void gather(std::span<const Index> rows, Tensor<T>& out) const;
+  /// The same for `count` examples from `first` on.
+  template <class T>
+  void slice(Index first, Index count, Tensor<T>& out) const;
+
+ private:
+  std::shared_ptr<const Tensor<std::uint8_t>> bytes_;
+  std::shared_ptr<const Tensor<double>> mean_;
+  std::shared_ptr<const Tensor<float>> floats_;
+  std::shared_ptr<const Tensor<double>> doubles_;
+  Index size_ = 0;
+  Shape example_shape_;
+};
+
+/// Examples X and their labels y.
+struct Split {
+  Examples X;
+  std::vector<Label> y;
+  Index size() const { return X.size(); }
+  Split first(Index n) const;
+};
+
+/// A data set as Solver, evaluation and prediction use it.
+struct Dataset {
+  std::string name;  ///< "CIFAR-10"
+  std::vector<std::string> class_names;
+  Split train, val, test;
+  std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
+  Shape example_shape() const { return train.X.example_shape(); }
+};
+
+}  // namespace lamina

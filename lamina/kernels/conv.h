@@ -1,0 +1,23 @@
+// Convolution of channels-last images with public (F, C, HH, WW) filters.
+#pragma once
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// Sizes of one convolution: images (N, H, W, C), filters (F, C, HH, WW), output (N, OH, OW, F).
+struct ConvShape {
+  Index N, H, W, C, F, HH, WW, stride, pad, OH, OW;
+};
+
+/// out (N, OH, OW, F) = x * w + b [then max(0, out)].
+template <class T>
+void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out);
+/// dx (N, H, W, C) = the gradient of x, overwritten.
+template <class T>
+void conv_backward_data(const ConvShape& s, const T* dout, const T* w, T* dx);
+/// dw (F, C, HH, WW) = the gradient of w, overwritten; db (F,) unless null.
+template <class T>
+void conv_backward_filter(const ConvShape& s, const T* x, const T* dout, T* dw, T* db);
+
+}  // namespace lamina::kernels

@@ -1,0 +1,29 @@
+// Elementwise kernels over n contiguous elements. Outputs may be their inputs.
+#pragma once
+
+#include <cstdint>
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// out = max(0, x); NaN stays NaN.
+template <class T>
+void relu(Index n, const T* x, T* out);
+/// dx = dout where out > 0, else 0.
+template <class T>
+void relu_backward(Index n, const T* dout, const T* out, T* dx);
+/// out = a b
+template <class T>
+void multiply(Index n, const T* a, const T* b, T* out);
+/// y += a x
+template <class T>
+void axpy(Index n, T a, const T* x, T* y);
+/// The sum of squares, in double, over fixed chunks: the same bits for any number of threads.
+template <class T>
+double sum_of_squares(Index n, const T* x);
+/// sums[j] = sum over i of x[i * columns + j], over fixed chunks of rows.
+template <class T>
+void column_sums(Index rows, Index columns, const T* x, T* sums);
+
+}  // namespace lamina::kernels

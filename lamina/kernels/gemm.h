@@ -1,0 +1,16 @@
+// Matrix products.
+#pragma once
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// C (m, n) = op(A) op(B) [+ bias (n,), added to every row] [then max(0, C)], row-major; op(A) is (m, k): A itself, or
+/// the transpose of A (k, m) where transpose_a; op(B) is (k, n) likewise. lda, ldb, ldc: elements from one row to the
+/// next of the stored matrices. C is overwritten and must not overlap A or B. Every element is summed in an order that
+/// depends on the sizes alone.
+template <class T>
+void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
+          T* c, Index ldc, const T* bias = nullptr, bool relu = false);
+
+}  // namespace lamina::kernels

@@ -1,0 +1,17 @@
+// The instruction set that kernels run on: the best that the processor has, or the one that LAMINA_TARGET names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lamina::kernels {
+
+/// Name of the instruction set in use: "AVX-512", "AVX2", "SSE4", "NEON" or "portable".
+std::string target_name();
+/// Names that this processor can run and this build has, best first.
+std::vector<std::string> available_targets();
+/// Uses the named one from the next kernel call on. Throws std::invalid_argument where it is not available.
+/// Not to be called while kernels run.
+void set_target(const std::string& name);
+
+}  // namespace lamina::kernels

@@ -1,0 +1,40 @@
+// Affine (fully-connected) layer: out = x W + b.
+//
+//   x (N, d_1, ..., d_k), read as (N, D) with D = d_1 ... d_k;  w (D, M);  b (M,);  out (N, M)
+//   dx = dout W^T, in x's shape;  dw = x^T dout;  db = sum of dout over N
+#pragma once
+
+#include <utility>
+
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// What affine_backward needs. Holds views: x and w must outlive it.
+template <class T>
+struct AffineCache {
+  TensorView<T> x, w;
+};
+
+template <class T>
+struct AffineGradients {
+  Tensor<T> dx, dw, db;
+};
+
+/// Writes x W + b to `out`, resized to (N, M). Throws std::invalid_argument where the shapes do not fit.
+template <class T>
+void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
+                    AffineCache<T>& cache);
+/// Overwrites dw (D, M), db (M,) and, unless null, *dx, resized to x's shape.
+template <class T>
+void affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
+                     TensorView<T> db);
+
+/// The same with fresh tensors: `auto [out, cache] = affine_forward(x, w, b);`
+template <class T>
+std::pair<Tensor<T>, AffineCache<T>> affine_forward(const TensorView<T>& x, const TensorView<T>& w,
+                                                    const TensorView<T>& b);
+template <class T>
+AffineGradients<T> affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache);
+
+}  // namespace lamina

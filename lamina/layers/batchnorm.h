@@ -1,0 +1,78 @@
+// Batch normalization (Ioffe and Szegedy, 2015), over the rows of x (N, D):
+//   training: mu, var = mean and biased variance of each column; x^ = (x - mu) / sqrt(var + eps);
+//             running = momentum * running + (1 - momentum) * (mu, var)
+//   test:     x^ = (x - running_mean) / sqrt(running_var + eps)
+//   out = gamma x^ + beta
+//
+//   dbeta = sum dout;  dgamma = sum dout x^  (over N)
+//   training: dx = gamma / (N sqrt(var + eps)) (N dout - dbeta - x^ dgamma);  test: dx = dout gamma / sqrt(var + eps)
+//
+// Spatial batch normalization is the same over the N H W positions of images, one statistic a channel.
+#pragma once
+
+#include <utility>
+
+#include "lamina/layers/mode.h"
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// The notebooks' `bn_param`. The running averages start as zeros of shape (D,) at the first forward pass.
+template <class T>
+struct BatchNormParam {
+  Mode mode = Mode::train;
+  double eps = 1e-5;
+  double momentum = 0.9;  ///< weight of the old running value
+  Tensor<T> running_mean, running_var;
+  Layout layout = Layout::nchw;  ///< of spatial_batchnorm's images
+};
+
+/// Holds views of x and gamma, which must outlive it.
+template <class T>
+struct BatchNormCache {
+  TensorView<T> x, gamma;
+  Tensor<T> mean, inv_std;  ///< (D,): mu and 1 / sqrt(var + eps)
+  Mode mode = Mode::train;
+  Layout layout = Layout::nchw;
+};
+
+template <class T>
+struct NormGradients {
+  Tensor<T> dx, dgamma, dbeta;
+};
+
+/// x (N, D), gamma and beta (D,); `out` is resized to (N, D). Throws std::invalid_argument where the shapes do
+/// not fit.
+template <class T>
+void batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
+                       BatchNormParam<T>& bn_param, Tensor<T>& out, BatchNormCache<T>& cache);
+/// Overwrites dx, resized to x's shape, dgamma and dbeta (D,). `dx` may be the tensor that dout views.
+template <class T>
+void batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma,
+                        TensorView<T> dbeta);
+
+template <class T>
+std::pair<Tensor<T>, BatchNormCache<T>> batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma,
+                                                          const TensorView<T>& beta, BatchNormParam<T>& bn_param);
+/// Step by step through the computation graph, as the notebooks derive it first.
+template <class T>
+NormGradients<T> batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache);
+/// By the simplified formula above.
+template <class T>
+NormGradients<T> batchnorm_backward_alt(const TensorView<T>& dout, const BatchNormCache<T>& cache);
+
+/// The same for images x (N, C, H, W), or (N, H, W, C) where bn_param.layout says so; gamma and beta (C,).
+template <class T>
+void spatial_batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
+                               BatchNormParam<T>& bn_param, Tensor<T>& out, BatchNormCache<T>& cache);
+template <class T>
+void spatial_batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache, Tensor<T>& dx,
+                                TensorView<T> dgamma, TensorView<T> dbeta);
+template <class T>
+std::pair<Tensor<T>, BatchNormCache<T>> spatial_batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma,
+                                                                  const TensorView<T>& beta,
+                                                                  BatchNormParam<T>& bn_param);
+template <class T>
+NormGradients<T> spatial_batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache);
+
+}  // namespace lamina

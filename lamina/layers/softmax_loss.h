@@ -1,0 +1,24 @@
+// Softmax (cross-entropy) loss: L = -1/N sum_i log p_i[y_i], p_i = softmax of the scores x_i (N, C).
+//   dx = (p - onehot(y)) / N
+#pragma once
+
+#include <span>
+#include <utility>
+
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// The mean loss over the N rows of x (N, C), and its gradient into dx, resized to (N, C); dx null: the loss
+/// alone. Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, and N > 0.
+template <class T>
+double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx);
+/// `auto [loss, dx] = softmax_loss(x, y);`
+template <class T>
+std::pair<double, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y);
+
+/// Row-wise probabilities of scores x (N, C), into `out`, resized to (N, C).
+template <class T>
+void softmax(const TensorView<T>& x, Tensor<T>& out);
+
+}  // namespace lamina

@@ -1,0 +1,18 @@
+// Multiclass hinge loss (Weston and Watkins, 1999): L = 1/N sum_i sum_{j != y_i} max(0, x_ij - x_i[y_i] + 1).
+#pragma once
+
+#include <span>
+#include <utility>
+
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// The mean loss over the N rows of x (N, C), and its gradient into dx, resized to (N, C); dx null: the loss
+/// alone. Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, and N > 0.
+template <class T>
+double svm_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx);
+template <class T>
+std::pair<double, Tensor<T>> svm_loss(const TensorView<T>& x, std::span<const Label> y);
+
+}  // namespace lamina

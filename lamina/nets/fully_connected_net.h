@@ -1,0 +1,65 @@
+// [affine - (batch or layer norm) - relu - (dropout)] x L - affine - softmax.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "lamina/nets/net.h"
+#include "lamina/random.h"
+#include "lamina/sandwiches/affine_norm_relu_dropout.h"
+
+namespace lamina {
+
+struct FullyConnectedNetOptions {
+  std::vector<Index> hidden_dims = {100};
+  Index input_dim = 3 * 32 * 32;
+  Index num_classes = 10;
+  double dropout = 1;  ///< probability of keeping; 1: no dropout
+  Normalization normalization = Normalization::none;
+  double reg = 0;
+  double weight_scale = 1e-2;
+  std::optional<std::uint32_t> seed;  ///< of dropout: where given, every dropout layer re-seeds the run's stream
+};
+
+/// The notebooks' FullyConnectedNet: W1 b1 [gamma1 beta1] ... W{L+1} b{L+1}.
+template <class T>
+class FullyConnectedNet : public Net<T> {
+ public:
+  using Options = FullyConnectedNetOptions;
+
+  /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net.
+  FullyConnectedNet(const Options& options, RandomState& random);
+
+  using Net<T>::loss;
+  const Tensor<T>& loss(const TensorView<T>& X) override;
+  LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
+  std::vector<NamedTensor<T>> buffers() override;  // running_mean1 running_var1 ...
+  NetSummary summary() const override;
+  const Options& options() const { return options_; }
+
+  /// The same parameters and running averages in another precision.
+  template <class U>
+  FullyConnectedNet<U> to() const;
+
+ private:
+  template <class U>
+  friend class FullyConnectedNet;
+  FullyConnectedNet() = default;
+
+  struct HiddenLayer {
+    BatchNormParam<T> bn_param;
+    AffineNormReluDropoutCache<T> cache;
+    Tensor<T> out, dout;
+  };
+  void forward(const TensorView<T>& X, Mode mode);
+
+  Options options_;
+  RandomState* random_ = nullptr;
+  DropoutParam dropout_param_;
+  std::vector<HiddenLayer> hidden_;
+  AffineCache<T> score_cache_;
+  Tensor<T> scores_, dscores_;
+};
+
+}  // namespace lamina

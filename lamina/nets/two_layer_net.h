@@ -1,0 +1,50 @@
+// affine - relu - affine - softmax.
+#pragma once
+
+#include "lamina/nets/net.h"
+#include "lamina/random.h"
+#include "lamina/sandwiches/affine_relu.h"
+
+namespace lamina {
+
+struct TwoLayerNetOptions {
+  Index input_dim = 3 * 32 * 32;
+  Index hidden_dim = 100;
+  Index num_classes = 10;
+  double weight_scale = 1e-3;
+  double reg = 0;
+};
+
+/// The notebooks' TwoLayerNet: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
+template <class T>
+class TwoLayerNet : public Net<T> {
+ public:
+  using Options = TwoLayerNetOptions;
+
+  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero.
+  TwoLayerNet(const Options& options, RandomState& random);
+
+  using Net<T>::loss;
+  const Tensor<T>& loss(const TensorView<T>& X) override;
+  LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
+  NetSummary summary() const override;
+  const Options& options() const { return options_; }
+
+  /// The same parameters in another precision: what NumPy computes where the input is double and W float.
+  template <class U>
+  TwoLayerNet<U> to() const;
+
+ private:
+  template <class U>
+  friend class TwoLayerNet;
+  TwoLayerNet() = default;
+
+  void forward(const TensorView<T>& X);
+
+  Options options_;
+  AffineReluCache<T> hidden_cache_;
+  AffineCache<T> score_cache_;
+  Tensor<T> hidden_, scores_, dscores_, dhidden_;
+};
+
+}  // namespace lamina

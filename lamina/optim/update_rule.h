@@ -1,0 +1,57 @@
+// Update rules: how a parameter moves against its gradient. Each rule is a function of one tensor, as in the
+// notebooks' optim.py: w and its gradient dw, the configuration, and the state that the rule keeps per parameter.
+#pragma once
+
+#include <string_view>
+
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+enum class UpdateRule { sgd, sgd_momentum, rmsprop, adam };
+
+/// "sgd", "sgd_momentum", "rmsprop", "adam". Throws std::invalid_argument for another name, listing these.
+UpdateRule update_rule_from_name(std::string_view name);
+std::string_view name_of(UpdateRule rule);
+
+/// The notebooks' `optim_config`, with its defaults.
+struct OptimConfig {
+  double learning_rate = 0;  ///< 0: the rule's default, 1e-2 (sgd, sgd_momentum, rmsprop) or 1e-3 (adam)
+  double momentum = 0.9;     ///< sgd_momentum
+  double decay_rate = 0.99;  ///< rmsprop
+  double beta1 = 0.9;        ///< adam
+  double beta2 = 0.999;      ///< adam
+  double epsilon = 1e-8;     ///< rmsprop, adam
+};
+
+/// What a rule remembers of one parameter: sgd nothing; sgd_momentum `first` = velocity; rmsprop `second` = cache;
+/// adam `first` = m, `second` = v and t. Tensors start as zeros of w's shape at the first update.
+template <class T>
+struct OptimState {
+  Tensor<T> first, second;
+  Index t = 0;
+};
+
+/// w -= learning_rate dw
+template <class T>
+void sgd(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config);
+/// v = momentum v - learning_rate dw;  w += v
+template <class T>
+void sgd_momentum(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state);
+/// cache = decay_rate cache + (1 - decay_rate) dw^2;  w -= learning_rate dw / (sqrt(cache) + epsilon)
+/// (Tieleman and Hinton, 2012)
+template <class T>
+void rmsprop(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state);
+/// t += 1;  m = beta1 m + (1 - beta1) dw;  v = beta2 v + (1 - beta2) dw^2;
+/// w -= learning_rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)   (Kingma and Ba, 2015)
+template <class T>
+void adam(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state);
+
+/// The rule by name. Throws std::invalid_argument where dw's shape is not w's.
+template <class T>
+void update(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state);
+
+/// `config` with the rule's default learning rate where it has none.
+OptimConfig with_defaults(UpdateRule rule, OptimConfig config);
+
+}  // namespace lamina

@@ -1,0 +1,90 @@
+// RandomState: NumPy's legacy random streams, bit for bit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// The stream that NumPy's `np.random.seed(seed)` starts and `np.random.rand`, `randn`, ... continue: Mersenne
+/// Twister MT19937 (Matsumoto and Nishimura, 1998) with NumPy's legacy distributions. A run has one stream; nets
+/// and Solver draw from it in the order of the notebooks' code. Not safe for use by two threads at once.
+class RandomState {
+ public:
+  /// Everything that decides the draws to come (NumPy's `get_state()`).
+  struct State {
+    std::array<std::uint32_t, 624> key{};
+    int position = 624;        ///< next word of key; 624: make new ones first
+    bool has_gauss = false;    ///< a second normal is waiting
+    double gauss = 0;          ///< that normal
+    bool operator==(const State&) const = default;
+  };
+
+  explicit RandomState(std::uint32_t seed = 0) { this->seed(seed); }
+
+  /// Starts the stream anew (`np.random.seed(seed)`); a waiting second normal is dropped.
+  void seed(std::uint32_t seed);
+  const State& state() const { return state_; }
+  /// Throws std::invalid_argument unless 0 <= position <= 624.
+  void set_state(const State& state);
+
+  /// The next 32 random bits.
+  std::uint32_t next_uint32() {
+    if (state_.position == 624) refill();
+    std::uint32_t y = state_.key[static_cast<std::size_t>(state_.position++)];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    return y ^ (y >> 18);
+  }
+
+  /// Uniform in [0, 1) with 53 bits (`random_sample()`, `rand()`).
+  double rand() {
+    const std::uint32_t a = next_uint32() >> 5, b = next_uint32() >> 6;
+    return (a * 67108864.0 + b) / 9007199254740992.0;
+  }
+  /// Standard normal by the polar method (Marsaglia); every second draw is the kept partner of the one before.
+  double randn();
+  double normal(double loc, double scale) { return loc + scale * randn(); }
+  /// Uniform in [low, high). Throws std::invalid_argument where high - low is not finite.
+  double uniform(double low, double high);
+  /// Integer in [low, high) by masked rejection; a range of one value draws nothing. Throws
+  /// std::invalid_argument where low >= high.
+  std::int64_t randint(std::int64_t low, std::int64_t high);
+  std::int64_t randint(std::int64_t high) { return randint(0, high); }
+
+  /// The same, as many as fit, in row-major order (`rand(*shape)`, `randn(*shape)`, `randint(low, high, size)`).
+  void rand(std::span<double> out);
+  void randn(std::span<double> out);
+  void randint(std::int64_t low, std::int64_t high, std::span<std::int64_t> out);
+  Tensor<double> rand(const Shape& shape);
+  Tensor<double> randn(const Shape& shape);
+
+  /// `out.size()` numbers of 0 .. population - 1 with replacement (`choice(population, size)`). Throws
+  /// std::invalid_argument for a population of 0.
+  void choice(std::int64_t population, std::span<std::int64_t> out);
+  std::vector<std::int64_t> choice(std::int64_t population, std::int64_t size);
+  /// 0 .. n - 1 in random order (`permutation(n)`).
+  std::vector<std::int64_t> permutation(std::int64_t n);
+  /// Fisher and Yates from the end, as `shuffle(x)` does.
+  template <class T>
+  void shuffle(std::span<T> x) {
+    for (std::size_t i = x.size(); i-- > 1;) std::swap(x[i], x[static_cast<std::size_t>(interval(i))]);
+  }
+
+ private:
+  void refill();
+  std::uint64_t next_uint64() {
+    const std::uint64_t high = next_uint32();
+    return high << 32 | next_uint32();
+  }
+  std::uint64_t interval(std::uint64_t max);  // uniform in 0 .. max
+
+  State state_;
+};
+
+}  // namespace lamina

@@ -1,0 +1,25 @@
+// conv - relu. Equals relu_forward after conv_forward, and their backwards.
+#pragma once
+
+#include "lamina/layers/conv.h"
+#include "lamina/layers/relu.h"
+
+namespace lamina {
+
+/// Holds views of x, w and out, which must outlive it.
+template <class T>
+struct ConvReluCache {
+  ConvCache<T> conv;
+  ReluCache<T> relu;
+  mutable Tensor<T> da;  ///< scratch: the gradient between the two
+};
+
+/// Shapes, layout and errors as conv_forward's.
+template <class T>
+void conv_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                       const ConvParam& conv_param, Tensor<T>& out, ConvReluCache<T>& cache);
+template <class T>
+void conv_relu_backward(const TensorView<T>& dout, const ConvReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
+                        TensorView<T> db);
+
+}  // namespace lamina

@@ -1,0 +1,27 @@
+// conv - relu - max pool. Equals its layers one after the other, forward and backward.
+#pragma once
+
+#include "lamina/layers/max_pool.h"
+#include "lamina/sandwiches/conv_relu.h"
+
+namespace lamina {
+
+/// Holds views of x and w, which must outlive it.
+template <class T>
+struct ConvReluPoolCache {
+  ConvReluCache<T> conv_relu;
+  Tensor<T> hidden;  ///< relu's output
+  PoolCache<T> pool;
+  mutable Tensor<T> dhidden;  ///< scratch: the gradient before the pooling
+};
+
+/// Shapes and errors as conv_forward's and max_pool_forward's. The layout is conv_param.layout, for both.
+template <class T>
+void conv_relu_pool_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                            const ConvParam& conv_param, const PoolParam& pool_param, Tensor<T>& out,
+                            ConvReluPoolCache<T>& cache);
+template <class T>
+void conv_relu_pool_backward(const TensorView<T>& dout, const ConvReluPoolCache<T>& cache, Tensor<T>* dx,
+                             TensorView<T> dw, TensorView<T> db);
+
+}  // namespace lamina
