@@ -26,7 +26,7 @@ void RandomState::set_state(const State& state) {
 void RandomState::refill() {
   auto& key = state_.key;
   const auto twist = [](std::uint32_t u, std::uint32_t v) {
-    return (((u & 0x80000000u) | (v & 0x7fffffffu)) >> 1) ^ (0u - (v & 1u) & 0x9908b0dfu);
+    return (((u & 0x80000000u) | (v & 0x7fffffffu)) >> 1) ^ ((v & 1u) * 0x9908b0dfu);
   };
   std::size_t i = 0;
   for (; i < 624 - 397; ++i) key[i] = key[i + 397] ^ twist(key[i], key[i + 1]);

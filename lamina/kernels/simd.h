@@ -14,7 +14,9 @@
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #endif
+#ifdef HWY_TARGET_INCLUDE
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+#endif
 #include "hwy/highway.h"
 
 #ifndef LAMINA_DISPATCH

@@ -1,0 +1,179 @@
+#include "lamina/kernels/parallel.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lamina/check.h"
+
+namespace lamina::kernels {
+namespace {
+
+int available_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+int default_threads() {
+  if (const char* text = std::getenv("LAMINA_NUM_THREADS"); text && *text) {
+    char* end = nullptr;
+    const long threads = std::strtol(text, &end, 10);
+    if (*end || threads < 1 || threads > 4096)
+      fail("LAMINA_NUM_THREADS", "expected a number of threads, 1 to 4096, got '", text, "'");
+    return static_cast<int>(threads);
+  }
+  return available_cores();
+}
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// How long a thread looks for work, or for the end of the others' work, before it sleeps. Longer than the pause
+// between two kernels of a step, shorter than a scheduler's slice.
+constexpr int kSpins = 2000;
+
+// The workers of one pool, and the call of parallel_for that they help with.
+//
+// `ticket` holds the call's number in its upper half and the next chunk in its lower half, so that a chunk can only
+// be claimed for the call whose body was read: between two calls the lower half is kClosed.
+class Pool {
+ public:
+  explicit Pool(int workers) {
+    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+  }
+  ~Pool() {
+    stop_.store(true);
+    ticket_.store((number_ + 1) << 32 | kClosed);
+    ticket_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  void run(Index chunks, detail::Chunk chunk, void* body) {
+    chunk_.store(chunk, std::memory_order_relaxed);
+    body_.store(body, std::memory_order_relaxed);
+    chunks_.store(static_cast<std::uint32_t>(chunks), std::memory_order_relaxed);
+    done_.store(0, std::memory_order_relaxed);
+    ++number_;
+    ticket_.store(number_ << 32);
+    if (sleepers_.load() > 0) ticket_.notify_all();
+    help(number_);
+    for (int spins = 0; done_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(chunks); ++spins) {
+      if (spins < kSpins)
+        pause();
+      else
+        sched_yield();  // somebody's chunk is not done: let it run, it may wait for this core
+    }
+    ticket_.store(number_ << 32 | kClosed);
+  }
+
+ private:
+  static constexpr std::uint64_t kClosed = 0xffffffff;
+
+  // Does chunks of call `number` until none is left.
+  void help(std::uint64_t number) {
+    std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+    for (;;) {
+      const std::uint64_t next = ticket & kClosed;
+      if (ticket >> 32 != (number & kClosed) || next == kClosed) return;
+      const detail::Chunk chunk = chunk_.load(std::memory_order_relaxed);
+      void* body = body_.load(std::memory_order_relaxed);
+      if (next >= chunks_.load(std::memory_order_relaxed)) return;
+      if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
+      chunk(body, static_cast<Index>(next));
+      done_.fetch_add(1, std::memory_order_acq_rel);
+      ticket = ticket_.load(std::memory_order_acquire);
+    }
+  }
+
+  void work();
+
+  std::vector<std::thread> threads_;
+  std::atomic<std::uint64_t> ticket_{kClosed};
+  std::uint64_t number_ = 0;
+  std::atomic<detail::Chunk> chunk_{nullptr};
+  std::atomic<void*> body_{nullptr};
+  std::atomic<std::uint32_t> chunks_{0};
+  std::atomic<std::uint32_t> done_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+};
+
+thread_local bool inside_body = false;
+
+void Pool::work() {
+  inside_body = true;
+  std::uint64_t seen = 0;
+  for (;;) {
+    std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+    for (int spins = 0; ticket >> 32 == seen && spins < kSpins; ++spins) {
+      pause();
+      ticket = ticket_.load(std::memory_order_acquire);
+    }
+    while (ticket >> 32 == seen) {
+      sleepers_.fetch_add(1);
+      ticket_.wait(ticket);
+      sleepers_.fetch_sub(1);
+      ticket = ticket_.load(std::memory_order_acquire);
+    }
+    if (stop_.load()) return;
+    seen = ticket >> 32;
+    help(seen);
+  }
+}
+
+std::mutex busy;  // held during a call of parallel_for
+std::unique_ptr<Pool> pool;
+int wanted = 0;  // 0: not yet decided
+
+}  // namespace
+
+int num_threads() {
+  const std::lock_guard<std::mutex> lock(busy);
+  if (wanted == 0) wanted = default_threads();
+  return wanted;
+}
+
+void set_num_threads(int threads) {
+  if (threads < 0 || threads > 4096) fail("set_num_threads", "expected 0 (all cores) to 4096 threads, got ", threads);
+  const std::lock_guard<std::mutex> lock(busy);
+  const int before = wanted;
+  wanted = threads == 0 ? available_cores() : threads;
+  if (wanted != before) pool.reset();
+}
+
+void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
+  const auto alone = [&] {
+    for (Index i = 0; i < chunks; ++i) chunk(body, i);
+  };
+  if (chunks <= 0) return;
+  if (inside_body || chunks >= Index{0xffffffff}) return alone();
+  std::unique_lock<std::mutex> lock(busy, std::try_to_lock);
+  if (!lock) return alone();
+  if (wanted == 0) wanted = default_threads();
+  if (wanted == 1) {
+    lock.unlock();
+    return alone();
+  }
+  if (!pool) pool = std::make_unique<Pool>(wanted - 1);
+  inside_body = true;
+  pool->run(chunks, chunk, body);
+  inside_body = false;
+}
+
+}  // namespace lamina::kernels
