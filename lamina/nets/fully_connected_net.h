@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "lamina/nets/net.h"
@@ -22,13 +23,18 @@ struct FullyConnectedNetOptions {
   std::optional<std::uint32_t> seed;  ///< of dropout: where given, every dropout layer re-seeds the run's stream
 };
 
-/// The notebooks' FullyConnectedNet: W1 b1 [gamma1 beta1] ... W{L+1} b{L+1}.
+/// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.
+ParameterLayout parameter_layout(const FullyConnectedNetOptions& options);
+
+/// The notebooks' FullyConnectedNet: W1 b1 [gamma1 beta1] ... W{L+1} b{L+1}, W of shape (inputs, outputs). X has any
+/// rank: (N, d_1, ..., d_k) with d_1 ... d_k = input_dim.
 template <class T>
 class FullyConnectedNet : public Net<T> {
  public:
   using Options = FullyConnectedNetOptions;
 
-  /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net.
+  /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net. Errors
+  /// as parameter_layout's.
   FullyConnectedNet(const Options& options, RandomState& random);
 
   using Net<T>::loss;
@@ -38,7 +44,7 @@ class FullyConnectedNet : public Net<T> {
   NetSummary summary() const override;
   const Options& options() const { return options_; }
 
-  /// The same parameters and running averages in another precision.
+  /// The same parameters, running averages and random stream in another precision.
   template <class U>
   FullyConnectedNet<U> to() const;
 
@@ -48,18 +54,22 @@ class FullyConnectedNet : public Net<T> {
   FullyConnectedNet() = default;
 
   struct HiddenLayer {
+    std::string W, b, gamma, beta;  // names
     BatchNormParam<T> bn_param;
     AffineNormReluDropoutCache<T> cache;
-    Tensor<T> out, dout;
+    Tensor<T> out;
   };
+  void make_layers();
   void forward(const TensorView<T>& X, Mode mode);
 
   Options options_;
   RandomState* random_ = nullptr;
   DropoutParam dropout_param_;
   std::vector<HiddenLayer> hidden_;
+  std::string score_W_, score_b_;
   AffineCache<T> score_cache_;
   Tensor<T> scores_, dscores_;
+  Tensor<T> dout_[2];  // of hidden layer i: dout_[i % 2]
 };
 
 }  // namespace lamina

@@ -1,13 +1,17 @@
 // What every net of lamina has, and the concept that Solver asks of any net, a user's own included.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lamina/parameters.h"
+#include "lamina/random.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -26,26 +30,32 @@ struct NamedTensor {
   TensorView<T> value;
 };
 
+/// Names and shapes of a net's parameters, in their order.
+using ParameterLayout = std::vector<std::pair<std::string, Shape>>;
+
 /// What Solver trains. `params()` by name; `loss(X)` gives the scores (N, C) of a test-time pass; `loss(X, y)`
 /// runs a training pass and gives the loss and the gradients by the parameters' names and shapes. Where a model
 /// also has `buffers()` (NamedTensor list), Solver keeps and restores them with the best parameters.
 template <class M>
-concept Model = requires(M& model, const M& constant, const TensorView<typename M::Scalar>& X, std::span<const Label> y) {
+concept Model = requires(M& model, const M& constant, const TensorView<typename M::Scalar>& X,
+                         std::span<const Label> y) {
   { model.params() } -> std::same_as<Parameters<typename M::Scalar>&>;
   { constant.params() } -> std::same_as<const Parameters<typename M::Scalar>&>;
   { model.loss(X) } -> std::convertible_to<const TensorView<typename M::Scalar>&>;
   { model.loss(X, y) } -> std::convertible_to<LossAndGradients<typename M::Scalar>>;
 };
 
-/// One line of `summary()`: a layer, its output's shape for one example, its parameters, and what one training
-/// step costs for one example.
+/// One line of `summary()`: a layer with what follows it elementwise, its output's shape for one example, its
+/// parameters, and what one training step costs for one example.
 struct LayerSummary {
-  std::string name;        ///< "conv 7x7, 16 filters, stride 1"
+  std::string name;        ///< "conv 7x7, 16 filters, stride 1 - relu"
   std::string parameters;  ///< names of its parameters: "W_1 b_1"
-  Shape output;            ///< without the batch axis
+  Shape output;            ///< without the batch axis, as (C, H, W)
   Index parameter_count = 0;
-  double flops = 0;        ///< arithmetic of one forward and backward pass an example, a multiply-add counted as 2
-  Index activation_count = 0;  ///< elements kept for the backward pass an example
+  /// Arithmetic of one forward and backward pass an example: 2 for each multiply-add of its matrix products (products
+  /// with padding included). Elementwise work is left out.
+  double flops = 0;
+  Index activation_count = 0;  ///< elements kept for the backward pass an example: what the forward pass writes
 };
 
 struct NetSummary {
@@ -54,12 +64,16 @@ struct NetSummary {
   std::vector<LayerSummary> layers;
   int scalar_bytes = 4;
   Index parameter_count() const;
-  double flops() const;  ///< a training step, an example
-  /// A table as text: layers, shapes, parameters, arithmetic and memory of a training step of `batch_size`.
+  Index activation_count() const;  ///< an example
+  double flops() const;            ///< a training step, an example
+  /// A table as text: layers, shapes, parameters, arithmetic and memory of a training step of `batch_size` examples.
+  /// Throws std::invalid_argument where batch_size < 1.
   std::string to_string(Index batch_size) const;
 };
 
-/// The common face of lamina's nets. Parameters may be read and written between any two calls.
+/// The common face of lamina's nets. Parameters may be read and written between any two calls; a net copies no
+/// parameter. Arithmetic runs in T; for what NumPy computes where X is double and the parameters are float, ask a
+/// copy in double: `net.template to<double>().loss(X, y)`.
 template <class T>
 class Net {
  public:
@@ -92,6 +106,28 @@ class Net {
   Net& operator=(const Net&) = default;
   Net(Net&&) noexcept = default;
   Net& operator=(Net&&) noexcept = default;
+
+  /// Parameters and gradients of that layout: gammas one, all else zero.
+  void make_parameters(const ParameterLayout& layout);
+  /// Sets a parameter to scale * randn(shape), drawn in double, rounded to T.
+  void draw_weights(std::string_view name, double scale, RandomState& random);
+  /// Throws, with nothing changed, unless X has examples, y a class of 0 .. num_classes - 1 for each of them, and
+  /// the parameters the shapes that they were made with.
+  void check_training_call(std::string_view where, const TensorView<T>& X, std::span<const Label> y,
+                           Index num_classes) const;
+  /// Adds reg W to the gradients of all parameters named W..., and returns 0.5 reg sum W^2.
+  double add_regularization();
+  /// Takes over parameters and reg from a net of another precision.
+  template <class U>
+  void assign(const Net<U>& other) {
+    make_parameters(other.params().layout());
+    auto to = params_.begin();
+    for (const auto& from : other.params()) {
+      std::transform(from.value.begin(), from.value.end(), to->value.begin(), [](U x) { return static_cast<T>(x); });
+      ++to;
+    }
+    reg = other.reg;
+  }
 
   Parameters<T> params_, grads_;
 };

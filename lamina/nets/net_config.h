@@ -12,6 +12,8 @@
 namespace lamina {
 
 /// All options of all nets, by the command line's names. Options that a model does not have are not read.
+/// two-layer and three-layer-convnet take one hidden size; three-layer-convnet takes one of num_filters and of
+/// filter_sizes, and reads their two-layer defaults below as 32 and 7.
 struct NetConfig {
   std::string model = "convnet";  ///< two-layer, fc, convnet or three-layer-convnet
   Shape input_dim = {3, 32, 32};  ///< (C, H, W)
@@ -23,7 +25,7 @@ struct NetConfig {
   std::vector<Index> filter_sizes = {7, 3};
   Index conv_stride = 1;
   bool use_batch_norm = true;
-  double weight_scale = 0;  ///< 0: the model's default
+  double weight_scale = 0;  ///< 0: the model's default, 1e-2 for fc, else 1e-3
   double reg = 0;
 };
 
@@ -31,5 +33,14 @@ struct NetConfig {
 /// std::invalid_argument where the configuration is not one of a net.
 template <class T>
 std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random);
+
+/// Names and shapes of that net's parameters, without making it. Errors as make_net's.
+ParameterLayout parameter_layout(const NetConfig& config);
+
+/// All options as one JSON object with the names above, on one line: what model files and checkpoints store.
+std::string to_json(const NetConfig& config);
+/// The options that to_json wrote. Throws std::invalid_argument with one line where the text is not JSON, an option
+/// is missing, unknown or of a wrong type, or the model's name is unknown.
+NetConfig net_config_from_json(const std::string& text);
 
 }  // namespace lamina

@@ -11,12 +11,15 @@ namespace lamina {
 struct ThreeLayerConvNetOptions {
   Shape input_dim = {3, 32, 32};  ///< (C, H, W)
   Index num_filters = 32;
-  Index filter_size = 7;          ///< odd; stride 1, pad (k - 1) / 2
+  Index filter_size = 7;  ///< odd; stride 1, pad (k - 1) / 2
   Index hidden_dim = 100;
   Index num_classes = 10;
   double weight_scale = 1e-3;
   double reg = 0;
 };
+
+/// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.
+ParameterLayout parameter_layout(const ThreeLayerConvNetOptions& options);
 
 /// The notebooks' ThreeLayerConvNet: W1 (F, C, k, k), b1, W2 (F H/2 W/2, hidden), b2, W3 (hidden, classes), b3.
 template <class T>
@@ -24,7 +27,7 @@ class ThreeLayerConvNet : public Net<T> {
  public:
   using Options = ThreeLayerConvNetOptions;
 
-  /// Draws W1, W2, W3 in this order.
+  /// Draws W1, W2, W3 in this order. Errors as parameter_layout's.
   ThreeLayerConvNet(const Options& options, RandomState& random);
 
   using Net<T>::loss;

@@ -15,13 +15,16 @@ struct TwoLayerNetOptions {
   double reg = 0;
 };
 
+/// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.
+ParameterLayout parameter_layout(const TwoLayerNetOptions& options);
+
 /// The notebooks' TwoLayerNet: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
 template <class T>
 class TwoLayerNet : public Net<T> {
  public:
   using Options = TwoLayerNetOptions;
 
-  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero.
+  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Errors as parameter_layout's.
   TwoLayerNet(const Options& options, RandomState& random);
 
   using Net<T>::loss;

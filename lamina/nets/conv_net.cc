@@ -1,0 +1,209 @@
+#include "lamina/nets/conv_net.h"
+
+#include "lamina/layers/layout.h"
+#include "lamina/layers/softmax_loss.h"
+#include "lamina/nets/net_parts.h"
+
+namespace lamina {
+
+namespace {
+
+constexpr const char* kWhere = "ConvNet";
+
+/// (F, H, W) after each convolution. A pad of (k - 1) / 2 with stride s makes 1 + floor((H - 1) / s) of H.
+std::vector<Shape> conv_outputs(const ConvNetOptions& options) {
+  std::vector<Shape> outputs;
+  Index H = options.input_dim[1], W = options.input_dim[2];
+  for (const Index F : options.num_filters) {
+    H = 1 + (H - 1) / options.conv_stride;
+    W = 1 + (W - 1) / options.conv_stride;
+    outputs.push_back({F, H, W});
+  }
+  return outputs;
+}
+
+Shape pooled(const Shape& images) { return {images[0], images[1] / 2, images[2] / 2}; }
+
+}  // namespace
+
+ParameterLayout parameter_layout(const ConvNetOptions& options) {
+  detail::check_image_dims(kWhere, options.input_dim);
+  detail::check_common_options(kWhere, options.num_classes, options.weight_scale, options.reg);
+  detail::check_size(kWhere, "conv_stride", options.conv_stride);
+  const std::size_t M = options.num_filters.size();
+  if (M == 0 || options.filter_sizes.size() != M)
+    fail(kWhere, "expected as many filter_sizes as num_filters, at least one, got ", options.filter_sizes.size(),
+         " and ", M);
+  for (std::size_t i = 0; i < M; ++i) {
+    const std::string at = "[" + std::to_string(i) + "]";
+    detail::check_size(kWhere, "num_filters" + at, options.num_filters[i]);
+    detail::check_filter_size(kWhere, "filter_sizes" + at, options.filter_sizes[i]);
+  }
+
+  const std::vector<Shape> outputs = conv_outputs(options);
+  ParameterLayout layout;
+  Index C = options.input_dim[0];
+  for (std::size_t i = 0; i < M; ++i) {
+    const std::string number = std::to_string(i + 1);
+    const Index F = options.num_filters[i], k = options.filter_sizes[i];
+    detail::add_weights(kWhere, layout, "W_" + number, {F, C, k, k}, "b_" + number, F);
+    if (options.use_batch_norm) {
+      layout.emplace_back("gamma" + number, Shape{F});
+      layout.emplace_back("beta" + number, Shape{F});
+    }
+    C = F;
+  }
+  const Shape& last = outputs.back();
+  if (last[1] < 2 || last[2] < 2)
+    fail(kWhere, "expected images of at least 2 x 2 before the 2x2 max pool, got ", last[1], " x ", last[2],
+         " after convolution ", M, " with stride ", options.conv_stride, " on input_dim ", options.input_dim);
+  const std::string number = std::to_string(M + 1);
+  detail::add_weights(kWhere, layout, "W_" + number, {pooled(last).size(), options.num_classes}, "b_" + number,
+                      options.num_classes);
+  return layout;
+}
+
+template <class T>
+ConvNet<T>::ConvNet(const Options& options, RandomState& random) : options_(options) {
+  this->make_parameters(parameter_layout(options));
+  this->reg = options.reg;
+  make_layers();
+  for (const ConvLayer& layer : conv_) this->draw_weights(layer.W, options.weight_scale, random);
+  this->draw_weights(score_W_, options.weight_scale, random);
+}
+
+template <class T>
+void ConvNet<T>::make_layers() {
+  conv_.resize(options_.num_filters.size());
+  for (std::size_t i = 0; i < conv_.size(); ++i) {
+    const std::string number = std::to_string(i + 1);
+    ConvLayer& layer = conv_[i];
+    layer.conv_param = {options_.conv_stride, (options_.filter_sizes[i] - 1) / 2, Layout::nhwc};
+    layer.W = "W_" + number;
+    layer.b = "b_" + number;
+    if (!options_.use_batch_norm) continue;
+    layer.gamma = "gamma" + number;
+    layer.beta = "beta" + number;
+    layer.bn_param.layout = Layout::nhwc;
+    layer.bn_param.running_mean = Tensor<T>(Shape{options_.num_filters[i]});
+    layer.bn_param.running_var = Tensor<T>(Shape{options_.num_filters[i]});
+  }
+  const std::string number = std::to_string(conv_.size() + 1);
+  score_W_ = "W_" + number;
+  score_b_ = "b_" + number;
+}
+
+template <class T>
+void ConvNet<T>::forward(const TensorView<T>& X, Mode mode) {
+  const auto& params = this->params_;
+  to_nhwc(X, input_nhwc_);
+  TensorView<T> x = input_nhwc_;
+  for (ConvLayer& layer : conv_) {
+    if (options_.use_batch_norm) {
+      layer.bn_param.mode = mode;
+      conv_bn_relu_forward(x, params[layer.W], params[layer.b], params[layer.gamma], params[layer.beta],
+                           layer.conv_param, layer.bn_param, layer.out, layer.bn_cache);
+    } else {
+      conv_relu_forward(x, params[layer.W], params[layer.b], layer.conv_param, layer.out, layer.cache);
+    }
+    x = layer.out;
+  }
+  max_pool_forward(x, {2, 2, 2, Layout::nhwc}, pooled_, pool_cache_);
+  to_nchw<T>(pooled_, pooled_nchw_);
+  affine_forward<T>(pooled_nchw_, params[score_W_], params[score_b_], scores_, score_cache_);
+}
+
+template <class T>
+const Tensor<T>& ConvNet<T>::loss(const TensorView<T>& X) {
+  detail::check_images(kWhere, X, options_.input_dim);
+  forward(X, Mode::test);
+  return scores_;
+}
+
+template <class T>
+LossAndGradients<T> ConvNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
+  detail::check_images(kWhere, X, options_.input_dim);
+  this->check_training_call(kWhere, X, y, options_.num_classes);
+  forward(X, Mode::train);
+  auto& grads = this->grads_;
+  const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
+  affine_backward<T>(dscores_, score_cache_, &dpooled_nchw_, grads[score_W_], grads[score_b_]);
+  to_nhwc<T>(dpooled_nchw_, dpooled_);
+  std::size_t i = conv_.size();
+  max_pool_backward<T>(dpooled_, pool_cache_, dout_[(i - 1) % 2]);
+  while (i-- > 0) {
+    const ConvLayer& layer = conv_[i];
+    const Tensor<T>& dout = dout_[i % 2];
+    Tensor<T>* dx = i > 0 ? &dout_[(i - 1) % 2] : nullptr;
+    if (options_.use_batch_norm)
+      conv_bn_relu_backward<T>(dout, layer.bn_cache, dx, grads[layer.W], grads[layer.b], grads[layer.gamma],
+                               grads[layer.beta]);
+    else
+      conv_relu_backward<T>(dout, layer.cache, dx, grads[layer.W], grads[layer.b]);
+  }
+  return {data_loss + this->add_regularization(), grads};
+}
+
+template <class T>
+std::vector<NamedTensor<T>> ConvNet<T>::buffers() {
+  std::vector<NamedTensor<T>> result;
+  if (!options_.use_batch_norm) return result;
+  for (std::size_t i = 0; i < conv_.size(); ++i) {
+    const std::string number = std::to_string(i + 1);
+    result.push_back({"running_mean" + number, conv_[i].bn_param.running_mean});
+    result.push_back({"running_var" + number, conv_[i].bn_param.running_var});
+  }
+  return result;
+}
+
+template <class T>
+NetSummary ConvNet<T>::summary() const {
+  NetSummary result{detail::title<T>(kWhere), options_.input_dim, {}, sizeof(T)};
+  const std::vector<Shape> outputs = conv_outputs(options_);
+  Index C = options_.input_dim[0];
+  for (std::size_t i = 0; i < conv_.size(); ++i) {
+    const Index F = options_.num_filters[i];
+    std::string name = detail::conv_name(F, options_.filter_sizes[i], options_.conv_stride);
+    std::string parameters = conv_[i].W + " " + conv_[i].b;
+    if (options_.use_batch_norm) {
+      name += " - batch norm";
+      parameters += " " + conv_[i].gamma + " " + conv_[i].beta;
+    }
+    LayerSummary layer =
+        detail::conv_summary(name + " - relu", parameters, C, options_.filter_sizes[i], outputs[i], i == 0);
+    if (options_.use_batch_norm) {
+      layer.parameter_count += 2 * F;
+      layer.activation_count *= 2;  // the convolution's output, and relu's
+    }
+    if (i == 0) layer.activation_count += options_.input_dim.size();  // the images, channels last
+    result.layers.push_back(std::move(layer));
+    C = F;
+  }
+  const Shape pool = pooled(outputs.back());
+  // The pooled images, channels last and first, and the places of the maxima.
+  result.layers.push_back({"2x2 max pool, stride 2", "", pool, 0, 0, 3 * pool.size()});
+  result.layers.push_back(
+      detail::affine_summary("affine - softmax", score_W_ + " " + score_b_, pool.size(), options_.num_classes, false));
+  return result;
+}
+
+template <class T>
+template <class U>
+ConvNet<U> ConvNet<T>::to() const {
+  ConvNet<U> net;
+  net.options_ = options_;
+  net.assign(*this);
+  net.make_layers();
+  for (std::size_t i = 0; i < conv_.size(); ++i)
+    detail::copy_running_averages(conv_[i].bn_param, net.conv_[i].bn_param);
+  return net;
+}
+
+template class ConvNet<float>;
+template class ConvNet<double>;
+template ConvNet<float> ConvNet<float>::to() const;
+template ConvNet<double> ConvNet<float>::to() const;
+template ConvNet<float> ConvNet<double>::to() const;
+template ConvNet<double> ConvNet<double>::to() const;
+
+}  // namespace lamina
