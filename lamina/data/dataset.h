@@ -1,6 +1,7 @@
 // Labelled images in memory: bytes as they were read, or numbers, made into mini-batches of the net's type.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -62,5 +63,21 @@ struct Dataset {
   std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
   Shape example_shape() const { return train.X.example_shape(); }
 };
+
+/// Images (N, C, H, W) as bytes and their N labels, as a file holds them.
+struct LabelledImages {
+  Tensor<std::uint8_t> images;
+  std::vector<Label> labels;
+};
+
+/// The mean over the leading axis of images (N, ...), each of its numbers the exact sum divided by N.
+Tensor<double> mean_image(const TensorView<std::uint8_t>& images);
+
+/// The course's splits: all but the last 1,000 of `train`, those 1,000 for validation, the first 1,000 of `test` (all
+/// where there are fewer); the mean image of the training split is subtracted from all three. Throws
+/// std::invalid_argument for fewer than 2,000 training images, no test image, shapes that differ, or a label that
+/// has no class name.
+Dataset split_dataset(std::string name, std::vector<std::string> class_names, LabelledImages train,
+                      LabelledImages test);
 
 }  // namespace lamina

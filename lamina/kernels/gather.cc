@@ -1,0 +1,132 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lamina/kernels/gather.cc"
+#include "lamina/kernels/gather.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A vector of doubles is made from as many bytes, the mean taken off, and rounded to T.
+template <class T>
+HWY_INLINE void convert_row(Index example, const std::uint8_t* HWY_RESTRICT bytes, const double* HWY_RESTRICT mean,
+                            T* HWY_RESTRICT out) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> d8;
+  const hn::Rebind<std::int32_t, decltype(d)> d32;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  Index j = 0;
+  for (; j + lanes <= example; j += lanes) {
+    auto v = hn::PromoteTo(d, hn::PromoteTo(d32, hn::LoadU(d8, bytes + j)));
+    if (mean != nullptr) v = hn::Sub(v, hn::LoadU(d, mean + j));
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const hn::Rebind<float, decltype(d)> df;
+      hn::StoreU(hn::DemoteTo(df, v), df, out + j);
+    } else {
+      hn::StoreU(v, d, out + j);
+    }
+  }
+  for (; j < example; ++j) out[j] = static_cast<T>(static_cast<double>(bytes[j]) - (mean ? mean[j] : 0.0));
+}
+
+template <class T>
+HWY_INLINE void convert_rows(Index count, Index example, const std::uint8_t* bytes, const Index* rows,
+                             const double* mean, T* out) {
+  for (Index i = 0; i < count; ++i)
+    convert_row(example, bytes + (rows ? rows[i] : i) * example, mean, out + i * example);
+}
+
+void RowsFloat(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
+               float* out) {
+  convert_rows(count, example, bytes, rows, mean, out);
+}
+void RowsDouble(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
+                double* out) {
+  convert_rows(count, example, bytes, rows, mean, out);
+}
+
+// Sums of at most 257 rows fit into 16 bits.
+void AddBytes(Index count, Index example, const std::uint8_t* HWY_RESTRICT bytes, std::uint16_t* HWY_RESTRICT sums) {
+  const hn::ScalableTag<std::uint16_t> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> d8;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  for (Index i = 0; i < count; ++i, bytes += example) {
+    Index j = 0;
+    for (; j + lanes <= example; j += lanes)
+      hn::StoreU(hn::Add(hn::LoadU(d, sums + j), hn::PromoteTo(d, hn::LoadU(d8, bytes + j))), d, sums + j);
+    for (; j < example; ++j) sums[j] = static_cast<std::uint16_t>(sums[j] + bytes[j]);
+  }
+}
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lamina::kernels {
+namespace {
+
+HWY_EXPORT(RowsFloat);
+HWY_EXPORT(RowsDouble);
+HWY_EXPORT(AddBytes);
+
+constexpr Index kChunkElements = 1 << 16;
+constexpr Index kRowsIn16Bits = 257;
+
+// Calls body(first row, number of rows) for chunks of about kChunkElements elements.
+template <class Body>
+void for_rows(Index count, Index example, Body&& body) {
+  if (count <= 0 || example <= 0) return;
+  const Index rows = std::max<Index>(1, kChunkElements / example);
+  parallel_for((count + rows - 1) / rows,
+               [&](Index chunk) { body(chunk * rows, std::min(rows, count - chunk * rows)); });
+}
+
+}  // namespace
+
+template <class T>
+void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
+                  T* out) {
+  for_rows(count, example, [&](Index first, Index n) {
+    const std::uint8_t* from = rows ? bytes : bytes + first * example;
+    const Index* chosen = rows ? rows + first : nullptr;
+    if constexpr (sizeof(T) == sizeof(float))
+      LAMINA_DISPATCH(RowsFloat)(n, example, from, chosen, mean, out + first * example);
+    else
+      LAMINA_DISPATCH(RowsDouble)(n, example, from, chosen, mean, out + first * example);
+  });
+}
+
+template <class From, class To>
+void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out) {
+  for_rows(count, example, [&](Index first, Index n) {
+    for (Index i = first; i < first + n; ++i) {
+      const From* from = numbers + (rows ? rows[i] : i) * example;
+      std::transform(from, from + example, out + i * example, [](From x) { return static_cast<To>(x); });
+    }
+  });
+}
+
+void sum_bytes(Index count, Index example, const std::uint8_t* bytes, std::uint64_t* sums) {
+  std::fill(sums, sums + example, 0);
+  std::vector<std::uint16_t> part(static_cast<std::size_t>(example));
+  for (Index i = 0; i < count; i += kRowsIn16Bits) {
+    std::fill(part.begin(), part.end(), std::uint16_t{0});
+    LAMINA_DISPATCH(AddBytes)(std::min(kRowsIn16Bits, count - i), example, bytes + i * example, part.data());
+    for (Index j = 0; j < example; ++j) sums[j] += part[static_cast<std::size_t>(j)];
+  }
+}
+
+template void gather_bytes(Index, Index, const std::uint8_t*, const Index*, const double*, float*);
+template void gather_bytes(Index, Index, const std::uint8_t*, const Index*, const double*, double*);
+template void gather_numbers(Index, Index, const float*, const Index*, float*);
+template void gather_numbers(Index, Index, const float*, const Index*, double*);
+template void gather_numbers(Index, Index, const double*, const Index*, float*);
+template void gather_numbers(Index, Index, const double*, const Index*, double*);
+
+}  // namespace lamina::kernels
+#endif

@@ -1,0 +1,22 @@
+// Mini-batches: chosen rows of a table, converted to the net's type in one pass.
+#pragma once
+
+#include <cstdint>
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// out[i][j] = T(double(bytes[rows[i]][j]) - mean[j]) for i < count, j < example: the subtraction in double, rounded
+/// once to T. `rows` null: rows 0 .. count - 1. `mean` null: nothing is subtracted.
+template <class T>
+void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean, T* out);
+
+/// out[i][j] = To(numbers[rows[i]][j]) for i < count, j < example. `rows` null: rows 0 .. count - 1.
+template <class From, class To>
+void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out);
+
+/// sums[j] = sum of bytes[i][j] over i < count: exact.
+void sum_bytes(Index count, Index example, const std::uint8_t* bytes, std::uint64_t* sums);
+
+}  // namespace lamina::kernels

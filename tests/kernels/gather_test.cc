@@ -1,0 +1,114 @@
+// Mini-batches against plain loops, bit for bit, for every instruction set and any number of threads.
+#include "lamina/kernels/gather.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
+#include "lamina/random.h"
+
+namespace lamina::kernels {
+namespace {
+
+struct Table {
+  Table(Index count, Index example, std::uint32_t seed)
+      : rng(seed), bytes(Shape{count, example}), mean(Shape{example}) {
+    for (auto& b : bytes) b = static_cast<std::uint8_t>(rng.randint(256));
+    for (auto& m : mean) m = rng.uniform(0, 255);
+    bytes[0] = 255;
+    mean[0] = 1.0 / 3;
+  }
+  RandomState rng;
+  Tensor<std::uint8_t> bytes;
+  Tensor<double> mean;
+};
+
+template <class T>
+void expect_same_bits(const Tensor<T>& got, const Tensor<T>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (Index i = 0; i < got.size(); ++i)
+    ASSERT_EQ(std::memcmp(&got[i], &expected[i], sizeof(T)), 0) << i << ": " << got[i] << " for " << expected[i];
+}
+
+template <class T>
+void check_bytes(Index example, Index count, bool subtract, bool chosen) {
+  Table table(20, example, static_cast<std::uint32_t>(example));
+  const std::vector<Index> rows = table.rng.choice(20, count);
+  if (!chosen) count = std::min<Index>(count, 20);
+  Tensor<T> got(Shape{count, example}, std::numeric_limits<T>::quiet_NaN()), expected(Shape{count, example});
+  for (Index i = 0; i < count; ++i)
+    for (Index j = 0; j < example; ++j) {
+      const double byte = table.bytes(chosen ? rows[static_cast<std::size_t>(i)] : i, j);
+      expected(i, j) = static_cast<T>(subtract ? byte - table.mean[j] : byte);
+    }
+  gather_bytes(count, example, table.bytes.data(), chosen ? rows.data() : nullptr,
+               subtract ? table.mean.data() : nullptr, got.data());
+  expect_same_bits(got, expected);
+}
+
+class Gather : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { set_target(GetParam()); }
+  void TearDown() override {
+    set_target(available_targets().front());
+    set_num_threads(0);
+  }
+};
+
+TEST_P(Gather, BytesAreThePlainLoop) {
+  for (Index example = 1; example <= 67; ++example)
+    for (const bool subtract : {false, true})
+      for (const bool chosen : {false, true}) {
+        check_bytes<float>(example, 7, subtract, chosen);
+        check_bytes<double>(example, 7, subtract, chosen);
+      }
+}
+
+TEST_P(Gather, LargeOnesOnAnyNumberOfThreads) {
+  for (const int threads : {1, 2, 3}) {
+    set_num_threads(threads);
+    check_bytes<float>(3072, 100, true, true);
+    check_bytes<double>(3073, 100, true, true);
+    check_bytes<float>(200001, 3, true, false);
+  }
+}
+
+TEST_P(Gather, SumsAreExact) {
+  for (const Index example : {1, 15, 16, 64, 67})
+    for (const Index count : {1, 256, 257, 258, 1000}) {
+      Tensor<std::uint8_t> bytes(Shape{count, example}, 255);
+      bytes(0, example - 1) = 7;
+      std::vector<std::uint64_t> sums(static_cast<std::size_t>(example), 99);
+      sum_bytes(count, example, bytes.data(), sums.data());
+      for (Index j = 0; j < example; ++j)
+        ASSERT_EQ(sums[static_cast<std::size_t>(j)],
+                  static_cast<std::uint64_t>(255 * count - (j == example - 1 ? 248 : 0)))
+            << example << ' ' << count << ' ' << j;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, Gather, testing::ValuesIn(available_targets()), [](const auto& target) {
+  std::string name = target.param;
+  std::erase(name, '-');
+  return name;
+});
+
+TEST(GatherNumbers, AreCopiedAndConverted) {
+  RandomState rng(1);
+  const Tensor<double> numbers = rng.randn(Shape{9, 5});
+  const std::vector<Index> rows = {8, 0, 8, 3};
+  Tensor<float> floats(Shape{4, 5}), slice(Shape{2, 5});
+  gather_numbers(4, 5, numbers.data(), rows.data(), floats.data());
+  gather_numbers(2, 5, numbers.data() + 15, static_cast<const Index*>(nullptr), slice.data());
+  for (Index i = 0; i < 4; ++i)
+    for (Index j = 0; j < 5; ++j)
+      EXPECT_EQ(floats(i, j), static_cast<float>(numbers(rows[static_cast<std::size_t>(i)], j)));
+  for (Index j = 0; j < 5; ++j) EXPECT_EQ(slice(1, j), static_cast<float>(numbers(4, j)));
+}
+
+}  // namespace
+}  // namespace lamina::kernels
