@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""headers_test.py COMPILER: every public header compiles on its own, without a warning."""
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FLAGS = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
+PRIVATE = {"lamina/kernels/simd.h"}  # the opening of a kernel source, not a header
+
+
+def complaint(compiler, folder, header):
+    """What the compiler says to a source that has this include alone."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cc") as source:
+        source.write(f'#include "{header}"\n#include "{header}"\n')
+        source.flush()
+        done = subprocess.run([compiler, *FLAGS, "-I", str(folder), source.name], capture_output=True, text=True)
+    return f"{header}:\n{done.stderr[:2000]}" if done.returncode else ""
+
+
+class Headers(unittest.TestCase):
+    def test_each_compiles_alone(self):
+        headers = sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "lamina").rglob("*.h"))
+        headers = [header for header in headers if header not in PRIVATE]
+        self.assertGreater(len(headers), 30, "the headers were not found")
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            complaints = list(filter(None, pool.map(lambda header: complaint(COMPILER, ROOT, header), headers)))
+        self.assertEqual(complaints, [], "\n".join(complaints))
+
+    def test_a_header_that_needs_another_is_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "planted.h").write_text("#pragma once\nstd::string name();\n")
+            self.assertIn("planted.h", complaint(COMPILER, folder, "planted.h"))
+
+
+if __name__ == "__main__":
+    COMPILER = sys.argv.pop(1)
+    unittest.main()

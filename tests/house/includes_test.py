@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""What is included stands to the left:
+
+{tensor, check, random, parameters, gradient_check} <- kernels <- {layers <- sandwiches <- nets, optim, data, io}
+  <- solver <- vis <- experiments <- {cli, python}
+
+and SIMD and threads stand in lamina/kernels/ alone.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# What each part may include, besides itself.
+BASE = {"foundation", "kernels"}
+PARTS = {
+    "foundation": set(),
+    "kernels": {"foundation"},
+    "layers": BASE,
+    "sandwiches": BASE | {"layers"},
+    "nets": BASE | {"layers", "sandwiches"},
+    "optim": BASE,
+    "data": BASE,
+    "io": BASE,
+}
+for left, part in [("nets", "solver"), ("solver", "vis"), ("vis", "experiments"), ("experiments", "cli"), ("experiments", "python")]:
+    PARTS[part] = set(PARTS[left]) | {left} | ({"optim", "data", "io"} if part == "solver" else set())
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+MACHINE = re.compile(r"^(hwy/.*|.*intrin\.h|arm_(neon|sve)\.h|omp\.h|pthread\.h|thread|future|execution|barrier|latch|semaphore)$")
+PRAGMA = re.compile(r"^\s*#\s*pragma\s+omp\b")
+SUFFIXES = {".h", ".cc", ".cpp", ".hpp"}
+
+
+def part_of(path):
+    """The part of a path relative to the root: "lamina/layers/conv.h" -> "layers"; None outside the parts."""
+    names = path.split("/")
+    if names[0] in ("cli", "python"):
+        return names[0]
+    if names[0] != "lamina":
+        return None
+    return "foundation" if len(names) == 2 else names[1]
+
+
+def faults(root):
+    """One line for each include under root that breaks the order, sorted."""
+    found = []
+    files = [p for top in ("lamina", "cli", "python") for p in (root / top).rglob("*") if p.suffix in SUFFIXES]
+    for path in sorted(files):
+        name = path.relative_to(root).as_posix()
+        part = part_of(name)
+        if part not in PARTS:
+            found.append(f"{name}: no place in the order for the folder '{part}'")
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            where = f"{name}:{number}"
+            if PRAGMA.match(line) and part != "kernels":
+                found.append(f"{where}: threads outside lamina/kernels: {line.strip()}")
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            header = match.group(1) or match.group(2)
+            if MACHINE.match(header) and part != "kernels":
+                found.append(f"{where}: SIMD or threads outside lamina/kernels: {header}")
+            other = part_of(header)
+            if other is None and match.group(1):
+                if (root / "lamina" / header).exists() or (path.parent / header).exists():
+                    found.append(f'{where}: expected a path from the root, "lamina/...", got "{header}"')
+            elif other is not None and other != part and other not in PARTS[part]:
+                found.append(f"{where}: {part} may not include {header}")
+    return found
+
+
+class Includes(unittest.TestCase):
+    def test_the_tree_keeps_the_order(self):
+        self.assertGreater(len(list((ROOT / "lamina").rglob("*.h"))), 30, "the tree to check was not found")
+        self.assertEqual(faults(ROOT), [])
+
+    def planted(self, name, text):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            (root / name).parent.mkdir(parents=True)
+            (root / name).write_text(text, encoding="utf-8")
+            return faults(root)
+
+    def test_planted_faults_are_found(self):
+        for name, text in [
+            ("lamina/layers/relu.cc", '#include "lamina/optim/update_rule.h"'),
+            ("lamina/optim/update_rule.cc", '#include "lamina/layers/relu.h"'),
+            ("lamina/layers/relu.h", '#include "lamina/sandwiches/affine_relu.h"'),
+            ("lamina/kernels/gemm.cc", '#include "lamina/layers/affine.h"'),
+            ("lamina/tensor.h", '#  include "lamina/kernels/gemm.h"'),
+            ("lamina/data/dataset.h", '#include "lamina/nets/net.h"'),
+            ("lamina/io/npz.h", '#include "lamina/solver/solver.h"'),
+            ("lamina/solver/solver.h", '#include "lamina/vis/report.h"'),
+            ("lamina/solver/solver.cc", "#include <thread>"),
+            ("lamina/nets/net.cc", "#include <hwy/highway.h>"),
+            ("lamina/nets/net.cc", '#include "hwy/highway.h"'),
+            ("lamina/layers/conv.cc", "#include <immintrin.h>"),
+            ("lamina/layers/conv.cc", "#pragma omp parallel for"),
+            ("lamina/vis/page.cc", '#include "cli/flags.h"'),
+            ("lamina/extras/x.h", ""),
+        ]:
+            self.assertEqual(len(self.planted(name, "#pragma once\n" + text + "\n")), 1, f"{name}: {text}")
+
+    def test_what_is_allowed_passes(self):
+        for name, text in [
+            ("lamina/layers/relu.cc", '#include "lamina/kernels/elementwise.h"\n#include <vector>'),
+            ("lamina/kernels/parallel.cc", "#include <thread>"),
+            ("lamina/kernels/gemm.cc", '#include "hwy/highway.h"'),
+            ("lamina/solver/solver.h", '#include "lamina/optim/update_rule.h"\n#include "lamina/nets/net.h"'),
+            ("cli/train.cc", '#include "lamina/vis/report.h"\n#include "cli/flags.h"'),
+            ("lamina/layers/relu.h", '// #include "lamina/optim/update_rule.h"'),
+        ]:
+            self.assertEqual(self.planted(name, text + "\n"), [], f"{name}: {text}")
+
+
+if __name__ == "__main__":
+    unittest.main()
