@@ -2,9 +2,13 @@
 //   out[n, f, i, j] = b[f] + sum_{c, p, q} x[n, c, i s + p - pad, j s + q - pad] w[f, c, p, q]
 //
 //   x (N, C, H, W), zero outside;  w (F, C, HH, WW);  b (F,);  stride s >= 1;  pad >= 0
-//   out (N, F, 1 + floor((H + 2 pad - HH) / s), 1 + floor((W + 2 pad - WW) / s))
+//   out (N, F, OH, OW),  OH = 1 + floor((H + 2 pad - HH) / s),  OW = 1 + floor((W + 2 pad - WW) / s)
+//
+//   dw[f, c, p, q] = sum_{n, i, j} dout[n, f, i, j] x[n, c, i s + p - pad, j s + q - pad];  db[f] = sum dout[:, f]
+//   dx[n, c, h, k] = sum dout[n, f, i, j] w[f, c, p, q] over f and all i s + p - pad = h, j s + q - pad = k
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "lamina/tensor.h"
@@ -31,20 +35,33 @@ struct ConvGradients {
   Tensor<T> dx, dw, db;
 };
 
-/// `out` is resized. Throws std::invalid_argument where the shapes do not fit or the filter is larger than the
-/// padded image.
+/// `out` is resized; it must not be the tensor that x views. w keeps the shape (F, C, HH, WW) in both layouts.
+/// Channels last runs without a copy. N may be 0. Throws std::invalid_argument where the shapes do not fit, the
+/// filter is larger than the padded image, stride < 1 or pad < 0.
 template <class T>
 void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, const ConvParam& conv_param,
                   Tensor<T>& out, ConvCache<T>& cache);
-/// Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's shape.
+/// dout of out's shape. Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's shape, which
+/// must not be the tensor that dout views.
 template <class T>
 void conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                    TensorView<T> db);
 
+/// The same with fresh tensors: `auto [out, cache] = conv_forward(x, w, b, conv_param);`
 template <class T>
 std::pair<Tensor<T>, ConvCache<T>> conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                                                 const ConvParam& conv_param);
 template <class T>
 ConvGradients<T> conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache);
+
+namespace detail {
+/// conv_forward under the name `where` in errors [and max(0, out) in the same pass].
+template <class T>
+void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                  const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache);
+template <class T>
+void conv_backward(std::string_view where, const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx,
+                   TensorView<T> dw, TensorView<T> db);
+}  // namespace detail
 
 }  // namespace lamina

@@ -5,10 +5,11 @@
 
 namespace lamina {
 
-/// x (N, C, H, W) to `out`, resized to (N, H, W, C).
+/// x (N, C, H, W) to `out`, resized to (N, H, W, C); it must not be the tensor that x views. Throws
+/// std::invalid_argument unless x has 4 axes.
 template <class T>
 void to_nhwc(const TensorView<T>& x, Tensor<T>& out);
-/// x (N, H, W, C) to `out`, resized to (N, C, H, W).
+/// x (N, H, W, C) to `out`, resized to (N, C, H, W); the inverse of to_nhwc.
 template <class T>
 void to_nchw(const TensorView<T>& x, Tensor<T>& out);
 

@@ -21,17 +21,20 @@ struct PoolParam {
 template <class T>
 struct PoolCache {
   Shape x_shape;
-  Tensor<std::int32_t> argmax;  ///< per element of out: the row-major place in its window, p * pool_width + q
+  /// (N, OH, OW, C) in either layout: the row-major place of the maximum in its window, p * pool_width + q.
+  Tensor<std::int32_t> argmax;
   PoolParam param;
 };
 
-/// `out` is resized. Throws std::invalid_argument where the window is larger than the image or stride < 1.
+/// `out` is resized; it must not be the tensor that x views. N may be 0. Channels last runs without a copy. Throws
+/// std::invalid_argument where the window is empty or larger than the image, or stride < 1.
 template <class T>
 void max_pool_forward(const TensorView<T>& x, const PoolParam& pool_param, Tensor<T>& out, PoolCache<T>& cache);
-/// Overwrites dx, resized to x's shape.
+/// dout of out's shape. Overwrites dx, resized to x's shape, which must not be the tensor that dout views.
 template <class T>
 void max_pool_backward(const TensorView<T>& dout, const PoolCache<T>& cache, Tensor<T>& dx);
 
+/// The same with fresh tensors: `auto [out, cache] = max_pool_forward(x, pool_param);`
 template <class T>
 std::pair<Tensor<T>, PoolCache<T>> max_pool_forward(const TensorView<T>& x, const PoolParam& pool_param);
 template <class T>

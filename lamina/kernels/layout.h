@@ -1,0 +1,12 @@
+// Transposition of many small matrices: between (N, C, H, W) and channels last, a matrix an image.
+#pragma once
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// out (count, columns, rows) = each matrix of x (count, rows, columns), transposed. The two must not overlap.
+template <class T>
+void transpose(Index count, Index rows, Index columns, const T* x, T* out);
+
+}  // namespace lamina::kernels

@@ -1,0 +1,23 @@
+// Max pooling of channels-last images.
+#pragma once
+
+#include <cstdint>
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// Sizes of one pooling: images (N, H, W, C), windows (PH, PW), output (N, OH, OW, C).
+struct PoolShape {
+  Index N, H, W, C, PH, PW, stride, OH, OW;
+};
+
+/// out (N, OH, OW, C) = the maximum of each window, argmax its row-major place there, p * PW + q; the first of equal
+/// ones. NaN counts as a maximum. PH PW < 2^31.
+template <class T>
+void max_pool_forward(const PoolShape& s, const T* x, T* out, std::int32_t* argmax);
+/// dx (N, H, W, C), overwritten: dout at each window's argmax, summed where windows overlap, 0 elsewhere.
+template <class T>
+void max_pool_backward(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx);
+
+}  // namespace lamina::kernels

@@ -1,0 +1,154 @@
+#include "lamina/layers/conv.h"
+
+#include "lamina/check.h"
+#include "lamina/kernels/conv.h"
+#include "lamina/kernels/layout.h"
+#include "lamina/kernels/workspace.h"
+
+namespace lamina {
+namespace {
+
+struct ImagesSlot {};    // scratch: out or dx, channels last
+struct GradientSlot {};  // scratch: dout, channels last
+
+// A size that no image in memory reaches, and whose double does not overflow.
+constexpr Index kLargest = Index{1} << 40;
+
+template <class T>
+kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, const TensorView<T>& w,
+                              const ConvParam& param) {
+  const bool nhwc = param.layout == Layout::nhwc;
+  if (x.rank() != 4) fail(where, "expected x of shape ", nhwc ? "(N, H, W, C)" : "(N, C, H, W)", ", got ", x.shape());
+  const Index N = x.dim(0), C = x.dim(nhwc ? 3 : 1), H = x.dim(nhwc ? 1 : 2), W = x.dim(nhwc ? 2 : 3);
+  if (C < 1 || H < 1 || W < 1) fail(where, "expected images of at least one pixel and channel, got x ", x.shape());
+  if (w.rank() != 4 || w.dim(1) != C)
+    fail(where, "expected w of shape (F, ", C, ", HH, WW) to match x ", x.shape(), ", got ", w.shape());
+  if (w.size() == 0) fail(where, "expected at least one filter of at least one pixel, got w ", w.shape());
+  if (param.stride < 1) fail(where, "expected a stride of at least 1, got ", param.stride);
+  if (param.pad < 0 || param.pad > kLargest) fail(where, "expected a pad of 0 to ", kLargest, ", got ", param.pad);
+  const Index F = w.dim(0), HH = w.dim(2), WW = w.dim(3);
+  const Index padded_h = H + 2 * param.pad, padded_w = W + 2 * param.pad;
+  if (HH > padded_h || WW > padded_w)
+    fail(where, "expected a filter no larger than the padded image of ", padded_h, " x ", padded_w, ", got ", HH, " x ",
+         WW);
+  return {N,
+          H,
+          W,
+          C,
+          F,
+          HH,
+          WW,
+          param.stride,
+          param.pad,
+          1 + (padded_h - HH) / param.stride,
+          1 + (padded_w - WW) / param.stride};
+}
+
+Shape out_shape(const kernels::ConvShape& s, Layout layout) {
+  return layout == Layout::nhwc ? Shape{s.N, s.OH, s.OW, s.F} : Shape{s.N, s.F, s.OH, s.OW};
+}
+
+}  // namespace
+
+namespace detail {
+
+template <class T>
+void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                  const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache) {
+  const kernels::ConvShape s = conv_shape(where, x, w, conv_param);
+  check_shape(where, "b", b.shape(), {s.F}, "w");
+  cache.x = x;
+  cache.w = w;
+  cache.param = conv_param;
+  out.resize(out_shape(s, conv_param.layout));
+  if (s.N == 0) return;
+  if (conv_param.layout == Layout::nhwc) {
+    kernels::conv_forward(s, x.data(), w.data(), b.data(), relu, out.data());
+    return;
+  }
+  cache.x_nhwc.resize({s.N, s.H, s.W, s.C});
+  kernels::transpose(s.N, s.C, s.H * s.W, x.data(), cache.x_nhwc.data());
+  T* out_nhwc = kernels::workspace<ImagesSlot, T>(out.size());
+  kernels::conv_forward(s, cache.x_nhwc.data(), w.data(), b.data(), relu, out_nhwc);
+  kernels::transpose(s.N, s.OH * s.OW, s.F, out_nhwc, out.data());
+}
+
+template <class T>
+void conv_backward(std::string_view where, const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx,
+                   TensorView<T> dw, TensorView<T> db) {
+  const kernels::ConvShape s = conv_shape(where, cache.x, cache.w, cache.param);
+  check_shape(where, "dout", dout.shape(), out_shape(s, cache.param.layout), "out");
+  check_shape(where, "dw", dw.shape(), cache.w.shape(), "w");
+  check_shape(where, "db", db.shape(), {s.F}, "b");
+  if (dx) dx->resize(cache.x.shape());
+  if (s.N == 0) {
+    dw.fill(0);
+    db.fill(0);
+    return;
+  }
+  if (cache.param.layout == Layout::nhwc) {
+    kernels::conv_backward_filter(s, cache.x.data(), dout.data(), dw.data(), db.data());
+    if (dx) kernels::conv_backward_data(s, dout.data(), cache.w.data(), dx->data());
+    return;
+  }
+  T* dout_nhwc = kernels::workspace<GradientSlot, T>(dout.size());
+  kernels::transpose(s.N, s.F, s.OH * s.OW, dout.data(), dout_nhwc);
+  kernels::conv_backward_filter(s, cache.x_nhwc.data(), dout_nhwc, dw.data(), db.data());
+  if (!dx) return;
+  T* dx_nhwc = kernels::workspace<ImagesSlot, T>(dx->size());
+  kernels::conv_backward_data(s, dout_nhwc, cache.w.data(), dx_nhwc);
+  kernels::transpose(s.N, s.H * s.W, s.C, dx_nhwc, dx->data());
+}
+
+template void conv_forward(std::string_view, const TensorView<float>&, const TensorView<float>&,
+                           const TensorView<float>&, const ConvParam&, bool, Tensor<float>&, ConvCache<float>&);
+template void conv_forward(std::string_view, const TensorView<double>&, const TensorView<double>&,
+                           const TensorView<double>&, const ConvParam&, bool, Tensor<double>&, ConvCache<double>&);
+template void conv_backward(std::string_view, const TensorView<float>&, const ConvCache<float>&, Tensor<float>*,
+                            TensorView<float>, TensorView<float>);
+template void conv_backward(std::string_view, const TensorView<double>&, const ConvCache<double>&, Tensor<double>*,
+                            TensorView<double>, TensorView<double>);
+
+}  // namespace detail
+
+template <class T>
+void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, const ConvParam& conv_param,
+                  Tensor<T>& out, ConvCache<T>& cache) {
+  detail::conv_forward("conv_forward", x, w, b, conv_param, false, out, cache);
+}
+
+template <class T>
+void conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
+                   TensorView<T> db) {
+  detail::conv_backward("conv_backward", dout, cache, dx, dw, db);
+}
+
+template <class T>
+std::pair<Tensor<T>, ConvCache<T>> conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                                                const ConvParam& conv_param) {
+  std::pair<Tensor<T>, ConvCache<T>> result;
+  conv_forward(x, w, b, conv_param, result.first, result.second);
+  return result;
+}
+
+template <class T>
+ConvGradients<T> conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache) {
+  ConvGradients<T> g;
+  g.dw.resize(cache.w.shape());
+  g.db.resize({cache.w.rank() == 4 ? cache.w.dim(0) : 0});
+  conv_backward<T>(dout, cache, &g.dx, g.dw, g.db);
+  return g;
+}
+
+#define LAMINA_CONV(T)                                                                                              \
+  template void conv_forward(const TensorView<T>&, const TensorView<T>&, const TensorView<T>&, const ConvParam&,    \
+                             Tensor<T>&, ConvCache<T>&);                                                            \
+  template void conv_backward(const TensorView<T>&, const ConvCache<T>&, Tensor<T>*, TensorView<T>, TensorView<T>); \
+  template std::pair<Tensor<T>, ConvCache<T>> conv_forward(const TensorView<T>&, const TensorView<T>&,              \
+                                                           const TensorView<T>&, const ConvParam&);                 \
+  template ConvGradients<T> conv_backward(const TensorView<T>&, const ConvCache<T>&);
+LAMINA_CONV(float)
+LAMINA_CONV(double)
+#undef LAMINA_CONV
+
+}  // namespace lamina
