@@ -1,0 +1,138 @@
+// Compiled with -ffp-contract=off (CMakeLists.txt): products and sums are rounded one by one.
+#include "lamina/kernels/update.h"
+
+#include <algorithm>
+
+#include "lamina/kernels/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
+#include "lamina/kernels/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Runs body(d, i) over whole vectors of 0 .. n - 1, then over single elements.
+template <class T, class Body>
+HWY_INLINE void for_elements(Index n, Body&& body) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) body(d, i);
+  const hn::CappedTag<T, 1> one;
+  for (; i < n; ++i) body(one, i);
+}
+
+template <class T>
+HWY_INLINE void sgd(Index n, T* w, const T* dw, T rate) {
+  for_elements<T>(n, [=](auto d, Index i) HWY_ATTR {
+    const auto step = hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i));
+    hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
+  for_elements<T>(n, [=](auto d, Index i) HWY_ATTR {
+    const auto kept = hn::Mul(hn::Set(d, momentum), hn::LoadU(d, v + i));
+    const auto velocity = hn::Sub(kept, hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i)));
+    hn::StoreU(velocity, d, v + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, w + i), velocity), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {
+  for_elements<T>(n, [=](auto d, Index i) HWY_ATTR {
+    const auto g = hn::LoadU(d, dw + i);
+    const auto kept = hn::Mul(hn::Set(d, decay), hn::LoadU(d, cache + i));
+    const auto mean = hn::Add(kept, hn::Mul(hn::Set(d, fresh), hn::Mul(g, g)));
+    hn::StoreU(mean, d, cache + i);
+    const auto below = hn::Add(hn::Sqrt(mean), hn::Set(d, epsilon));
+    const auto step = hn::Div(hn::Mul(hn::Set(d, rate), g), below);
+    hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
+  for_elements<T>(n, [=, s = s](auto d, Index i) HWY_ATTR {
+    const auto g = hn::LoadU(d, dw + i);
+    const auto first = hn::Add(hn::Mul(hn::Set(d, s.beta1), hn::LoadU(d, m + i)), hn::Mul(hn::Set(d, s.fresh1), g));
+    const auto second =
+        hn::Add(hn::Mul(hn::Set(d, s.beta2), hn::LoadU(d, v + i)), hn::Mul(hn::Set(d, s.fresh2), hn::Mul(g, g)));
+    hn::StoreU(first, d, m + i);
+    hn::StoreU(second, d, v + i);
+    const auto above = hn::Mul(hn::Set(d, s.rate), hn::Div(first, hn::Set(d, s.correction1)));
+    const auto below = hn::Add(hn::Sqrt(hn::Div(second, hn::Set(d, s.correction2))), hn::Set(d, s.epsilon));
+    hn::StoreU(hn::Sub(hn::LoadU(d, w + i), hn::Div(above, below)), d, w + i);
+  });
+}
+
+#define LAMINA_BOTH(Name, T)                                                                      \
+  void Sgd##Name(Index n, T* w, const T* dw, T rate) { sgd(n, w, dw, rate); }                     \
+  void SgdMomentum##Name(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                  \
+    sgd_momentum(n, w, dw, v, rate, momentum);                                                    \
+  }                                                                                               \
+  void Rmsprop##Name(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) { \
+    rmsprop(n, w, dw, cache, rate, decay, fresh, epsilon);                                        \
+  }                                                                                               \
+  void Adam##Name(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) { adam(n, w, dw, m, v, s); }
+LAMINA_BOTH(Float, float)
+LAMINA_BOTH(Double, double)
+#undef LAMINA_BOTH
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lamina::kernels {
+namespace {
+
+// Elements a chunk: large enough that a chunk outweighs its cost, a multiple of every vector length.
+constexpr Index kChunk = 16384;
+
+// Runs body(first, count) over the chunks of 0 .. n - 1.
+template <class Body>
+void for_chunks(Index n, Body&& body) {
+  parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
+    const Index first = chunk * kChunk;
+    body(first, std::min(kChunk, n - first));
+  });
+}
+
+}  // namespace
+
+#define LAMINA_BOTH(Name, T)                                                                                         \
+  HWY_EXPORT(Sgd##Name);                                                                                             \
+  HWY_EXPORT(SgdMomentum##Name);                                                                                     \
+  HWY_EXPORT(Rmsprop##Name);                                                                                         \
+  HWY_EXPORT(Adam##Name);                                                                                            \
+  template <>                                                                                                        \
+  void sgd_update(Index n, T* w, const T* dw, T rate) {                                                              \
+    const auto kernel = LAMINA_DISPATCH(Sgd##Name);                                                                  \
+    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, rate); });                             \
+  }                                                                                                                  \
+  template <>                                                                                                        \
+  void sgd_momentum_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                   \
+    const auto kernel = LAMINA_DISPATCH(SgdMomentum##Name);                                                          \
+    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, v + at, rate, momentum); });           \
+  }                                                                                                                  \
+  template <>                                                                                                        \
+  void rmsprop_update(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {                   \
+    const auto kernel = LAMINA_DISPATCH(Rmsprop##Name);                                                              \
+    for_chunks(                                                                                                      \
+        n, [=](Index at, Index count) { kernel(count, w + at, dw + at, cache + at, rate, decay, fresh, epsilon); }); \
+  }                                                                                                                  \
+  template <>                                                                                                        \
+  void adam_update(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& step) {                                \
+    const auto kernel = LAMINA_DISPATCH(Adam##Name);                                                                 \
+    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, m + at, v + at, step); });             \
+  }
+LAMINA_BOTH(Float, float)
+LAMINA_BOTH(Double, double)
+#undef LAMINA_BOTH
+
+}  // namespace lamina::kernels
+#endif
