@@ -1,0 +1,86 @@
+#include "lamina/solver/solver.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "lamina/check.h"
+
+namespace lamina {
+
+NonFiniteLoss::NonFiniteLoss(Index at, Index num_iterations, double loss, double rate)
+    : std::runtime_error(fmt::format("[Solver] expected a finite loss, got {} at iteration {} of {}, learning rate {}: "
+                                     "try a smaller learning rate, a smaller weight_scale, or normalization",
+                                     loss, at, num_iterations, rate)),
+      iteration(at),
+      learning_rate(rate) {}
+
+namespace detail {
+namespace {
+
+void at_least(const char* name, Index got, Index least) {
+  if (got < least) fail("Solver", "expected ", name, " of ", least, " or more, got ", got);
+}
+
+void in_range(const char* name, double got, bool fits, const char* range) {
+  if (!(std::isfinite(got) && fits)) fail("Solver", "expected ", name, " ", range, ", got ", got);
+}
+
+void check_split(const char* name, const Split& split) {
+  if (split.size() < 1) fail("Solver", "expected 1 ", name, " example or more, got none");
+  if (static_cast<Index>(split.y.size()) != split.size())
+    fail("Solver", "expected one label for each of ", split.size(), " ", name, " examples, got ", split.y.size());
+}
+
+}  // namespace
+
+void check_options(const SolverOptions& options) {
+  const OptimConfig& config = options.optim_config;
+  name_of(options.update_rule);
+  in_range("learning_rate", config.learning_rate, config.learning_rate >= 0, "of 0 (the rule's default) or more");
+  in_range("momentum", config.momentum, config.momentum >= 0 && config.momentum <= 1, "of 0 to 1");
+  in_range("decay_rate", config.decay_rate, config.decay_rate >= 0 && config.decay_rate <= 1, "of 0 to 1");
+  in_range("beta1", config.beta1, config.beta1 >= 0 && config.beta1 < 1, "of 0 or more and below 1");
+  in_range("beta2", config.beta2, config.beta2 >= 0 && config.beta2 < 1, "of 0 or more and below 1");
+  in_range("epsilon", config.epsilon, config.epsilon > 0, "above 0");
+  in_range("lr_decay", options.lr_decay, options.lr_decay > 0, "above 0");
+  at_least("batch_size", options.batch_size, 1);
+  constexpr Index kLargestBatch = (Index{1} << 31) - 1;
+  if (options.batch_size > kLargestBatch)
+    fail("Solver", "expected batch_size of at most ", kLargestBatch, ", got ", options.batch_size);
+  at_least("num_epochs", options.num_epochs, 1);
+  at_least("num_train_samples", options.num_train_samples, 0);
+  at_least("num_val_samples", options.num_val_samples, 0);
+  at_least("print_every", options.print_every, 1);
+}
+
+void check_data(const SolverData& data) {
+  check_split("training", data.train);
+  check_split("validation", data.val);
+  check_shape("Solver", "validation examples", data.val.X.example_shape(), data.train.X.example_shape(),
+              "the training examples");
+}
+
+Index iterations_per_epoch(Index num_train, Index batch_size) { return std::max(num_train / batch_size, Index{1}); }
+
+Index count_iterations(Index num_train, const SolverOptions& options) {
+  Index count;
+  if (__builtin_mul_overflow(options.num_epochs, iterations_per_epoch(num_train, options.batch_size), &count))
+    fail("Solver", "expected num_epochs for fewer than 2^63 iterations, got ", options.num_epochs);
+  return count;
+}
+
+void print_iteration(const SolverOptions& options, Index t, Index num_iterations, double loss) {
+  if (options.verbose && options.out && t % options.print_every == 0)
+    *options.out << fmt::format("(Iteration {} / {}) loss: {:f}\n", t + 1, num_iterations, loss) << std::flush;
+}
+
+void print_epoch(const SolverOptions& options, Index epoch, double train_acc, double val_acc) {
+  if (options.verbose && options.out)
+    *options.out << fmt::format("(Epoch {} / {}) train acc: {:f}; val_acc: {:f}\n", epoch, options.num_epochs,
+                                train_acc, val_acc)
+                 << std::flush;
+}
+
+}  // namespace detail
+}  // namespace lamina
