@@ -1,0 +1,41 @@
+// Figures as SVG: lines and dots over two axes, readable on light and dark pages.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lamina/tensor.h"
+#include "lamina/vis/run_files.h"
+
+namespace lamina {
+
+/// One curve. Points with a value that is not finite are left out, and the line breaks there.
+struct Series {
+  std::string name;
+  std::vector<double> x, y;
+  bool line = true;    ///< join the points
+  bool dots = false;   ///< mark the points
+  bool faint = false;  ///< drawn thin and pale, behind the others
+  int colour = 0;      ///< 0 to 4, of the page's colours
+};
+
+struct Figure {
+  std::string title, x_label, y_label;
+  std::vector<Series> series;
+  bool percent = false;  ///< y values are fractions, to be shown as percentages
+};
+
+/// The figure as SVG text. `standalone`: a whole file with its own colours, light and dark; otherwise a piece of a page
+/// that defines them (report.h). Curves of many points are thinned to the lowest and highest of each pixel column.
+std::string to_svg(const Figure& figure, bool standalone = true);
+
+/// Loss against iteration, with a running mean where there are many.
+Figure loss_figure(const RunRecord& record);
+/// Training and validation accuracy against epoch.
+Figure accuracy_figure(const RunRecord& record);
+
+/// "&lt;" for "<" and so on, for text and attributes of HTML and SVG. Control characters become spaces.
+std::string escape_html(std::string_view text);
+
+}  // namespace lamina
