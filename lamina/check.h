@@ -40,8 +40,7 @@ template <class... Parts>
 /// Throws unless `got` is `expected`: "[where] expected name of shape (3,) to match what, got (4,)".
 inline void check_shape(std::string_view where, std::string_view name, const Shape& got, const Shape& expected,
                         std::string_view what) {
-  if (!(got == expected))
-    fail(where, "expected ", name, " of shape ", expected, " to match ", what, ", got ", got);
+  if (!(got == expected)) fail(where, "expected ", name, " of shape ", expected, " to match ", what, ", got ", got);
 }
 
 }  // namespace lamina

@@ -18,9 +18,9 @@ class RandomState {
   /// Everything that decides the draws to come (NumPy's `get_state()`).
   struct State {
     std::array<std::uint32_t, 624> key{};
-    int position = 624;        ///< next word of key; 624: make new ones first
-    bool has_gauss = false;    ///< a second normal is waiting
-    double gauss = 0;          ///< that normal
+    int position = 624;      ///< next word of key; 624: make new ones first
+    bool has_gauss = false;  ///< a second normal is waiting
+    double gauss = 0;        ///< that normal
     bool operator==(const State&) const = default;
   };
 

@@ -170,7 +170,7 @@ class Tensor : public TensorView<T> {
   void resize(const Shape& shape) {
     if (shape.size() > capacity_) {
       memory_.reset(static_cast<T*>(
-          ::operator new(static_cast<std::size_t>(shape.size()) * sizeof(T), std::align_val_t{kAlignment})));
+          ::operator new (static_cast<std::size_t>(shape.size()) * sizeof(T), std::align_val_t{kAlignment})));
       capacity_ = shape.size();
       this->data_ = memory_.get();
     }
@@ -190,7 +190,7 @@ class Tensor : public TensorView<T> {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
   };
   std::unique_ptr<T, Free> memory_;
   Index capacity_ = 0;
@@ -203,7 +203,8 @@ TensorView<T> TensorView<T>::rows(Index first, Index count) const {
   std::copy(shape_.begin(), shape_.end(), lengths.begin());
   lengths[0] = count;
   const Index row = dim(0) == 0 ? 0 : size() / dim(0);
-  return TensorView(data_ + first * row, Shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(rank()))));
+  return TensorView(data_ + first * row,
+                    Shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(rank()))));
 }
 
 }  // namespace lamina

@@ -43,9 +43,8 @@ HWY_INLINE void relu_backward(Index n, const T* dout, const T* out, T* dx) {
 
 template <class T>
 HWY_INLINE void multiply(Index n, const T* a, const T* b, T* out) {
-  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
-  });
+  for_vectors<T>(
+      n, [=](auto d, Index i) HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i); });
 }
 
 template <class T>
@@ -95,12 +94,12 @@ HWY_INLINE void column_sums(Index rows, Index columns, const T* x, T* sums) {
   });
 }
 
-#define LAMINA_BOTH(Name, T)                                                                                   \
-  void Relu##Name(Index n, const T* x, T* out) { relu(n, x, out); }                                            \
-  void ReluBackward##Name(Index n, const T* dout, const T* out, T* dx) { relu_backward(n, dout, out, dx); }    \
-  void Multiply##Name(Index n, const T* a, const T* b, T* out) { multiply(n, a, b, out); }                     \
-  void Axpy##Name(Index n, T a, const T* x, T* y) { axpy(n, a, x, y); }                                        \
-  double SumOfSquares##Name(Index n, const T* x) { return sum_of_squares(n, x); }                              \
+#define LAMINA_BOTH(Name, T)                                                                                \
+  void Relu##Name(Index n, const T* x, T* out) { relu(n, x, out); }                                         \
+  void ReluBackward##Name(Index n, const T* dout, const T* out, T* dx) { relu_backward(n, dout, out, dx); } \
+  void Multiply##Name(Index n, const T* a, const T* b, T* out) { multiply(n, a, b, out); }                  \
+  void Axpy##Name(Index n, T a, const T* x, T* y) { axpy(n, a, x, y); }                                     \
+  double SumOfSquares##Name(Index n, const T* x) { return sum_of_squares(n, x); }                           \
   void ColumnSums##Name(Index rows, Index columns, const T* x, T* sums) { column_sums(rows, columns, x, sums); }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
@@ -128,55 +127,55 @@ struct PartialSums {};
 
 }  // namespace
 
-#define LAMINA_BOTH(Name, T)                                                                                 \
-  HWY_EXPORT(Relu##Name);                                                                                    \
-  HWY_EXPORT(ReluBackward##Name);                                                                            \
-  HWY_EXPORT(Multiply##Name);                                                                                \
-  HWY_EXPORT(Axpy##Name);                                                                                    \
-  HWY_EXPORT(SumOfSquares##Name);                                                                            \
-  HWY_EXPORT(ColumnSums##Name);                                                                              \
-  template <>                                                                                                \
-  void relu(Index n, const T* x, T* out) {                                                                   \
-    const auto kernel = LAMINA_DISPATCH(Relu##Name);                                                         \
-    for_chunks(n, [=](Index i, Index count) { kernel(count, x + i, out + i); });                             \
-  }                                                                                                          \
-  template <>                                                                                                \
-  void relu_backward(Index n, const T* dout, const T* out, T* dx) {                                          \
-    const auto kernel = LAMINA_DISPATCH(ReluBackward##Name);                                                 \
-    for_chunks(n, [=](Index i, Index count) { kernel(count, dout + i, out + i, dx + i); });                  \
-  }                                                                                                          \
-  template <>                                                                                                \
-  void multiply(Index n, const T* a, const T* b, T* out) {                                                   \
-    const auto kernel = LAMINA_DISPATCH(Multiply##Name);                                                     \
-    for_chunks(n, [=](Index i, Index count) { kernel(count, a + i, b + i, out + i); });                      \
-  }                                                                                                          \
-  template <>                                                                                                \
-  void axpy(Index n, T a, const T* x, T* y) {                                                                \
-    const auto kernel = LAMINA_DISPATCH(Axpy##Name);                                                         \
-    for_chunks(n, [=](Index i, Index count) { kernel(count, a, x + i, y + i); });                            \
-  }                                                                                                          \
-  template <>                                                                                                \
-  double sum_of_squares(Index n, const T* x) {                                                               \
-    const auto kernel = LAMINA_DISPATCH(SumOfSquares##Name);                                                 \
-    const Index chunks = (n + kChunk - 1) / kChunk;                                                          \
-    double* partial = workspace<PartialSums, double>(chunks);                                                \
-    for_chunks(n, [=](Index i, Index count) { partial[i / kChunk] = kernel(count, x + i); });                \
-    double sum = 0;                                                                                          \
-    for (Index i = 0; i < chunks; ++i) sum += partial[i];                                                    \
-    return sum;                                                                                              \
-  }                                                                                                          \
-  template <>                                                                                                \
-  void column_sums(Index rows, Index columns, const T* x, T* sums) {                                         \
-    const auto kernel = LAMINA_DISPATCH(ColumnSums##Name);                                                   \
-    const Index height = std::max<Index>(1, kChunk / std::max<Index>(1, columns));                           \
-    const Index chunks = std::max<Index>(1, (rows + height - 1) / height);                                   \
-    if (chunks == 1) return kernel(rows, columns, x, sums);                                                  \
-    T* partial = workspace<PartialSums, T>(chunks * columns);                                                \
-    parallel_for(chunks, [=](Index chunk) {                                                                  \
-      const Index first = chunk * height;                                                                    \
-      kernel(std::min(height, rows - first), columns, x + first * columns, partial + chunk * columns);       \
-    });                                                                                                      \
-    kernel(chunks, columns, partial, sums);                                                                  \
+#define LAMINA_BOTH(Name, T)                                                                           \
+  HWY_EXPORT(Relu##Name);                                                                              \
+  HWY_EXPORT(ReluBackward##Name);                                                                      \
+  HWY_EXPORT(Multiply##Name);                                                                          \
+  HWY_EXPORT(Axpy##Name);                                                                              \
+  HWY_EXPORT(SumOfSquares##Name);                                                                      \
+  HWY_EXPORT(ColumnSums##Name);                                                                        \
+  template <>                                                                                          \
+  void relu(Index n, const T* x, T* out) {                                                             \
+    const auto kernel = LAMINA_DISPATCH(Relu##Name);                                                   \
+    for_chunks(n, [=](Index i, Index count) { kernel(count, x + i, out + i); });                       \
+  }                                                                                                    \
+  template <>                                                                                          \
+  void relu_backward(Index n, const T* dout, const T* out, T* dx) {                                    \
+    const auto kernel = LAMINA_DISPATCH(ReluBackward##Name);                                           \
+    for_chunks(n, [=](Index i, Index count) { kernel(count, dout + i, out + i, dx + i); });            \
+  }                                                                                                    \
+  template <>                                                                                          \
+  void multiply(Index n, const T* a, const T* b, T* out) {                                             \
+    const auto kernel = LAMINA_DISPATCH(Multiply##Name);                                               \
+    for_chunks(n, [=](Index i, Index count) { kernel(count, a + i, b + i, out + i); });                \
+  }                                                                                                    \
+  template <>                                                                                          \
+  void axpy(Index n, T a, const T* x, T* y) {                                                          \
+    const auto kernel = LAMINA_DISPATCH(Axpy##Name);                                                   \
+    for_chunks(n, [=](Index i, Index count) { kernel(count, a, x + i, y + i); });                      \
+  }                                                                                                    \
+  template <>                                                                                          \
+  double sum_of_squares(Index n, const T* x) {                                                         \
+    const auto kernel = LAMINA_DISPATCH(SumOfSquares##Name);                                           \
+    const Index chunks = (n + kChunk - 1) / kChunk;                                                    \
+    double* partial = workspace<PartialSums, double>(chunks);                                          \
+    for_chunks(n, [=](Index i, Index count) { partial[i / kChunk] = kernel(count, x + i); });          \
+    double sum = 0;                                                                                    \
+    for (Index i = 0; i < chunks; ++i) sum += partial[i];                                              \
+    return sum;                                                                                        \
+  }                                                                                                    \
+  template <>                                                                                          \
+  void column_sums(Index rows, Index columns, const T* x, T* sums) {                                   \
+    const auto kernel = LAMINA_DISPATCH(ColumnSums##Name);                                             \
+    const Index height = std::max<Index>(1, kChunk / std::max<Index>(1, columns));                     \
+    const Index chunks = std::max<Index>(1, (rows + height - 1) / height);                             \
+    if (chunks == 1) return kernel(rows, columns, x, sums);                                            \
+    T* partial = workspace<PartialSums, T>(chunks * columns);                                          \
+    parallel_for(chunks, [=](Index chunk) {                                                            \
+      const Index first = chunk * height;                                                              \
+      kernel(std::min(height, rows - first), columns, x + first * columns, partial + chunk * columns); \
+    });                                                                                                \
+    kernel(chunks, columns, partial, sums);                                                            \
   }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
