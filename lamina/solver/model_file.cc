@@ -1,0 +1,155 @@
+#include "lamina/solver/model_file.h"
+
+#include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
+
+#include "lamina/check.h"
+#include "lamina/io/safetensors.h"
+
+namespace lamina {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kSave = "save_model";
+constexpr const char* kLoad = "load_model";
+constexpr const char* kFormat = "lamina model 1";
+constexpr const char* kMean = "preprocessing.mean";
+
+template <class T>
+constexpr const char* kDtype = std::is_same_v<T, float> ? "float32" : "float64";
+
+const std::string& value_of(const Safetensors& file, const fs::path& path, const char* key) {
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) fail_file(kLoad, path, "expected a model file with ", key, " in it, got none");
+  return found->second;
+}
+
+// A list of whole numbers or of strings, as the metadata hold them.
+template <class Value>
+std::vector<Value> list_of(const Safetensors& file, const fs::path& path, const char* key) {
+  const json list = json::parse(value_of(file, path, key), nullptr, false);
+  bool good = list.is_array();
+  for (const json& value : list)
+    good = good && (std::is_same_v<Value, std::string> ? value.is_string() : value.is_number_integer());
+  if (!good) fail_file(kLoad, path, "expected ", key, " to be a list, got something else");
+  return list.get<std::vector<Value>>();
+}
+
+}  // namespace
+
+template <class T>
+void save_model(const fs::path& path, const Parameters<T>& params, const std::vector<NamedTensor<T>>& buffers,
+                const ModelInfo& info) {
+  const NetConfig& config = info.config;
+  const auto layout = parameter_layout(config);
+  if (params.layout() != layout) fail(kSave, "expected the parameters of the configuration's net, got others");
+  if (static_cast<Index>(info.class_names.size()) != config.num_classes)
+    fail(kSave, "expected ", config.num_classes, " class names, got ", info.class_names.size());
+  if (!info.mean.empty() && !(info.mean.shape() == config.input_dim))
+    fail(kSave, "expected a mean of shape ", config.input_dim, ", got ", info.mean.shape());
+
+  std::map<std::string, std::string> metadata = info.metadata;
+  metadata["lamina.format"] = kFormat;
+  metadata["lamina.version"] = LAMINA_VERSION;
+  metadata["lamina.net"] = to_json(config);
+  metadata["lamina.dtype"] = kDtype<T>;
+  metadata["lamina.input_shape"] = json(std::vector<Index>(config.input_dim.begin(), config.input_dim.end())).dump();
+  metadata["lamina.classes"] = json(info.class_names).dump(-1, ' ', false, json::error_handler_t::replace);
+  metadata["lamina.pixel_range"] = "[0,255]";
+  metadata["lamina.subtract_mean"] = info.mean.empty() ? "false" : "true";
+
+  std::vector<NamedStoredView> tensors;
+  for (const auto& [name, value] : params) tensors.push_back({name, value});
+  for (const auto& [name, value] : buffers) tensors.push_back({name, value});
+  if (!info.mean.empty()) tensors.push_back({kMean, info.mean});
+  write_safetensors(path, tensors, metadata);
+}
+
+template <class T>
+void save_model(const fs::path& path, Net<T>& net, const ModelInfo& info) {
+  save_model(path, std::as_const(net).params(), net.buffers(), info);
+}
+
+ModelFile load_model(const fs::path& path) {
+  Safetensors file = read_safetensors(path);
+  if (value_of(file, path, "lamina.format") != kFormat)
+    fail_file(kLoad, path, "expected the format '", kFormat, "', got ", quoted_name(file.metadata["lamina.format"]));
+  ModelFile model;
+  model.path = path;
+  model.lamina_version = value_of(file, path, "lamina.version");
+  model.dtype = value_of(file, path, "lamina.dtype");
+  if (model.dtype != "float32" && model.dtype != "float64")
+    fail_file(kLoad, path, "expected a dtype of float32 or float64, got ", quoted_name(model.dtype));
+
+  std::vector<std::pair<std::string, Shape>> layout;
+  NetConfig& config = model.info.config;
+  try {
+    config = net_config_from_json(value_of(file, path, "lamina.net"));
+    layout = parameter_layout(config);
+  } catch (const std::invalid_argument& e) {
+    fail_file(kLoad, path, "expected a net's configuration, got one that is none: ", e.what());
+  }
+  model.info.class_names = list_of<std::string>(file, path, "lamina.classes");
+  if (static_cast<Index>(model.info.class_names.size()) != config.num_classes)
+    fail_file(kLoad, path, "expected ", config.num_classes, " class names, got ", model.info.class_names.size());
+  const auto input = list_of<Index>(file, path, "lamina.input_shape");
+  if (!std::equal(input.begin(), input.end(), config.input_dim.begin(), config.input_dim.end()))
+    fail_file(kLoad, path, "expected the input shape of the net, ", config.input_dim, ", got another");
+  if (value_of(file, path, "lamina.pixel_range") != "[0,255]")
+    fail_file(kLoad, path, "expected pixels in [0,255], got ", quoted_name(file.metadata["lamina.pixel_range"]));
+
+  const bool subtract = value_of(file, path, "lamina.subtract_mean") == "true";
+  const StoredTensor* mean = file.find(kMean);
+  if (subtract != (mean != nullptr))
+    fail_file(kLoad, path, "expected a tensor ", kMean, " exactly where subtract_mean is true, got ",
+              subtract ? "none" : "one");
+  if (mean != nullptr) {
+    if (!(shape_of(*mean) == config.input_dim))
+      fail_file(kLoad, path, "expected ", kMean, " of shape ", config.input_dim, ", got ", shape_of(*mean));
+    model.info.mean = to_tensor<double>(*mean);
+  }
+  for (const auto& [name, shape] : layout) {
+    const StoredTensor* tensor = file.find(name);
+    if (tensor == nullptr) fail_file(kLoad, path, "expected a parameter ", name, " of shape ", shape, ", got none");
+    if (!(shape_of(*tensor) == shape))
+      fail_file(kLoad, path, "expected parameter ", name, " of shape ", shape, ", got ", shape_of(*tensor));
+  }
+  for (NamedStoredTensor& tensor : file.tensors)
+    if (tensor.name != kMean) model.tensors.push_back(std::move(tensor));
+  for (auto& [key, value] : file.metadata)
+    if (key.rfind("lamina.", 0) != 0) model.info.metadata[key] = value;
+  return model;
+}
+
+template <class T>
+void ModelFile::copy_to(Net<T>& net) const {
+  std::vector<std::pair<std::string, TensorView<T>>> targets;
+  for (auto& [name, value] : net.params()) targets.emplace_back(name, value);
+  for (const auto& [name, value] : net.buffers()) targets.emplace_back(name, value);
+  if (targets.size() != tensors.size())
+    fail_file(kLoad, path, "expected ", targets.size(), " parameters and buffers, got ", tensors.size());
+  for (const auto& [name, target] : targets) {
+    const StoredTensor* tensor = find_tensor(tensors, name);
+    if (tensor == nullptr) fail_file(kLoad, path, "expected a tensor ", name, ", got none");
+    if (!(shape_of(*tensor) == target.shape()))
+      fail_file(kLoad, path, "expected tensor ", name, " of shape ", target.shape(), ", got ", shape_of(*tensor));
+  }
+  for (auto& [name, target] : targets) {
+    const Tensor<T> values = to_tensor<T>(*find_tensor(tensors, name));
+    std::copy(values.begin(), values.end(), target.begin());
+  }
+}
+
+template void save_model(const fs::path&, const Parameters<float>&, const std::vector<NamedTensor<float>>&,
+                         const ModelInfo&);
+template void save_model(const fs::path&, const Parameters<double>&, const std::vector<NamedTensor<double>>&,
+                         const ModelInfo&);
+template void save_model(const fs::path&, Net<float>&, const ModelInfo&);
+template void save_model(const fs::path&, Net<double>&, const ModelInfo&);
+template void ModelFile::copy_to(Net<float>&) const;
+template void ModelFile::copy_to(Net<double>&) const;
+
+}  // namespace lamina
