@@ -1,0 +1,101 @@
+// What the tests of nets share: one small net of each kind, images and labels for it, a step of training.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lamina/nets/net_config.h"
+#include "tests/layers/layer_testing.h"
+
+namespace lamina::testing {
+
+struct NetCase {
+  std::string name;
+  NetConfig config;
+};
+
+/// A net of each kind, with each of its options in use at least once, for images (3, size, size).
+inline std::vector<NetCase> net_cases(Index size) {
+  NetConfig base;
+  base.input_dim = {3, size, size};
+  base.reg = 0.1;
+  base.weight_scale = 5e-2;
+  base.hidden = {30, 20};
+  base.num_filters = {6, 5};
+  base.filter_sizes = {5, 3};
+  std::vector<NetCase> cases;
+  const auto add = [&](const std::string& name, const std::string& model, auto change) {
+    NetConfig config = base;
+    config.model = model;
+    change(config);
+    cases.push_back({name, config});
+  };
+  add("two-layer", "two-layer", [](NetConfig& c) { c.hidden = {20}; });
+  add("softmax alone", "fc", [](NetConfig& c) { c.hidden = {}; });
+  add("fc", "fc", [](NetConfig&) {});
+  add("fc, batchnorm", "fc", [](NetConfig& c) { c.normalization = Normalization::batchnorm; });
+  add("fc, layernorm", "fc", [](NetConfig& c) { c.normalization = Normalization::layernorm; });
+  add("fc, dropout", "fc", [](NetConfig& c) { c.dropout = 0.6; });
+  add("fc, batchnorm and dropout, three deep", "fc", [](NetConfig& c) {
+    c.normalization = Normalization::batchnorm;
+    c.dropout = 0.8;
+    c.hidden = {20, 15, 10};
+  });
+  add("convnet", "convnet", [](NetConfig&) {});
+  add("convnet, stride 2", "convnet", [](NetConfig& c) { c.conv_stride = 2; });
+  add("convnet, no batch norm, three deep", "convnet", [](NetConfig& c) {
+    c.use_batch_norm = false;
+    c.num_filters = {4, 6, 5};
+    c.filter_sizes = {3, 1, 5};
+  });
+  add("three-layer-convnet", "three-layer-convnet", [](NetConfig& c) {
+    c.hidden = {15};
+    c.num_filters = {6};
+    c.filter_sizes = {5};
+  });
+  return cases;
+}
+
+template <class T>
+struct Batch {
+  Tensor<T> X;
+  std::vector<Label> y;
+};
+
+/// N random images (3, size, size) with labels 0 .. 9.
+template <class T>
+Batch<T> random_batch(Index N, Index size, RandomState& random) {
+  Batch<T> batch{random_tensor<T>({N, 3, size, size}, random), {}};
+  for (Index i = 0; i < N; ++i) batch.y.push_back(static_cast<Label>(random.randint(10)));
+  return batch;
+}
+
+/// One step of plain gradient descent; the loss before it.
+template <class T>
+double step(Net<T>& net, const Batch<T>& batch, T learning_rate) {
+  const double loss = net.loss(batch.X, batch.y).loss;
+  auto gradient = net.grads().begin();
+  for (auto& [name, value] : net.params()) {
+    for (Index i = 0; i < value.size(); ++i) value[i] -= learning_rate * gradient->value[i];
+    ++gradient;
+  }
+  return loss;
+}
+
+/// All elements of parameters or gradients, in their order.
+template <class T>
+std::vector<T> elements(const Parameters<T>& parameters) {
+  std::vector<T> all;
+  for (const auto& [name, value] : parameters) all.insert(all.end(), value.begin(), value.end());
+  return all;
+}
+
+template <class T>
+std::vector<T> elements(const std::vector<NamedTensor<T>>& tensors) {
+  std::vector<T> all;
+  for (const auto& [name, value] : tensors) all.insert(all.end(), value.begin(), value.end());
+  return all;
+}
+
+}  // namespace lamina::testing
