@@ -40,6 +40,7 @@ void max_pool_forward(const TensorView<T>& x, const PoolParam& pool_param, Tenso
   cache.param = pool_param;
   cache.argmax.resize({s.N, s.OH, s.OW, s.C});
   out.resize(out_shape(s, pool_param.layout));
+  if (s.N == 0) return;
   if (pool_param.layout == Layout::nhwc) {
     kernels::max_pool_forward(s, x.data(), out.data(), cache.argmax.data());
     return;
@@ -56,6 +57,7 @@ void max_pool_backward(const TensorView<T>& dout, const PoolCache<T>& cache, Ten
   const kernels::PoolShape s = pool_shape("max_pool_backward", cache.x_shape, cache.param);
   check_shape("max_pool_backward", "dout", dout.shape(), out_shape(s, cache.param.layout), "out");
   dx.resize(cache.x_shape);
+  if (s.N == 0) return;
   if (cache.param.layout == Layout::nhwc) {
     kernels::max_pool_backward(s, dout.data(), cache.argmax.data(), dx.data());
     return;
