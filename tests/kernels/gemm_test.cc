@@ -1,0 +1,108 @@
+// Matrix products against plain sums, on hostile sizes, for every instruction set and number of threads.
+#include "lamina/kernels/gemm.h"
+
+#include "lamina/kernels/parallel.h"
+#include "tests/layers/layer_testing.h"
+
+namespace lamina {
+namespace {
+
+using testing::over_targets;
+using testing::random_tensor;
+
+template <class T>
+class Gemm : public ::testing::Test {};
+TYPED_TEST_SUITE(Gemm, testing::Scalars);
+
+struct Case {
+  bool transpose_a, transpose_b, with_bias, relu;
+  Index m, n, k, lda, ldb, ldc;
+};
+
+Case random_case(RandomState& random, int i) {
+  Case s{};
+  s.transpose_a = random.randint(2);
+  s.transpose_b = random.randint(2);
+  s.with_bias = random.randint(2);
+  s.relu = random.randint(2);
+  const bool large = i % 40 == 0;  // several chunks, panels and blocks of k
+  s.m = large ? 100 + random.randint(200) : testing::random_length(random, 70);
+  s.n = large ? 60 + random.randint(90) : testing::random_length(random, 70);
+  s.k = large ? 500 + random.randint(800) : testing::random_length(random, 90);
+  s.lda = (s.transpose_a ? s.m : s.k) + random.randint(3);
+  s.ldb = (s.transpose_b ? s.k : s.n) + random.randint(3);
+  s.ldc = s.n + random.randint(3);
+  return s;
+}
+
+TYPED_TEST(Gemm, EqualsPlainSums) {
+  using T = TypeParam;
+  RandomState random(3);
+  over_targets(400, [&](int i) {
+    const Case s = random_case(random, i);
+    const Tensor<T> a = random_tensor<T>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
+    const Tensor<T> b = random_tensor<T>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
+    const Tensor<T> bias = random_tensor<T>(Shape{s.n}, random);
+    Tensor<T> c = testing::poisoned<T>(Shape{s.m, s.ldc});
+    kernels::gemm(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), s.lda, b.data(), s.ldb, c.data(), s.ldc,
+                  s.with_bias ? bias.data() : nullptr, s.relu);
+    for (Index row = 0; row < s.m; ++row)
+      for (Index column = 0; column < s.ldc; ++column) {
+        if (column >= s.n) {
+          ASSERT_TRUE(std::isnan(c(row, column))) << "written behind column " << s.n;
+          continue;
+        }
+        double sum = s.with_bias ? static_cast<double>(bias[column]) : 0, norm = std::abs(sum);
+        for (Index k = 0; k < s.k; ++k) {
+          const double term = static_cast<double>(s.transpose_a ? a(k, row) : a(row, k)) *
+                              static_cast<double>(s.transpose_b ? b(column, k) : b(k, column));
+          sum += term;
+          norm += std::abs(term);
+        }
+        if (s.relu) sum = std::max(sum, 0.0);
+        ASSERT_NEAR(static_cast<double>(c(row, column)), sum, 4 * norm * std::numeric_limits<T>::epsilon())
+            << s.m << " x " << s.n << " x " << s.k << " at " << row << ", " << column;
+      }
+  });
+}
+
+TYPED_TEST(Gemm, NothingToSumLeavesTheBias) {
+  using T = TypeParam;
+  const Tensor<T> bias = testing::tensor<T>(Shape{3}, {1, -2, 3});
+  Tensor<T> c = testing::poisoned<T>(Shape{2, 3});
+  kernels::gemm<T>(false, false, 2, 3, 0, nullptr, 0, nullptr, 3, c.data(), 3, bias.data(), true);
+  EXPECT_TRUE(testing::close(c, testing::tensor<T>(Shape{2, 3}, {1, 0, 3, 1, 0, 3}), 0));
+}
+
+TYPED_TEST(Gemm, NaNStaysNaN) {
+  using T = TypeParam;
+  const Tensor<T> a(Shape{5, 7}, std::numeric_limits<T>::quiet_NaN()), b(Shape{7, 4}, T{1});
+  Tensor<T> c(Shape{5, 4});
+  testing::for_each_target([&](int) {
+    kernels::gemm<T>(false, false, 5, 4, 7, a.data(), 7, b.data(), 4, c.data(), 4, nullptr, true);
+    for (const T value : c) EXPECT_TRUE(std::isnan(value));
+  });
+}
+
+TYPED_TEST(Gemm, SameBitsForAnyNumberOfThreads) {
+  using T = TypeParam;
+  RandomState random(4);
+  const int before = kernels::num_threads();
+  over_targets(16, [&](int i) {
+    const Case s = random_case(random, i * 40);
+    const Tensor<T> a = random_tensor<T>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
+    const Tensor<T> b = random_tensor<T>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
+    Tensor<T> expected;
+    for (int threads : {1, 2, 3, 5}) {
+      kernels::set_num_threads(threads);
+      Tensor<T> c(Shape{s.m, s.ldc});
+      kernels::gemm<T>(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), s.lda, b.data(), s.ldb, c.data(), s.ldc);
+      if (threads == 1) expected = c;
+      EXPECT_TRUE(testing::close(c, expected, 0)) << threads << " threads";
+    }
+  });
+  kernels::set_num_threads(before);
+}
+
+}  // namespace
+}  // namespace lamina
