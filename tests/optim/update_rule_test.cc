@@ -1,0 +1,281 @@
+#include "lamina/optim/update_rule.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
+#include "lamina/random.h"
+
+namespace lamina {
+namespace {
+
+constexpr UpdateRule kRules[] = {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop, UpdateRule::adam};
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "no exception";
+}
+
+template <class T>
+Tensor<T> drawn(RandomState& random, Index n) {
+  Tensor<T> x(Shape{n});
+  for (T& value : x) value = static_cast<T>(random.randn());
+  return x;
+}
+
+// Steps of the rule on n numbers of a seed's stream: w, then one dw a step.
+template <class T>
+struct Steps {
+  Tensor<T> w;
+  OptimState<T> state;
+  Steps(UpdateRule rule, const OptimConfig& config, std::uint32_t seed, Index n, int steps) {
+    RandomState random(seed);
+    w = drawn<T>(random, n);
+    for (int i = 0; i < steps; ++i) {
+      const Tensor<T> dw = drawn<T>(random, n);
+      update(rule, w, dw, config, state);
+    }
+  }
+  std::vector<T> all() const {
+    std::vector<T> values(w.begin(), w.end());
+    values.insert(values.end(), state.first.begin(), state.first.end());
+    values.insert(values.end(), state.second.begin(), state.second.end());
+    return values;
+  }
+};
+
+template <class T>
+void expect_same_bits(const std::vector<T>& got, const std::vector<T>& expected, const std::string& what) {
+  ASSERT_EQ(got.size(), expected.size()) << what;
+  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], expected[i]) << what << ", element " << i;
+}
+
+OptimConfig config_of(const nlohmann::json& json) {
+  OptimConfig config;
+  config.learning_rate = json.at("learning_rate");
+  config.momentum = json.at("momentum");
+  config.decay_rate = json.at("decay_rate");
+  config.beta1 = json.at("beta1");
+  config.beta2 = json.at("beta2");
+  config.epsilon = json.at("epsilon");
+  return config;
+}
+
+template <class T>
+void compare_with_numpy(const nlohmann::json& golden) {
+  const UpdateRule rule = update_rule_from_name(golden.at("rule").get<std::string>());
+  const Steps<T> run(rule, config_of(golden.at("config")), golden.at("seed"), golden.at("n"), golden.at("steps"));
+  const std::string what = golden.at("rule").get<std::string>() + ", " + golden.at("dtype").get<std::string>();
+  const auto list = [&](const Tensor<T>& x) { return std::vector<T>(x.begin(), x.end()); };
+  expect_same_bits(list(run.w), golden.at("w").get<std::vector<T>>(), what + ", w");
+  if (!run.state.first.empty())
+    expect_same_bits(list(run.state.first), golden.at("first").get<std::vector<T>>(), what + ", first");
+  if (!run.state.second.empty())
+    expect_same_bits(list(run.state.second), golden.at("second").get<std::vector<T>>(), what + ", second");
+}
+
+// Whatever NumPy gave, to the last bit, on every instruction set.
+TEST(UpdateRule, EqualsNumPyOnEveryInstructionSet) {
+  std::ifstream file(LAMINA_SOURCE_DIR "/tests/golden/update_rules.json");
+  const nlohmann::json cases = nlohmann::json::parse(file);
+  ASSERT_EQ(cases.size(), 16u);
+  const std::string chosen = kernels::target_name();
+  for (const std::string& target : kernels::available_targets()) {
+    kernels::set_target(target);
+    SCOPED_TRACE(target);
+    for (const auto& golden : cases) {
+      if (golden.at("dtype") == "float64")
+        compare_with_numpy<double>(golden);
+      else
+        compare_with_numpy<float>(golden);
+    }
+  }
+  kernels::set_target(chosen);
+}
+
+// A product that is rounded before anything is added to it.
+template <class T>
+T times(T a, T b) {
+  volatile T product = a * b;
+  return product;
+}
+
+// The formulas of the header on single numbers.
+template <class T>
+void step_plainly(UpdateRule rule, const OptimConfig& c, int t, T& w, T dw, T& first, T& second) {
+  const T rate = static_cast<T>(c.learning_rate), epsilon = static_cast<T>(c.epsilon);
+  const auto average = [](T old, double keep, T now) {
+    return times(static_cast<T>(keep), old) + times(static_cast<T>(1 - keep), now);
+  };
+  const auto corrected = [t](T x, double beta) { return x / static_cast<T>(1 - std::pow(beta, t)); };
+  switch (rule) {
+    case UpdateRule::sgd:
+      w = w - times(rate, dw);
+      break;
+    case UpdateRule::sgd_momentum:
+      first = times(static_cast<T>(c.momentum), first) - times(rate, dw);
+      w = w + first;
+      break;
+    case UpdateRule::rmsprop:
+      second = average(second, c.decay_rate, times(dw, dw));
+      w = w - times(rate, dw) / (std::sqrt(second) + epsilon);
+      break;
+    case UpdateRule::adam:
+      first = average(first, c.beta1, dw);
+      second = average(second, c.beta2, times(dw, dw));
+      w = w - times(rate, corrected(first, c.beta1)) / (std::sqrt(corrected(second, c.beta2)) + epsilon);
+      break;
+  }
+}
+
+template <class T>
+void compare_with_formulas(UpdateRule rule, Index n) {
+  const int steps = 3;
+  OptimConfig config;
+  config.learning_rate = 0.013;
+  const Steps<T> run(rule, config, 7, n, steps);
+  RandomState random(7);
+  Tensor<T> w = drawn<T>(random, n);
+  std::vector<T> first(static_cast<std::size_t>(n)), second(static_cast<std::size_t>(n));
+  for (int t = 1; t <= steps; ++t) {
+    const Tensor<T> dw = drawn<T>(random, n);
+    for (Index i = 0; i < n; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      step_plainly(rule, config, t, w[i], dw[i], first[at], second[at]);
+    }
+  }
+  for (Index i = 0; i < n; ++i) ASSERT_EQ(run.w[i], w[i]) << name_of(rule) << " of " << n << ", element " << i;
+}
+
+// Every remainder of every vector width, and several chunks with a remainder.
+TEST(UpdateRule, EqualsTheFormulaForEverySize) {
+  const std::string chosen = kernels::target_name();
+  for (const std::string& target : kernels::available_targets()) {
+    kernels::set_target(target);
+    SCOPED_TRACE(target);
+    for (const UpdateRule rule : kRules)
+      for (const Index n : {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 23, 31, 32, 33, 63, 64, 65, 100, 2 * 16384 + 19}) {
+        compare_with_formulas<float>(rule, n);
+        compare_with_formulas<double>(rule, n);
+      }
+  }
+  kernels::set_target(chosen);
+}
+
+TEST(UpdateRule, SameBitsWithAnyNumberOfThreads) {
+  for (const UpdateRule rule : kRules) {
+    kernels::set_num_threads(1);
+    const std::vector<float> one = Steps<float>(rule, {}, 3, 100003, 2).all();
+    for (const int threads : {2, 3}) {
+      kernels::set_num_threads(threads);
+      expect_same_bits(Steps<float>(rule, {}, 3, 100003, 2).all(), one, std::string(name_of(rule)));
+    }
+  }
+  kernels::set_num_threads(0);
+}
+
+// Elements next to the tensor stay as they are.
+TEST(UpdateRule, WritesTheTensorAlone) {
+  for (const UpdateRule rule : kRules)
+    for (const Index n : {1, 7, 16, 33}) {
+      Tensor<float> memory(Shape{n + 2}, -5.0f);
+      const Tensor<float> dw(Shape{n}, 1.0f);
+      OptimState<float> state;
+      update(rule, TensorView<float>(memory.data() + 1, Shape{n}), dw, {}, state);
+      EXPECT_EQ(memory[0], -5.0f);
+      EXPECT_EQ(memory[n + 1], -5.0f);
+      for (Index i = 1; i <= n; ++i) EXPECT_LT(memory[i], -5.0f) << name_of(rule);
+    }
+}
+
+Tensor<double> linspace(double from, double to, const Shape& shape) {
+  Tensor<double> x(shape);
+  for (Index i = 0; i < x.size(); ++i)
+    x[i] = from + static_cast<double>(i) * ((to - from) / static_cast<double>(x.size() - 1));
+  return x;
+}
+
+double rel_error(const Tensor<double>& x, const std::vector<double>& y) {
+  double worst = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double a = x[static_cast<Index>(i)];
+    worst = std::max(worst, std::abs(a - y[i]) / std::max(1e-8, std::abs(a) + std::abs(y[i])));
+  }
+  return worst;
+}
+
+TEST(UpdateRule, SgdMomentumOfTheNotebooks) {
+  Tensor<double> w = linspace(-0.4, 0.6, {4, 5});
+  const Tensor<double> dw = linspace(-0.6, 0.4, {4, 5});
+  OptimState<double> state;
+  state.first = linspace(0.6, 0.9, {4, 5});
+  OptimConfig config;
+  config.learning_rate = 1e-3;
+  sgd_momentum(w, dw, config, state);
+  EXPECT_LT(rel_error(w, {0.1406,     0.20738947, 0.27417895, 0.34096842, 0.40775789, 0.47454737, 0.54133684,
+                          0.60812632, 0.67491579, 0.74170526, 0.80849474, 0.87528421, 0.94207368, 1.00886316,
+                          1.07565263, 1.14244211, 1.20923158, 1.27602105, 1.34281053, 1.4096}),
+            1e-8);
+  EXPECT_LT(rel_error(state.first, {0.5406,     0.55475789, 0.56891579, 0.58307368, 0.59723158, 0.61138947, 0.62554737,
+                                    0.63970526, 0.65386316, 0.66802105, 0.68217895, 0.69633684, 0.71049474, 0.72465263,
+                                    0.73881053, 0.75296842, 0.76712632, 0.78128421, 0.79544211, 0.8096}),
+            1e-8);
+}
+
+TEST(UpdateRule, Names) {
+  for (const UpdateRule rule : kRules) EXPECT_EQ(update_rule_from_name(name_of(rule)), rule);
+  EXPECT_EQ(message_of([] { update_rule_from_name("Adam"); }),
+            "[update_rule] expected one of sgd, sgd_momentum, rmsprop, adam, got 'Adam'");
+}
+
+TEST(UpdateRule, DefaultLearningRates) {
+  EXPECT_EQ(with_defaults(UpdateRule::sgd, {}).learning_rate, 1e-2);
+  EXPECT_EQ(with_defaults(UpdateRule::sgd_momentum, {}).learning_rate, 1e-2);
+  EXPECT_EQ(with_defaults(UpdateRule::rmsprop, {}).learning_rate, 1e-2);
+  EXPECT_EQ(with_defaults(UpdateRule::adam, {}).learning_rate, 1e-3);
+  OptimConfig config;
+  config.learning_rate = 0.5;
+  EXPECT_EQ(with_defaults(UpdateRule::adam, config).learning_rate, 0.5);
+  Tensor<double> w(Shape{1}, 1.0);
+  sgd(w, Tensor<double>(Shape{1}, 1.0), {});
+  EXPECT_EQ(w[0], 1 - 1e-2);
+}
+
+TEST(UpdateRule, RefusesOtherShapes) {
+  Tensor<float> w(Shape{2, 3});
+  const Tensor<float> dw(Shape{3, 2});
+  OptimState<float> state;
+  for (const UpdateRule rule : kRules)
+    EXPECT_EQ(message_of([&] { update(rule, w, dw, {}, state); }),
+              "[" + std::string(name_of(rule)) + "] expected dw of shape (2, 3) to match w, got (3, 2)");
+  state.first = Tensor<float>(Shape{6});
+  EXPECT_EQ(message_of([&] {
+              sgd_momentum(w, Tensor<float>(Shape{2, 3}), {}, state);
+            }),
+            "[sgd_momentum] expected the velocity of shape (2, 3) to match w, got (6,)");
+}
+
+TEST(UpdateRule, NaNReachesTheParameter) {
+  for (const UpdateRule rule : kRules) {
+    Tensor<float> w(Shape{20}, 1.0f), dw(Shape{20}, 1.0f);
+    dw[3] = dw[19] = std::numeric_limits<float>::quiet_NaN();
+    OptimState<float> state;
+    update(rule, w, dw, {}, state);
+    for (Index i = 0; i < 20; ++i) EXPECT_EQ(std::isnan(w[i]), i == 3 || i == 19) << name_of(rule);
+  }
+}
+
+}  // namespace
+}  // namespace lamina
