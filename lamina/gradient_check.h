@@ -48,6 +48,7 @@ Tensor<double> eval_numerical_gradient_array(F&& f, TensorView<double> x, const 
     const Tensor<double> above(f(std::as_const(x)));
     x[i] = old.value - h;
     const Tensor<double> below(f(std::as_const(x)));
+    x[i] = old.value;
     if (above.size() != df.size() || below.size() != df.size())
       fail("eval_numerical_gradient_array", "expected f(x) of df's shape ", df.shape(), ", got ", above.shape());
     double sum = 0;

@@ -1,0 +1,305 @@
+// Normalization over the elements of each row: layer normalization, and group normalization of images.
+#include <algorithm>
+#include <cmath>
+
+#include "lamina/kernels/norm.h"
+#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/workspace.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lamina/kernels/norm_rows.cc"
+#include "lamina/kernels/simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Sums run in T over so many elements, then in double.
+constexpr Index kPiece = 2048;
+
+template <class T, class Body>
+HWY_INLINE void for_vectors(Index n, Body&& body) {
+  const hn::ScalableTag<T> d;
+  const hn::CappedTag<T, 16 / sizeof(T)> shorter;
+  const hn::CappedTag<T, 1> one;
+  const auto lanes = static_cast<Index>(hn::Lanes(d)), few = static_cast<Index>(hn::Lanes(shorter));
+  Index j = 0;
+  for (; j + lanes <= n; j += lanes) body(d, j);
+  for (; j + few <= n; j += few) body(shorter, j);
+  for (; j < n; ++j) body(one, j);
+}
+
+template <class V>
+HWY_INLINE double lane_sum(V v) {
+  return static_cast<double>(hn::GetLane(hn::SumOfLanes(hn::DFromV<V>(), v)));
+}
+
+// The sums of two quantities of 0 .. n - 1: body(d, j, first, second) adds to both.
+template <class T, class Body>
+HWY_INLINE void two_sums(Index n, double& first, double& second, Body&& body) {
+  const hn::ScalableTag<T> d;
+  const hn::CappedTag<T, 1> one;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  first = second = 0;
+  for (Index start = 0; start < n; start += kPiece) {
+    const Index end = std::min(n, start + kPiece);
+    auto a0 = hn::Zero(d), a1 = a0, b0 = a0, b1 = a0;
+    Index j = start;
+    for (; j + 2 * lanes <= end; j += 2 * lanes) {
+      body(d, j, a0, b0);
+      body(d, j + lanes, a1, b1);
+    }
+    for (; j + lanes <= end; j += lanes) body(d, j, a0, b0);
+    auto a = hn::Zero(one), b = a;
+    for (; j < end; ++j) body(one, j, a, b);
+    first += lane_sum(hn::Add(a0, a1)) + static_cast<double>(hn::GetLane(a));
+    second += lane_sum(hn::Add(b0, b1)) + static_cast<double>(hn::GetLane(b));
+  }
+}
+
+template <class T>
+HWY_INLINE void statistics(Index n, const T* x, T& mean, T& var) {
+  double sum, squares;
+  two_sums<T>(n, sum, squares, [=](auto d, Index j, auto& a, auto&) HWY_ATTR { a = hn::Add(a, hn::LoadU(d, x + j)); });
+  const auto count = static_cast<double>(n);
+  const T centre = static_cast<T>(sum / count);
+  two_sums<T>(n, sum, squares, [=](auto d, Index j, auto& a, auto& b) HWY_ATTR {
+    const auto centred = hn::Sub(hn::LoadU(d, x + j), hn::Set(d, centre));
+    a = hn::Add(a, centred);
+    b = hn::MulAdd(centred, centred, b);
+  });
+  const double off = sum / count, spread = squares - off * sum;  // the rounding error of the centre, taken out
+  mean = static_cast<T>(static_cast<double>(centre) + off);
+  var = static_cast<T>((spread < 0 ? 0 : spread) / count);  // keeps NaN
+}
+
+template <class T, bool kRelu>
+HWY_INLINE void normalize(Index n, const T* x, T mean, T inv_std, const T* gamma, const T* beta, T* out) {
+  for_vectors<T>(n, [=](auto d, Index j) HWY_ATTR {
+    const auto hat = hn::Mul(hn::Sub(hn::LoadU(d, x + j), hn::Set(d, mean)), hn::Set(d, inv_std));
+    auto v = hn::MulAdd(hat, hn::LoadU(d, gamma + j), hn::LoadU(d, beta + j));
+    if constexpr (kRelu) v = hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Zero(d), v);  // keeps NaN
+    hn::StoreU(v, d, out + j);
+  });
+}
+
+// dout, or 0 where relu's output was not positive.
+template <bool kRelu, class D, class T>
+HWY_INLINE hn::Vec<D> upstream(D d, const T* dout, const T* relu_out) {
+  const auto v = hn::LoadU(d, dout);
+  if constexpr (kRelu)
+    return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, relu_out), hn::Zero(d)), v);
+  else
+    return v;
+}
+
+// One row of layer normalization backward; adds its share to dgamma and dbeta.
+template <class T, bool kRelu>
+HWY_INLINE void backward(Index n, const T* dout, const T* relu_out, const T* x, T mean, T inv_std, const T* gamma,
+                         T* dx, T* dgamma, T* dbeta) {
+  double sum, product;
+  two_sums<T>(n, sum, product, [=](auto d, Index j, auto& a, auto& b) HWY_ATTR {
+    const auto v = upstream<kRelu>(d, dout + j, relu_out + (kRelu ? j : 0));
+    const auto hat = hn::Mul(hn::Sub(hn::LoadU(d, x + j), hn::Set(d, mean)), hn::Set(d, inv_std));
+    const auto g = hn::Mul(v, hn::LoadU(d, gamma + j));
+    a = hn::Add(a, g);
+    b = hn::MulAdd(g, hat, b);
+    hn::StoreU(hn::MulAdd(v, hat, hn::LoadU(d, dgamma + j)), d, dgamma + j);
+    hn::StoreU(hn::Add(v, hn::LoadU(d, dbeta + j)), d, dbeta + j);
+  });
+  const T mean_g = static_cast<T>(sum / static_cast<double>(n)),
+          mean_gx = static_cast<T>(product / static_cast<double>(n));
+  for_vectors<T>(n, [=](auto d, Index j) HWY_ATTR {
+    const auto g = hn::Mul(upstream<kRelu>(d, dout + j, relu_out + (kRelu ? j : 0)), hn::LoadU(d, gamma + j));
+    const auto hat = hn::Mul(hn::Sub(hn::LoadU(d, x + j), hn::Set(d, mean)), hn::Set(d, inv_std));
+    const auto centred = hn::NegMulAdd(hat, hn::Set(d, mean_gx), hn::Sub(g, hn::Set(d, mean_g)));
+    hn::StoreU(hn::Mul(centred, hn::Set(d, inv_std)), d, dx + j);
+  });
+}
+
+template <class T>
+HWY_INLINE void group(Index channels, Index S, const T* x, T mean, T inv_std, const T* gamma, const T* beta, T* out) {
+  for (Index c = 0; c < channels; ++c) {
+    const T scale = gamma[c] * inv_std, shift = beta[c];
+    for_vectors<T>(S, [=](auto d, Index j) HWY_ATTR {
+      const auto centred = hn::Sub(hn::LoadU(d, x + c * S + j), hn::Set(d, mean));
+      hn::StoreU(hn::MulAdd(centred, hn::Set(d, scale), hn::Set(d, shift)), d, out + c * S + j);
+    });
+  }
+}
+
+// One image's group backward; dgamma and dbeta: this image's sums of its channels.
+template <class T>
+HWY_INLINE void group_backward(Index channels, Index S, const T* dout, const T* x, T mean, T inv_std, const T* gamma,
+                               T* dx, double* dgamma, double* dbeta) {
+  double sum = 0, product = 0;
+  for (Index c = 0; c < channels; ++c) {
+    const T *from = dout + c * S, *at = x + c * S;
+    two_sums<T>(S, dbeta[c], dgamma[c], [=](auto d, Index j, auto& a, auto& b) HWY_ATTR {
+      const auto v = hn::LoadU(d, from + j);
+      const auto hat = hn::Mul(hn::Sub(hn::LoadU(d, at + j), hn::Set(d, mean)), hn::Set(d, inv_std));
+      a = hn::Add(a, v);
+      b = hn::MulAdd(v, hat, b);
+    });
+    sum += static_cast<double>(gamma[c]) * dbeta[c];
+    product += static_cast<double>(gamma[c]) * dgamma[c];
+  }
+  const auto count = static_cast<double>(channels * S);
+  const T mean_g = static_cast<T>(sum / count), mean_gx = static_cast<T>(product / count);
+  for (Index c = 0; c < channels; ++c) {
+    const T *from = dout + c * S, *at = x + c * S;
+    const T scale = gamma[c];
+    for_vectors<T>(S, [=](auto d, Index j) HWY_ATTR {
+      const auto g = hn::MulSub(hn::LoadU(d, from + j), hn::Set(d, scale), hn::Set(d, mean_g));
+      const auto hat = hn::Mul(hn::Sub(hn::LoadU(d, at + j), hn::Set(d, mean)), hn::Set(d, inv_std));
+      hn::StoreU(hn::Mul(hn::NegMulAdd(hat, hn::Set(d, mean_gx), g), hn::Set(d, inv_std)), d, dx + c * S + j);
+    });
+  }
+}
+
+#define LAMINA_BOTH(Name, T)                                                                                        \
+  void Statistics##Name(Index rows, Index columns, const T* x, T* mean, T* var) {                                   \
+    for (Index i = 0; i < rows; ++i) statistics(columns, x + i * columns, mean[i], var[i]);                         \
+  }                                                                                                                 \
+  void NormalizeRows##Name(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,  \
+                           const T* beta, bool relu, T* out) {                                                      \
+    const auto row = relu ? normalize<T, true> : normalize<T, false>;                                               \
+    for (Index i = 0; i < rows; ++i)                                                                                \
+      row(columns, x + i * columns, mean[i], inv_std[i], gamma, beta, out + i * columns);                           \
+  }                                                                                                                 \
+  void RowsBackward##Name(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,   \
+                          const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {                           \
+    const auto row = relu_out ? backward<T, true> : backward<T, false>;                                             \
+    std::fill(dgamma, dgamma + columns, T{0});                                                                      \
+    std::fill(dbeta, dbeta + columns, T{0});                                                                        \
+    for (Index i = 0; i < rows; ++i)                                                                                \
+      row(columns, dout + i * columns, relu_out ? relu_out + i * columns : nullptr, x + i * columns, mean[i],       \
+          inv_std[i], gamma, dx + i * columns, dgamma, dbeta);                                                      \
+  }                                                                                                                 \
+  void Group##Name(Index channels, Index S, const T* x, T mean, T inv_std, const T* gamma, const T* beta, T* out) { \
+    group(channels, S, x, mean, inv_std, gamma, beta, out);                                                         \
+  }                                                                                                                 \
+  void GroupBackward##Name(Index channels, Index S, const T* dout, const T* x, T mean, T inv_std, const T* gamma,   \
+                           T* dx, double* dgamma, double* dbeta) {                                                  \
+    group_backward(channels, S, dout, x, mean, inv_std, gamma, dx, dgamma, dbeta);                                  \
+  }
+LAMINA_BOTH(Float, float)
+LAMINA_BOTH(Double, double)
+#undef LAMINA_BOTH
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lamina::kernels {
+namespace {
+
+constexpr Index kChunk = 16384;  // elements
+
+// Rows a chunk, and chunks.
+struct RowChunks {
+  RowChunks(Index rows_, Index columns)
+      : rows(rows_),
+        height(std::max<Index>(1, kChunk / std::max<Index>(1, columns))),
+        count((rows + height - 1) / height) {}
+  Index rows, height, count;
+  Index first(Index chunk) const { return chunk * height; }
+  Index size(Index chunk) const { return std::min(height, rows - first(chunk)); }
+};
+
+struct Partials {};
+
+}  // namespace
+
+#define LAMINA_BOTH(Name, T)                                                                                           \
+  HWY_EXPORT(Statistics##Name);                                                                                        \
+  HWY_EXPORT(NormalizeRows##Name);                                                                                     \
+  HWY_EXPORT(RowsBackward##Name);                                                                                      \
+  HWY_EXPORT(Group##Name);                                                                                             \
+  HWY_EXPORT(GroupBackward##Name);                                                                                     \
+  template <>                                                                                                          \
+  void row_statistics(Index rows, Index columns, const T* x, T* mean, T* var) {                                        \
+    const auto kernel = LAMINA_DISPATCH(Statistics##Name);                                                             \
+    const RowChunks chunks(rows, columns);                                                                             \
+    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
+      const Index i = chunks.first(chunk);                                                                             \
+      kernel(chunks.size(chunk), columns, x + i * columns, mean + i, var + i);                                         \
+    });                                                                                                                \
+  }                                                                                                                    \
+  template <>                                                                                                          \
+  void normalize_rows(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,          \
+                      const T* beta, bool relu, T* out) {                                                              \
+    const auto kernel = LAMINA_DISPATCH(NormalizeRows##Name);                                                          \
+    const RowChunks chunks(rows, columns);                                                                             \
+    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
+      const Index i = chunks.first(chunk);                                                                             \
+      kernel(chunks.size(chunk), columns, x + i * columns, mean + i, inv_std + i, gamma, beta, relu,                   \
+             out + i * columns);                                                                                       \
+    });                                                                                                                \
+  }                                                                                                                    \
+  template <>                                                                                                          \
+  void normalize_rows_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean, \
+                               const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {                         \
+    const auto kernel = LAMINA_DISPATCH(RowsBackward##Name);                                                           \
+    const RowChunks chunks(rows, columns);                                                                             \
+    T* partial = workspace<Partials, T>(2 * chunks.count * columns);                                                   \
+    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
+      const Index i = chunks.first(chunk), at = i * columns;                                                           \
+      T* sums = partial + 2 * chunk * columns;                                                                         \
+      kernel(chunks.size(chunk), columns, dout + at, relu_out ? relu_out + at : nullptr, x + at, mean + i,             \
+             inv_std + i, gamma, dx + at, sums, sums + columns);                                                       \
+    });                                                                                                                \
+    for (Index j = 0; j < columns; ++j) {                                                                              \
+      double product = 0, sum = 0;                                                                                     \
+      for (Index chunk = 0; chunk < chunks.count; ++chunk) {                                                           \
+        product += static_cast<double>(partial[2 * chunk * columns + j]);                                              \
+        sum += static_cast<double>(partial[(2 * chunk + 1) * columns + j]);                                            \
+      }                                                                                                                \
+      dgamma[j] = static_cast<T>(product);                                                                             \
+      dbeta[j] = static_cast<T>(sum);                                                                                  \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  template <>                                                                                                          \
+  void normalize_groups(Index N, Index C, Index S, Index G, const T* x, const T* mean, const T* inv_std,               \
+                        const T* gamma, const T* beta, T* out) {                                                       \
+    const auto kernel = LAMINA_DISPATCH(Group##Name);                                                                  \
+    const Index channels = C / G;                                                                                      \
+    const RowChunks chunks(N* G, channels* S);                                                                         \
+    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
+      for (Index i = chunks.first(chunk), end = i + chunks.size(chunk); i < end; ++i) {                                \
+        const Index c = i % G * channels, at = i * channels * S;                                                       \
+        kernel(channels, S, x + at, mean[i], inv_std[i], gamma + c, beta + c, out + at);                               \
+      }                                                                                                                \
+    });                                                                                                                \
+  }                                                                                                                    \
+  template <>                                                                                                          \
+  void normalize_groups_backward(Index N, Index C, Index S, Index G, const T* dout, const T* x, const T* mean,         \
+                                 const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {                       \
+    const auto kernel = LAMINA_DISPATCH(GroupBackward##Name);                                                          \
+    const Index channels = C / G;                                                                                      \
+    const RowChunks chunks(N* G, channels* S);                                                                         \
+    double* products = workspace<Partials, double>(2 * N * C);                                                         \
+    double* sums = products + N * C;                                                                                   \
+    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
+      for (Index i = chunks.first(chunk), end = i + chunks.size(chunk); i < end; ++i) {                                \
+        const Index at = i * channels * S;                                                                             \
+        kernel(channels, S, dout + at, x + at, mean[i], inv_std[i], gamma + i % G * channels, dx + at,                 \
+               products + i * channels, sums + i * channels);                                                          \
+      }                                                                                                                \
+    });                                                                                                                \
+    for (Index c = 0; c < C; ++c) {                                                                                    \
+      double product = 0, sum = 0;                                                                                     \
+      for (Index n = 0; n < N; ++n) {                                                                                  \
+        product += products[n * C + c];                                                                                \
+        sum += sums[n * C + c];                                                                                        \
+      }                                                                                                                \
+      dgamma[c] = static_cast<T>(product);                                                                             \
+      dbeta[c] = static_cast<T>(sum);                                                                                  \
+    }                                                                                                                  \
+  }
+LAMINA_BOTH(Float, float)
+LAMINA_BOTH(Double, double)
+#undef LAMINA_BOTH
+
+}  // namespace lamina::kernels
+#endif
