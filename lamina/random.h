@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lamina/tensor.h"
@@ -35,11 +36,7 @@ class RandomState {
   /// The next 32 random bits.
   std::uint32_t next_uint32() {
     if (state_.position == 624) refill();
-    std::uint32_t y = state_.key[static_cast<std::size_t>(state_.position++)];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9d2c5680u;
-    y ^= (y << 15) & 0xefc60000u;
-    return y ^ (y >> 18);
+    return temper(state_.key[static_cast<std::size_t>(state_.position++)]);
   }
 
   /// Uniform in [0, 1) with 53 bits (`random_sample()`, `rand()`).
@@ -77,6 +74,12 @@ class RandomState {
   }
 
  private:
+  static std::uint32_t temper(std::uint32_t y) {
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    return y ^ (y >> 18);
+  }
   void refill();
   std::uint64_t next_uint64() {
     const std::uint64_t high = next_uint32();
