@@ -73,6 +73,13 @@ Examples Examples::first(Index n) const {
   return some;
 }
 
+Examples Examples::with_mean(std::shared_ptr<const Tensor<double>> mean) const {
+  if (mean) check_shape("Examples::with_mean", "mean", mean->shape(), example_shape_, "one example");
+  Examples other = *this;
+  if (bytes_) other.mean_ = std::move(mean);
+  return other;
+}
+
 template <class T>
 void Examples::gather(std::span<const Index> rows, Tensor<T>& out) const {
   for (const Index row : rows)

@@ -29,6 +29,9 @@ class Examples {
   const Shape& example_shape() const { return example_shape_; }
   /// The first n examples (all where there are fewer).
   Examples first(Index n) const;
+  /// The same bytes with another mean image to subtract (null: none); numbers stay as they are. Throws
+  /// std::invalid_argument where the mean does not have one example's shape.
+  Examples with_mean(std::shared_ptr<const Tensor<double>> mean) const;
 
   /// Writes the examples of the given places, in their order, to `out`, resized to (rows.size(), ...example).
   /// Bytes become T(byte - mean), the subtraction in double, as in the course's code.
