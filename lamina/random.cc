@@ -55,6 +55,8 @@ double RandomState::randn() {
   return f * x2;
 }
 
+double RandomState::normal(double loc, double scale) { return loc + scale * randn(); }
+
 double RandomState::uniform(double low, double high) {
   const double range = high - low;
   if (!std::isfinite(range)) fail("RandomState::uniform", "expected a finite range, got ", low, " to ", high);

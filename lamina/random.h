@@ -46,7 +46,7 @@ class RandomState {
   }
   /// Standard normal by the polar method (Marsaglia); every second draw is the kept partner of the one before.
   double randn();
-  double normal(double loc, double scale) { return loc + scale * randn(); }
+  double normal(double loc, double scale);
   /// Uniform in [low, high). Throws std::invalid_argument where high - low is not finite.
   double uniform(double low, double high);
   /// Integer in [low, high) by masked rejection; a range of one value draws nothing. Throws
