@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -11,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <thread>
 
 #include "lamina/check.h"
 
@@ -201,7 +201,7 @@ void download(std::string_view where, const std::string& url, const std::filesys
     if (fruitless >= kMostFruitless || connection >= kMostConnections)
       fail_file(where, url, "expected a download, gave up after ", connection, " connections, ", transfer.done,
                 " bytes: ", error[0] ? error : curl_easy_strerror(code));
-    std::this_thread::sleep_for(std::chrono::milliseconds(fruitful ? 100 : 500 * fruitless));
+    ::poll(nullptr, 0, fruitful ? 100 : 500 * fruitless);  // milliseconds
   }
 }
 
