@@ -4,6 +4,7 @@
 //   dx = dout W^T, in x's shape;  dw = x^T dout;  db = sum of dout over N
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "lamina/tensor.h"
@@ -21,11 +22,13 @@ struct AffineGradients {
   Tensor<T> dx, dw, db;
 };
 
-/// Writes x W + b to `out`, resized to (N, M). Throws std::invalid_argument where the shapes do not fit.
+/// Writes x W + b to `out`, resized to (N, M); it must not be the tensor that x views. N may be 0. Throws
+/// std::invalid_argument where the shapes do not fit.
 template <class T>
 void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
                     AffineCache<T>& cache);
-/// Overwrites dw (D, M), db (M,) and, unless null, *dx, resized to x's shape.
+/// dout (N, M). Overwrites dw (D, M), db (M,) and, unless null, *dx, resized to x's shape, which must not be the
+/// tensor that dout views.
 template <class T>
 void affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                      TensorView<T> db);
@@ -36,5 +39,15 @@ std::pair<Tensor<T>, AffineCache<T>> affine_forward(const TensorView<T>& x, cons
                                                     const TensorView<T>& b);
 template <class T>
 AffineGradients<T> affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache);
+
+namespace detail {
+/// affine_forward under the name `where` in errors [and max(0, out) in the same pass].
+template <class T>
+void affine_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                    bool relu, Tensor<T>& out, AffineCache<T>& cache);
+template <class T>
+void affine_backward(std::string_view where, const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx,
+                     TensorView<T> dw, TensorView<T> db);
+}  // namespace detail
 
 }  // namespace lamina

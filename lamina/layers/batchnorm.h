@@ -10,6 +10,7 @@
 // Spatial batch normalization is the same over the N H W positions of images, one statistic a channel.
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "lamina/layers/mode.h"
@@ -41,8 +42,8 @@ struct NormGradients {
   Tensor<T> dx, dgamma, dbeta;
 };
 
-/// x (N, D), gamma and beta (D,); `out` is resized to (N, D). Throws std::invalid_argument where the shapes do
-/// not fit.
+/// x (N, D), gamma and beta (D,); `out` is resized to (N, D) and must not be the tensor that x views. Throws
+/// std::invalid_argument where the shapes do not fit, and for a training pass over no rows.
 template <class T>
 void batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
                        BatchNormParam<T>& bn_param, Tensor<T>& out, BatchNormCache<T>& cache);
@@ -60,6 +61,18 @@ NormGradients<T> batchnorm_backward(const TensorView<T>& dout, const BatchNormCa
 /// By the simplified formula above.
 template <class T>
 NormGradients<T> batchnorm_backward_alt(const TensorView<T>& dout, const BatchNormCache<T>& cache);
+
+namespace detail {
+/// batchnorm_forward under the name `where` in errors [and max(0, out) in the same pass].
+template <class T>
+void batchnorm_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& gamma,
+                       const TensorView<T>& beta, BatchNormParam<T>& bn_param, bool relu, Tensor<T>& out,
+                       BatchNormCache<T>& cache);
+/// Where relu_out is not null, it is the forward pass's max(0, out), and dout counts as 0 where it is not positive.
+template <class T>
+void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out,
+                        const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta);
+}  // namespace detail
 
 /// The same for images x (N, C, H, W), or (N, H, W, C) where bn_param.layout says so; gamma and beta (C,).
 template <class T>

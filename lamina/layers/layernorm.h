@@ -4,6 +4,7 @@
 //   dx = (g - mean_D(g) - x^ mean_D(g x^)) / sqrt(var_n + eps)
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "lamina/layers/batchnorm.h"
@@ -22,7 +23,8 @@ struct LayerNormCache {
   Tensor<T> mean, inv_std;  ///< (N,)
 };
 
-/// x (N, D), gamma and beta (D,); `out` is resized to (N, D).
+/// x (N, D), gamma and beta (D,); `out` is resized to (N, D) and must not be the tensor that x views. Throws
+/// std::invalid_argument where the shapes do not fit.
 template <class T>
 void layernorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
                        const LayerNormParam& ln_param, Tensor<T>& out, LayerNormCache<T>& cache);
@@ -37,5 +39,17 @@ std::pair<Tensor<T>, LayerNormCache<T>> layernorm_forward(const TensorView<T>& x
                                                           const LayerNormParam& ln_param = {});
 template <class T>
 NormGradients<T> layernorm_backward(const TensorView<T>& dout, const LayerNormCache<T>& cache);
+
+namespace detail {
+/// layernorm_forward under the name `where` in errors [and max(0, out) in the same pass].
+template <class T>
+void layernorm_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& gamma,
+                       const TensorView<T>& beta, const LayerNormParam& ln_param, bool relu, Tensor<T>& out,
+                       LayerNormCache<T>& cache);
+/// Where relu_out is not null, it is the forward pass's max(0, out), and dout counts as 0 where it is not positive.
+template <class T>
+void layernorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out,
+                        const LayerNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta);
+}  // namespace detail
 
 }  // namespace lamina

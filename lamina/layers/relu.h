@@ -24,6 +24,10 @@ void relu_backward(const TensorView<T>& dout, const ReluCache<T>& cache, Tensor<
 template <class T>
 struct OwnedReluCache : ReluCache<T> {
   Tensor<T> owned;
+
+  OwnedReluCache() = default;
+  OwnedReluCache(OwnedReluCache&&) noexcept = default;  // moves the memory that `out` views; a copy would not
+  OwnedReluCache& operator=(OwnedReluCache&&) noexcept = default;
 };
 template <class T>
 std::pair<Tensor<T>, OwnedReluCache<T>> relu_forward(const TensorView<T>& x);

@@ -21,7 +21,7 @@ struct AffineNormReluDropoutCache {
   Normalization normalization = Normalization::none;
   bool dropped = false;
   AffineCache<T> affine;
-  Tensor<T> a;       ///< the affine layer's output, where it is normalized
+  Tensor<T> a;  ///< the affine layer's output, where it is normalized
   BatchNormCache<T> batchnorm;
   LayerNormCache<T> layernorm;
   Tensor<T> hidden;  ///< relu's output, where dropout follows

@@ -1,0 +1,40 @@
+#include "lamina/layers/softmax_loss.h"
+
+#include "lamina/kernels/softmax.h"
+#include "lamina/layers/labels.h"
+
+namespace lamina {
+
+template <class T>
+double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx) {
+  detail::check_labels("softmax_loss", x.shape(), y);
+  const T* scores = x.data();
+  const Index N = x.dim(0), C = x.dim(1);
+  if (dx) dx->resize({N, C});
+  return kernels::softmax_loss(N, C, scores, y.data(), dx ? dx->data() : nullptr) / static_cast<double>(N);
+}
+
+template <class T>
+std::pair<double, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y) {
+  std::pair<double, Tensor<T>> result;
+  result.first = softmax_loss(x, y, &result.second);
+  return result;
+}
+
+template <class T>
+void softmax(const TensorView<T>& x, Tensor<T>& out) {
+  if (x.rank() != 2) fail("softmax", "expected x of shape (N, C), got ", x.shape());
+  const T* scores = x.data();
+  out.resize(x.shape());
+  kernels::softmax(out.dim(0), out.dim(1), scores, out.data());
+}
+
+#define LAMINA_BOTH(T)                                                                              \
+  template double softmax_loss(const TensorView<T>&, std::span<const Label>, Tensor<T>*);           \
+  template std::pair<double, Tensor<T>> softmax_loss(const TensorView<T>&, std::span<const Label>); \
+  template void softmax(const TensorView<T>&, Tensor<T>&);
+LAMINA_BOTH(float)
+LAMINA_BOTH(double)
+#undef LAMINA_BOTH
+
+}  // namespace lamina
