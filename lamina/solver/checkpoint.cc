@@ -2,13 +2,15 @@
 
 #include <zlib.h>
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <limits>
+#include <span>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
@@ -159,7 +161,7 @@ class Reader {
   template <class T>
   std::size_t bytes_of(const Shape& shape) const {
     const auto n = static_cast<std::size_t>(shape.size());
-    if (n > left_.size() / sizeof(T) && n > std::numeric_limits<std::size_t>::max() / sizeof(T)) cut_off();
+    if (n > left_.size() / sizeof(T)) cut_off();
     return n * sizeof(T);
   }
   const char* take(std::size_t n) {
@@ -243,7 +245,8 @@ SolverState<T> read_state(Reader& in, const CheckpointInfo& info) {
 struct File {
   std::string bytes;
   CheckpointInfo info;
-  std::string_view body;
+  std::size_t body_at = 0, body_length = 0;
+  std::string_view body() const { return std::string_view(bytes).substr(body_at, body_length); }
 };
 
 File open(const std::filesystem::path& path) {
@@ -279,7 +282,8 @@ File open(const std::filesystem::path& path) {
   file.info.num_iterations = header.value<Index>();
   file.info.config = header.text();
   header.end();
-  file.body = bytes.substr(header_end + kChecksum, body_length);
+  file.body_at = header_end + kChecksum;
+  file.body_length = static_cast<std::size_t>(body_length);
   return file;
 }
 
@@ -318,12 +322,11 @@ Checkpoint<T> load_checkpoint(const std::filesystem::path& path) {
   File file = open(path);
   if (file.info.dtype != dtype_of<T>())
     fail_file("load_checkpoint", path, "expected values of ", dtype_of<T>(), ", got ", file.info.dtype);
-  std::uint32_t sum;
-  std::memcpy(&sum, file.body.data() + file.body.size(), sizeof sum);
-  if (sum != checksum(file.body))
+  Reader body_sum(path, std::string_view(file.bytes).substr(file.body_at + file.body_length));
+  if (body_sum.value<std::uint32_t>() != checksum(file.body()))
     fail_file("load_checkpoint", path, "expected values that match their checksum, got others: the file is damaged");
   try {
-    Reader in(path, file.body);
+    Reader in(path, file.body());
     SolverState<T> state = read_state<T>(in, file.info);
     return {std::move(file.info), std::move(state)};
   } catch (const std::invalid_argument& error) {
