@@ -56,7 +56,8 @@ ParameterLayout parameter_layout(const ConvNetOptions& options) {
   const Shape& last = outputs.back();
   if (last[1] < 2 || last[2] < 2)
     fail(kWhere, "expected images of at least 2 x 2 before the 2x2 max pool, got ", last[1], " x ", last[2],
-         " after convolution ", M, " with stride ", options.conv_stride, " on input_dim ", options.input_dim);
+         " after convolution ", M, " (", options.filter_sizes.back(), "x", options.filter_sizes.back(), ", stride ",
+         options.conv_stride, ") on input_dim ", options.input_dim);
   const std::string number = std::to_string(M + 1);
   detail::add_weights(kWhere, layout, "W_" + number, {pooled(last).size(), options.num_classes}, "b_" + number,
                       options.num_classes);
@@ -95,6 +96,7 @@ void ConvNet<T>::make_layers() {
 
 template <class T>
 void ConvNet<T>::forward(const TensorView<T>& X, Mode mode) {
+  this->check_parameters(kWhere);
   const auto& params = this->params_;
   to_nhwc(X, input_nhwc_);
   TensorView<T> x = input_nhwc_;
@@ -123,7 +125,7 @@ const Tensor<T>& ConvNet<T>::loss(const TensorView<T>& X) {
 template <class T>
 LossAndGradients<T> ConvNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
   detail::check_images(kWhere, X, options_.input_dim);
-  this->check_training_call(kWhere, X, y, options_.num_classes);
+  this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X, Mode::train);
   auto& grads = this->grads_;
   const double data_loss = softmax_loss<T>(scores_, y, &dscores_);

@@ -5,19 +5,22 @@
 
 namespace lamina {
 
+namespace {
+constexpr const char* kWhere = "FullyConnectedNet";
+}
+
 ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
-  const char* where = "FullyConnectedNet";
-  detail::check_size(where, "input_dim", options.input_dim);
-  detail::check_common_options(where, options.num_classes, options.weight_scale, options.reg);
+  detail::check_size(kWhere, "input_dim", options.input_dim);
+  detail::check_common_options(kWhere, options.num_classes, options.weight_scale, options.reg);
   if (!(options.dropout > 0 && options.dropout <= 1))
-    fail(where, "expected dropout, the probability of keeping, above 0 and at most 1, got ", options.dropout);
+    fail(kWhere, "expected dropout, the probability of keeping, above 0 and at most 1, got ", options.dropout);
   ParameterLayout layout;
   Index inputs = options.input_dim;
   int i = 1;
   for (const Index outputs : options.hidden_dims) {
     const std::string number = std::to_string(i++);
-    detail::check_size(where, "hidden_dims[" + std::to_string(i - 2) + "]", outputs);
-    detail::add_weights(where, layout, "W" + number, {inputs, outputs}, "b" + number, outputs);
+    detail::check_size(kWhere, "hidden_dims[" + std::to_string(i - 2) + "]", outputs);
+    detail::add_weights(kWhere, layout, "W" + number, {inputs, outputs}, "b" + number, outputs);
     if (options.normalization != Normalization::none) {
       layout.emplace_back("gamma" + number, Shape{outputs});
       layout.emplace_back("beta" + number, Shape{outputs});
@@ -25,7 +28,7 @@ ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
     inputs = outputs;
   }
   const std::string number = std::to_string(i);
-  detail::add_weights(where, layout, "W" + number, {inputs, options.num_classes}, "b" + number, options.num_classes);
+  detail::add_weights(kWhere, layout, "W" + number, {inputs, options.num_classes}, "b" + number, options.num_classes);
   return layout;
 }
 
@@ -61,6 +64,7 @@ void FullyConnectedNet<T>::make_layers() {
 
 template <class T>
 void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
+  this->check_parameters(kWhere);
   const auto& params = this->params_;
   AffineNormReluDropoutParam<T> param;
   param.normalization = options_.normalization;
@@ -81,15 +85,15 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
 
 template <class T>
 const Tensor<T>& FullyConnectedNet<T>::loss(const TensorView<T>& X) {
-  detail::check_examples("FullyConnectedNet", X, options_.input_dim);
+  detail::check_examples(kWhere, X, options_.input_dim);
   forward(X, Mode::test);
   return scores_;
 }
 
 template <class T>
 LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
-  detail::check_examples("FullyConnectedNet", X, options_.input_dim);
-  this->check_training_call("FullyConnectedNet", X, y, options_.num_classes);
+  detail::check_examples(kWhere, X, options_.input_dim);
+  this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X, Mode::train);
   auto& grads = this->grads_;
   const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
@@ -119,7 +123,7 @@ std::vector<NamedTensor<T>> FullyConnectedNet<T>::buffers() {
 
 template <class T>
 NetSummary FullyConnectedNet<T>::summary() const {
-  NetSummary result{detail::title<T>("FullyConnectedNet"), Shape{options_.input_dim}, {}, sizeof(T)};
+  NetSummary result{detail::title<T>(kWhere), Shape{options_.input_dim}, {}, sizeof(T)};
   Index inputs = options_.input_dim;
   for (std::size_t i = 0; i < hidden_.size(); ++i) {
     const Index outputs = options_.hidden_dims[i];

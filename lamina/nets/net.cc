@@ -21,15 +21,7 @@ void Net<T>::draw_weights(std::string_view name, double scale, RandomState& rand
 }
 
 template <class T>
-void Net<T>::check_training_call(std::string_view where, const TensorView<T>& X, std::span<const Label> y,
-                                 Index num_classes) const {
-  const Index N = X.rank() == 0 ? 0 : X.dim(0);
-  if (N == 0) fail(where, "expected X with at least one example, got ", X.shape());
-  if (static_cast<Index>(y.size()) != N)
-    fail(where, "expected one label y for each of the ", N, " examples of X ", X.shape(), ", got ", y.size());
-  for (std::size_t i = 0; i < y.size(); ++i)
-    if (y[i] < 0 || y[i] >= num_classes)
-      fail(where, "expected labels y of 0 to ", num_classes - 1, ", got ", y[i], " at position ", i);
+void Net<T>::check_parameters(std::string_view where) const {
   if (params_.size() != grads_.size())
     fail(where, "expected ", grads_.size(), " parameters as when the net was made, got ", params_.size());
   auto made = grads_.begin();
@@ -38,6 +30,17 @@ void Net<T>::check_training_call(std::string_view where, const TensorView<T>& X,
     check_shape(where, entry.name, entry.value.shape(), made->value.shape(), "the net");
     ++made;
   }
+}
+
+template <class T>
+void Net<T>::check_labels(std::string_view where, const TensorView<T>& X, std::span<const Label> y, Index num_classes) {
+  const Index N = X.dim(0);
+  if (N == 0) fail(where, "expected X with at least one example, got ", X.shape());
+  if (static_cast<Index>(y.size()) != N)
+    fail(where, "expected one label y for each of the ", N, " examples of X ", X.shape(), ", got ", y.size());
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (y[i] < 0 || y[i] >= num_classes)
+      fail(where, "expected labels y of 0 to ", num_classes - 1, ", got ", y[i], " at position ", i);
 }
 
 template <class T>

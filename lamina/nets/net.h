@@ -111,10 +111,10 @@ class Net {
   void make_parameters(const ParameterLayout& layout);
   /// Sets a parameter to scale * randn(shape), drawn in double, rounded to T.
   void draw_weights(std::string_view name, double scale, RandomState& random);
-  /// Throws, with nothing changed, unless X has examples, y a class of 0 .. num_classes - 1 for each of them, and
-  /// the parameters the shapes that they were made with.
-  void check_training_call(std::string_view where, const TensorView<T>& X, std::span<const Label> y,
-                           Index num_classes) const;
+  /// Throws unless the parameters have the names and shapes that they were made with.
+  void check_parameters(std::string_view where) const;
+  /// Throws unless X has examples and y a class of 0 .. num_classes - 1 for each of them.
+  static void check_labels(std::string_view where, const TensorView<T>& X, std::span<const Label> y, Index num_classes);
   /// Adds reg W to the gradients of all parameters named W..., and returns 0.5 reg sum W^2.
   double add_regularization();
   /// Takes over parameters and reg from a net of another precision.

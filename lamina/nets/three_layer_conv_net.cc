@@ -42,6 +42,7 @@ ThreeLayerConvNet<T>::ThreeLayerConvNet(const Options& options, RandomState& ran
 
 template <class T>
 void ThreeLayerConvNet<T>::forward(const TensorView<T>& X) {
+  this->check_parameters(kWhere);
   const auto& params = this->params_;
   const ConvParam conv_param{1, (options_.filter_size - 1) / 2, Layout::nhwc};
   to_nhwc(X, input_nhwc_);
@@ -62,7 +63,7 @@ const Tensor<T>& ThreeLayerConvNet<T>::loss(const TensorView<T>& X) {
 template <class T>
 LossAndGradients<T> ThreeLayerConvNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
   detail::check_images(kWhere, X, options_.input_dim);
-  this->check_training_call(kWhere, X, y, options_.num_classes);
+  this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X);
   auto& grads = this->grads_;
   const double data_loss = softmax_loss<T>(scores_, y, &dscores_);

@@ -5,14 +5,17 @@
 
 namespace lamina {
 
+namespace {
+constexpr const char* kWhere = "TwoLayerNet";
+}
+
 ParameterLayout parameter_layout(const TwoLayerNetOptions& options) {
-  const char* where = "TwoLayerNet";
-  detail::check_size(where, "input_dim", options.input_dim);
-  detail::check_size(where, "hidden_dim", options.hidden_dim);
-  detail::check_common_options(where, options.num_classes, options.weight_scale, options.reg);
+  detail::check_size(kWhere, "input_dim", options.input_dim);
+  detail::check_size(kWhere, "hidden_dim", options.hidden_dim);
+  detail::check_common_options(kWhere, options.num_classes, options.weight_scale, options.reg);
   ParameterLayout layout;
-  detail::add_weights(where, layout, "W1", {options.input_dim, options.hidden_dim}, "b1", options.hidden_dim);
-  detail::add_weights(where, layout, "W2", {options.hidden_dim, options.num_classes}, "b2", options.num_classes);
+  detail::add_weights(kWhere, layout, "W1", {options.input_dim, options.hidden_dim}, "b1", options.hidden_dim);
+  detail::add_weights(kWhere, layout, "W2", {options.hidden_dim, options.num_classes}, "b2", options.num_classes);
   return layout;
 }
 
@@ -26,6 +29,7 @@ TwoLayerNet<T>::TwoLayerNet(const Options& options, RandomState& random) : optio
 
 template <class T>
 void TwoLayerNet<T>::forward(const TensorView<T>& X) {
+  this->check_parameters(kWhere);
   const auto& params = this->params_;
   affine_relu_forward(X, params["W1"], params["b1"], hidden_, hidden_cache_);
   affine_forward<T>(hidden_, params["W2"], params["b2"], scores_, score_cache_);
@@ -33,15 +37,15 @@ void TwoLayerNet<T>::forward(const TensorView<T>& X) {
 
 template <class T>
 const Tensor<T>& TwoLayerNet<T>::loss(const TensorView<T>& X) {
-  detail::check_examples("TwoLayerNet", X, options_.input_dim);
+  detail::check_examples(kWhere, X, options_.input_dim);
   forward(X);
   return scores_;
 }
 
 template <class T>
 LossAndGradients<T> TwoLayerNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
-  detail::check_examples("TwoLayerNet", X, options_.input_dim);
-  this->check_training_call("TwoLayerNet", X, y, options_.num_classes);
+  detail::check_examples(kWhere, X, options_.input_dim);
+  this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X);
   auto& grads = this->grads_;
   const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
@@ -53,7 +57,7 @@ LossAndGradients<T> TwoLayerNet<T>::loss(const TensorView<T>& X, std::span<const
 template <class T>
 NetSummary TwoLayerNet<T>::summary() const {
   const Index D = options_.input_dim, H = options_.hidden_dim, C = options_.num_classes;
-  return {detail::title<T>("TwoLayerNet"),
+  return {detail::title<T>(kWhere),
           Shape{D},
           {detail::affine_summary("affine - relu", "W1 b1", D, H, true),
            detail::affine_summary("affine - softmax", "W2 b2", H, C, false)},

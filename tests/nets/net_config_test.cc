@@ -1,0 +1,287 @@
+#include "lamina/nets/net_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lamina/nets/conv_net.h"
+#include "lamina/nets/fully_connected_net.h"
+#include "lamina/nets/three_layer_conv_net.h"
+#include "lamina/nets/two_layer_net.h"
+
+namespace lamina {
+namespace {
+
+using ::testing::HasSubstr;
+
+template <class Call>
+std::string message_of(Call&& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
+    return error.what();
+  }
+  return "no error";
+}
+
+NetConfig unusual() {
+  NetConfig config;
+  config.model = "fc";
+  config.input_dim = {1, 28, 27};
+  config.num_classes = 7;
+  config.hidden = {30, 20, 10};
+  config.normalization = Normalization::layernorm;
+  config.dropout = 0.1;
+  config.num_filters = {8};
+  config.filter_sizes = {5};
+  config.conv_stride = 2;
+  config.use_batch_norm = false;
+  config.weight_scale = 0.1 + 0.2;
+  config.reg = 1e-300;
+  return config;
+}
+
+TEST(NetConfig, GoesThroughJson) {
+  for (const NetConfig& config : {NetConfig{}, unusual()}) {
+    const std::string text = to_json(config);
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+    const NetConfig back = net_config_from_json(text);
+    EXPECT_EQ(back.model, config.model);
+    EXPECT_EQ(back.input_dim, config.input_dim);
+    EXPECT_EQ(back.num_classes, config.num_classes);
+    EXPECT_EQ(back.hidden, config.hidden);
+    EXPECT_EQ(back.normalization, config.normalization);
+    EXPECT_EQ(back.dropout, config.dropout);
+    EXPECT_EQ(back.num_filters, config.num_filters);
+    EXPECT_EQ(back.filter_sizes, config.filter_sizes);
+    EXPECT_EQ(back.conv_stride, config.conv_stride);
+    EXPECT_EQ(back.use_batch_norm, config.use_batch_norm);
+    EXPECT_EQ(back.weight_scale, config.weight_scale);
+    EXPECT_EQ(back.reg, config.reg);
+    EXPECT_EQ(to_json(back), text);
+  }
+}
+
+/// The default's JSON with one piece of text replaced.
+std::string changed(const std::string& from, const std::string& to) {
+  std::string text = to_json(NetConfig{});
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(NetConfig, WrongJsonIsOneLine) {
+  const auto expect = [](const std::string& text, const std::string& part) {
+    EXPECT_THAT(message_of([&] { net_config_from_json(text); }), HasSubstr("[net_config_from_json] expected " + part));
+  };
+  expect("", "JSON, got text that is none at byte 1");
+  expect("{\"model\":", "JSON");
+  expect("\xff\xfe{}", "JSON");
+  expect(to_json({}) + "x", "JSON");
+  expect("[1, 2]", "the configuration to be an object, got [1,2]");
+  expect("{}", "the option model, got none of that name");
+  expect(changed("\"reg\":0.0,", ""), "the option reg, got none of that name");
+  expect(changed("\"reg\":", "\"rag\":"), "the options of a net, got an unknown one: \"rag\"");
+  expect(changed("\"convnet\"", "\"resnet\""),
+         "model to be two-layer, fc, convnet or three-layer-convnet, got \"resnet\"");
+  expect(changed("\"convnet\"", "3"), "model to be text, got 3");
+  expect(changed("\"none\"", "\"group\""), "normalization to be none, batchnorm or layernorm, got \"group\"");
+  expect(changed("\"use_batch_norm\":true", "\"use_batch_norm\":1"), "use_batch_norm to be true or false, got 1");
+  expect(changed("[3,32,32]", "[3,32]"), "input_dim to be (C, H, W), got [3,32]");
+  expect(changed("[32,32]", "[32,32.5]"), "num_filters to be made of whole numbers, got 32.5");
+  expect(changed("[32,32]", "[32,99999999999999999999]"), "num_filters to be made of whole numbers");
+  expect(changed("[32,32]", "[32,18446744073709551615]"), "num_filters to be made of whole numbers");
+  expect(changed("[32,32]", "32"), "num_filters to be a list of whole numbers, got 32");
+  expect(changed("\"reg\":0.0", "\"reg\":1e999"), "JSON");
+  expect(changed("\"reg\":0.0", "\"reg\":null"), "reg to be a number, got null");
+  EXPECT_NE(message_of([] { net_config_from_json(changed("[3,32,32]", "[3,-1,32]")); }), "no error");
+  EXPECT_NE(message_of([] { net_config_from_json(changed("[3,32,32]", "[4611686018427387904,4,32]")); }), "no error");
+  expect(std::string(100000, '['), "JSON");
+}
+
+TEST(NetConfig, MakesEachNetWithItsOptions) {
+  RandomState random(3);
+  NetConfig config;
+  config.input_dim = {1, 8, 6};
+  config.num_classes = 4;
+  config.reg = 0.25;
+  config.hidden = {9};
+  config.model = "two-layer";
+  auto net = make_net<float>(config, random);
+  ASSERT_NE(dynamic_cast<TwoLayerNet<float>*>(net.get()), nullptr);
+  EXPECT_EQ(net->params()["W1"].shape(), (Shape{48, 9}));
+  EXPECT_EQ(net->params()["W2"].shape(), (Shape{9, 4}));
+  EXPECT_EQ(net->reg, 0.25);
+  EXPECT_EQ(dynamic_cast<TwoLayerNet<float>&>(*net).options().weight_scale, 1e-3);
+
+  config.model = "fc";
+  config.hidden = {9, 8};
+  config.normalization = Normalization::batchnorm;
+  config.dropout = 0.5;
+  net = make_net<float>(config, random);
+  const auto& fc = dynamic_cast<FullyConnectedNet<float>&>(*net).options();
+  EXPECT_EQ(fc.dropout, 0.5);
+  EXPECT_EQ(fc.weight_scale, 1e-2);
+  EXPECT_FALSE(fc.seed.has_value());
+  std::string names;
+  for (const auto& [name, value] : net->params()) names += name + value.shape().to_string() + " ";
+  EXPECT_EQ(names, "W1(48, 9) b1(9,) gamma1(9,) beta1(9,) W2(9, 8) b2(8,) gamma2(8,) beta2(8,) W3(8, 4) b3(4,) ");
+
+  config.model = "convnet";
+  config.num_filters = {5, 6};
+  config.weight_scale = 0.125;
+  auto wide = make_net<double>(config, random);
+  const auto& conv = dynamic_cast<ConvNet<double>&>(*wide).options();
+  EXPECT_EQ(conv.weight_scale, 0.125);
+  EXPECT_EQ(conv.reg, 0.25);
+  names.clear();
+  for (const auto& [name, value] : wide->params()) names += name + value.shape().to_string() + " ";
+  EXPECT_EQ(names,
+            "W_1(5, 1, 7, 7) b_1(5,) gamma1(5,) beta1(5,) W_2(6, 5, 3, 3) b_2(6,) gamma2(6,) beta2(6,) W_3(72, 4) "
+            "b_3(4,) ");
+  config.conv_stride = 2;
+  config.use_batch_norm = false;
+  wide = make_net<double>(config, random);
+  EXPECT_EQ(wide->params()["W_3"].shape(), (Shape{6 * 1 * 1, 4}));
+  EXPECT_FALSE(wide->params().contains("gamma1"));
+
+  config = NetConfig{};
+  config.model = "three-layer-convnet";
+  net = make_net<float>(config, random);
+  EXPECT_EQ(net->params()["W1"].shape(), (Shape{32, 3, 7, 7}));
+  EXPECT_EQ(net->params()["W2"].shape(), (Shape{32 * 16 * 16, 100}));
+  config.num_filters = {4};
+  config.filter_sizes = {5};
+  net = make_net<float>(config, random);
+  EXPECT_EQ(net->params()["W1"].shape(), (Shape{4, 3, 5, 5}));
+}
+
+TEST(NetConfig, LayoutIsTheNets) {
+  RandomState random(3);
+  for (const char* model : {"two-layer", "fc", "convnet", "three-layer-convnet"}) {
+    NetConfig config;
+    config.model = model;
+    EXPECT_EQ(parameter_layout(config), make_net<float>(config, random)->params().layout()) << model;
+  }
+}
+
+TEST(NetConfig, WrongOptionsAreOneLine) {
+  const auto expect = [](const char* model, auto change, const std::string& part) {
+    NetConfig config;
+    config.model = model;
+    change(config);
+    RandomState random(3);
+    EXPECT_THAT(message_of([&] { make_net<double>(config, random); }), HasSubstr(part)) << model;
+    EXPECT_THAT(message_of([&] { parameter_layout(config); }), HasSubstr(part)) << model;
+    EXPECT_EQ(random.state(), RandomState(3).state());
+  };
+  using C = NetConfig;
+  expect(
+      "resnet", [](C&) {},
+      "[make_net] expected a model of two-layer, fc, convnet or three-layer-convnet, got 'resnet'");
+  for (const char* model : {"two-layer", "fc", "convnet", "three-layer-convnet"}) {
+    expect(
+        model,
+        [](C& c) {
+          c.input_dim = {32, 32};
+        },
+        "expected input_dim (C, H, W), each at least 1, got (32, 32)");
+    expect(
+        model,
+        [](C& c) {
+          c.input_dim = {3, 0, 32};
+        },
+        "expected input_dim (C, H, W), each at least 1");
+    expect(
+        model, [](C& c) { c.num_classes = 0; }, "expected num_classes of at least 1, got 0");
+    expect(
+        model, [](C& c) { c.weight_scale = -1; }, "expected a finite weight_scale of at least 0, got -1");
+    expect(
+        model, [](C& c) { c.weight_scale = std::nan(""); }, "expected a finite weight_scale");
+    expect(
+        model, [](C& c) { c.reg = HUGE_VAL; }, "expected a finite reg of at least 0, got inf");
+  }
+  for (const char* model : {"two-layer", "three-layer-convnet"}) {
+    expect(
+        model,
+        [](C& c) {
+          c.hidden = {100, 50};
+        },
+        std::string("expected one value of hidden for ") + model + ", got 2");
+    expect(
+        model, [](C& c) { c.hidden = {0}; }, "expected hidden_dim of at least 1, got 0");
+    expect(
+        model, [](C& c) { c.hidden = {Index{1} << 40}; }, "expected at most 8589934592 parameters, got W");
+    expect(
+        model, [](C& c) { c.hidden = {Index{1} << 62}; }, "expected");
+  }
+  expect(
+      "fc",
+      [](C& c) {
+        c.hidden = {10, -1};
+      },
+      "[FullyConnectedNet] expected hidden_dims[1] of at least 1, got -1");
+  for (const double keep : {0.0, -0.5, 1.5})
+    expect(
+        "fc", [=](C& c) { c.dropout = keep; },
+        "[FullyConnectedNet] expected dropout, the probability of keeping, above 0 and at most 1");
+  expect(
+      "convnet",
+      [](C& c) {
+        c.num_filters = {8, 0};
+      },
+      "[ConvNet] expected num_filters[1] of at least 1, got 0");
+  expect(
+      "convnet", [](C& c) { c.num_filters = {8}; },
+      "[ConvNet] expected as many filter_sizes as num_filters, at least one, got 2 and 1");
+  expect(
+      "convnet", [](C& c) { c.num_filters = {}, c.filter_sizes = {}; }, "at least one, got 0 and 0");
+  expect(
+      "convnet",
+      [](C& c) {
+        c.filter_sizes = {7, 4};
+      },
+      "[ConvNet] expected filter_sizes[1] to be odd and at least 1, got 4");
+  expect(
+      "convnet",
+      [](C& c) {
+        c.filter_sizes = {-1, 3};
+      },
+      "expected filter_sizes[0] to be odd and at least 1, got -1");
+  expect(
+      "convnet",
+      [](C& c) {
+        c.filter_sizes = {(Index{1} << 62) + 1, 3};
+      },
+      "expected");
+  expect(
+      "convnet", [](C& c) { c.conv_stride = 0; }, "[ConvNet] expected conv_stride of at least 1, got 0");
+  expect(
+      "convnet", [](C& c) { c.conv_stride = 6; },
+      "[ConvNet] expected images of at least 2 x 2 before the 2x2 max pool, got 1 x 1 after convolution 2 (3x3, stride "
+      "6) on input_dim (3, 32, 32)");
+  expect(
+      "convnet",
+      [](C& c) {
+        c.input_dim = {3, 1, 9};
+      },
+      "got 1 x 9 after convolution 2");
+  expect(
+      "three-layer-convnet",
+      [](C& c) {
+        c.num_filters = {8, 8};
+      },
+      "expected one value of num_filters");
+  expect(
+      "three-layer-convnet", [](C& c) { c.filter_sizes = {8}; },
+      "[ThreeLayerConvNet] expected filter_size to be odd and at least 1, got 8");
+  expect(
+      "three-layer-convnet",
+      [](C& c) {
+        c.input_dim = {3, 9, 1};
+      },
+      "got 9 x 1 after the convolution");
+}
+
+}  // namespace
+}  // namespace lamina
