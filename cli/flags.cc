@@ -1,0 +1,246 @@
+#include "cli/flags.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace lamina::cli {
+namespace {
+
+bool contains(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+template <class Number>
+bool parse(const std::string& text, Number& value) {
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  return result.ec == std::errc() && result.ptr == end;
+}
+
+Index edit_distance(const std::string& a, const std::string& b) {
+  std::vector<Index> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<Index>(j);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    Index diagonal = row[0];
+    row[0] = static_cast<Index>(i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const Index change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+    }
+  }
+  return row.back();
+}
+
+/// A flag of comma-separated whole numbers of 1 .. most; given twice, the last one counts.
+CLI::Option* add_list(CLI::App& app, const std::string& flag, std::vector<Index>& list, Index most,
+                      const std::string& description) {
+  const auto read = [most](const std::string& text, std::vector<Index>& numbers) {
+    numbers.clear();
+    for (std::size_t at = 0; at <= text.size();) {
+      const std::size_t comma = std::min(text.find(',', at), text.size());
+      Index value = 0;
+      if (!parse(text.substr(at, comma - at), value) || value < 1 || value > most || numbers.size() == 1000)
+        return false;
+      numbers.push_back(value);
+      at = comma + 1;
+    }
+    return true;
+  };
+  return app
+      .add_option_function<std::string>(
+          flag, [&list, read](const std::string& text) { read(text, list); }, description)
+      ->type_name("N,N,...")
+      ->check(CLI::Validator(
+          [most, read](std::string& text) {
+            std::vector<Index> numbers;
+            return read(text, numbers)
+                       ? std::string()
+                       : fmt::format("expected whole numbers of 1 to {}, comma-separated, got '{}'", most, text);
+          },
+          ""));
+}
+
+}  // namespace
+
+CLI::Validator whole_number(Index least, Index most) {
+  return CLI::Validator(
+      [least, most](std::string& text) -> std::string {
+        Index value = 0;
+        if (parse(text, value) && value >= least && value <= most) return {};
+        return most == std::numeric_limits<std::int32_t>::max()
+                   ? fmt::format("expected a whole number from {} on, got '{}'", least, text)
+                   : fmt::format("expected a whole number of {} to {}, got '{}'", least, most, text);
+      },
+      "");
+}
+
+CLI::Validator number(const std::string& wanted, std::function<bool(double)> fits) {
+  return CLI::Validator(
+      [wanted, fits = std::move(fits)](std::string& text) -> std::string {
+        double value = 0;
+        if (parse(text, value) && std::isfinite(value) && fits(value)) return {};
+        return fmt::format("expected {}, got '{}'", wanted, text);
+      },
+      "");
+}
+
+CLI::Validator positive_number() {
+  return number("a number above 0", [](double x) { return x > 0; });
+}
+
+CLI::Validator number_from_zero() {
+  return number("a number from 0 on", [](double x) { return x >= 0; });
+}
+
+CLI::Validator one_of(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](std::string& text) -> std::string {
+        if (contains(words, text)) return {};
+        return fmt::format("expected one of {}, got '{}'", fmt::join(words, ", "), text);
+      },
+      "");
+}
+
+std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count) {
+  std::vector<std::pair<Index, std::string>> ranked;
+  for (const std::string& candidate : known) {
+    const bool part = word.size() >= 3 && candidate.find(word) != std::string::npos;
+    ranked.emplace_back(part ? 1 : edit_distance(word, candidate), candidate);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<std::string> result;
+  for (const auto& [distance, candidate] : ranked)
+    if (result.size() < count && distance <= std::max<Index>(2, static_cast<Index>(word.size()) / 2))
+      result.push_back(candidate);
+  return result;
+}
+
+void ModelFlags::add_to(CLI::App& app) {
+  const std::string group = "The net";
+  const auto add = [&](CLI::Option* option, std::vector<std::string> models = {}) {
+    option->group(group);
+    flags_.push_back({option, std::move(models)});
+    return option;
+  };
+  add(app.add_option("--model", net_.model,
+                     "two-layer (affine - relu - affine), fc (any depth), convnet ([conv - batch norm - relu] x M - "
+                     "pool - affine) or three-layer-convnet (conv - relu - pool - affine - relu - affine)")
+          ->type_name("NAME")
+          ->check(one_of({"two-layer", "fc", "convnet", "three-layer-convnet"}))
+          ->capture_default_str());
+  hidden_ = add(add_list(app, "--hidden", net_.hidden, 1'000'000,
+                         "Sizes of the hidden layers, comma-separated; two-layer and three-layer-convnet have one")
+                    ->default_str("100"),
+                {"two-layer", "fc", "three-layer-convnet"});
+  add(app.add_option("--normalization", normalization_,
+                     "none, batchnorm or layernorm after each hidden affine layer (fc)")
+          ->type_name("NAME")
+          ->check(one_of({"none", "batchnorm", "layernorm"}))
+          ->capture_default_str(),
+      {"fc"});
+  add(app.add_option("--dropout", net_.dropout, "Probability of KEEPING a hidden activation; 1: no dropout (fc)")
+          ->type_name("KEEP")
+          ->check(number("a probability above 0 and up to 1", [](double p) { return p > 0 && p <= 1; }))
+          ->capture_default_str(),
+      {"fc"});
+  num_filters_ = add(add_list(app, "--num-filters", net_.num_filters, 100'000,
+                              "Filters of each convolution, comma-separated; three-layer-convnet has one: 32")
+                         ->default_str("32,32"),
+                     {"convnet", "three-layer-convnet"});
+  filter_sizes_ = add(add_list(app, "--filter-sizes", net_.filter_sizes, 1023,
+                               "Side of each convolution's filters in pixels, odd, as many as --num-filters; "
+                               "three-layer-convnet has one: 7")
+                          ->default_str("7,3"),
+                      {"convnet", "three-layer-convnet"});
+  add(app.add_option("--conv-stride", net_.conv_stride, "Step of every convolution in pixels (convnet)")
+          ->type_name("N")
+          ->check(whole_number(1, 1024))
+          ->capture_default_str(),
+      {"convnet"});
+  add(app.add_flag("--no-batch-norm", no_batch_norm_, "No batch normalisation after the convolutions (convnet)"),
+      {"convnet"});
+  add(app.add_option("--weight-scale", net_.weight_scale, "Standard deviation of the first weights [1e-3; fc: 1e-2]")
+          ->type_name("X")
+          ->check(positive_number()));
+  add(app.add_option("--reg", net_.reg, "Strength of L2 regularisation: the loss has 0.5 reg sum(W^2)")
+          ->type_name("X")
+          ->check(number_from_zero())
+          ->capture_default_str());
+}
+
+NetConfig ModelFlags::net_config() const {
+  for (const auto& [option, models] : flags_) {
+    if (option->count() == 0 || models.empty() || contains(models, net_.model)) continue;
+    std::vector<std::string> own;
+    for (const auto& other : flags_)
+      if (contains(other.models, net_.model)) own.push_back(other.option->get_name());
+    throw UsageError(fmt::format("{} does not belong to --model {}, which has {}", option->get_name(), net_.model,
+                                 fmt::join(own, ", ")));
+  }
+  NetConfig net = net_;
+  net.normalization = normalization_ == "batchnorm"   ? Normalization::batchnorm
+                      : normalization_ == "layernorm" ? Normalization::layernorm
+                                                      : Normalization::none;
+  net.use_batch_norm = !no_batch_norm_;
+  if (net.model == "three-layer-convnet") {
+    if (num_filters_->count() == 0) net.num_filters = {32};
+    if (filter_sizes_->count() == 0) net.filter_sizes = {7};
+    if (net.num_filters.size() != 1 || net.filter_sizes.size() != 1)
+      throw UsageError(
+          "--model three-layer-convnet has one convolution: expected one --num-filters and one "
+          "--filter-sizes");
+  }
+  if (net.model != "fc" && net.model != "convnet" && net.hidden.size() != 1)
+    throw UsageError(fmt::format("--model {} has one hidden layer: expected one --hidden, got {}", net.model,
+                                 fmt::join(net.hidden, ",")));
+  if (net.model == "convnet" || net.model == "three-layer-convnet") {
+    if (net.num_filters.size() != net.filter_sizes.size())
+      throw UsageError(fmt::format("expected as many --filter-sizes as --num-filters, got {} for {}",
+                                   fmt::join(net.filter_sizes, ","), fmt::join(net.num_filters, ",")));
+    for (const Index k : net.filter_sizes)
+      if (k % 2 == 0) throw UsageError(fmt::format("--filter-sizes: expected odd numbers, got {}", k));
+  }
+  return net;
+}
+
+void add_data_dir(CLI::App& app, std::filesystem::path& data_dir) {
+  app.add_option("--data-dir", data_dir,
+                 "Where data sets lie and downloads go [$LAMINA_DATA, or ~/.cache/lamina where it is not set]")
+      ->type_name("DIR");
+}
+
+void add_threads(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "Threads; 0: one a processor. The results do not depend on it")
+      ->type_name("N")
+      ->check(whole_number(0, 1024))
+      ->capture_default_str();
+}
+
+std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
+  std::string text = error.what();
+  if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error); extras != nullptr) {
+    // The first argument that nothing took, and the flags that it may have meant.
+    const std::string prefix = text.find(": ") == std::string::npos ? text : text.substr(text.find(": ") + 2);
+    std::string first = prefix.substr(0, prefix.find(' '));
+    first = first.substr(0, first.find('='));
+    const bool is_flag = first.starts_with("--");
+    std::vector<std::string> known;
+    if (is_flag)
+      for (const CLI::Option* option : app.get_options())
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    else
+      for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
+    const auto near = nearest(first, known, 2);
+    text = fmt::format("unknown {} '{}'", is_flag ? "flag" : "argument", first);
+    if (!near.empty()) text += fmt::format("; did you mean {}?", fmt::join(near, " or "));
+  }
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace lamina::cli

@@ -1,0 +1,72 @@
+// Flags that several commands share, and the checks of their values.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "lamina/nets/net_config.h"
+
+namespace lamina::cli {
+
+/// A call that does not make sense: one line on stderr, exit code 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What main runs once the command line is read: the exit code.
+struct Command {
+  CLI::App* app;
+  std::function<int()> run;
+};
+
+/// Accepts whole numbers of least .. most; the error line says so.
+CLI::Validator whole_number(Index least, Index most = std::numeric_limits<std::int32_t>::max());
+/// Accepts finite numbers for which `fits` holds; `wanted` words it: "a number above 0".
+CLI::Validator number(const std::string& wanted, std::function<bool(double)> fits);
+CLI::Validator positive_number();
+CLI::Validator number_from_zero();
+/// Accepts one of the given words.
+CLI::Validator one_of(std::vector<std::string> words);
+
+/// --model and the flags that describe a net.
+class ModelFlags {
+ public:
+  void add_to(CLI::App& app);
+  /// The net that the flags describe; input and classes are the caller's to fill in. Throws UsageError where a
+  /// flag does not belong to the model or two do not fit each other.
+  NetConfig net_config() const;
+
+ private:
+  struct Belongs {
+    CLI::Option* option;
+    std::vector<std::string> models;  // empty: all
+  };
+  NetConfig net_;
+  std::string normalization_ = "none";
+  bool no_batch_norm_ = false;
+  std::vector<Belongs> flags_;
+  CLI::Option *hidden_ = nullptr, *num_filters_ = nullptr, *filter_sizes_ = nullptr;
+};
+
+/// --data-dir and --threads.
+void add_data_dir(CLI::App& app, std::filesystem::path& data_dir);
+void add_threads(CLI::App& app, int& threads);
+
+/// Gives `app` the options of a TOML file whose keys are its long flags, where the command line has not set them.
+/// Throws UsageError that names file and key for unknown keys (with the nearest known ones) and values that do
+/// not fit.
+void read_config_file(CLI::App& app, const std::filesystem::path& path);
+
+/// The words of `known` nearest to `word`, at most `count`, the nearest first.
+std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count);
+
+/// What of a CLI11 error fits into one line.
+std::string one_line(const CLI::App& app, const CLI::ParseError& error);
+
+}  // namespace lamina::cli

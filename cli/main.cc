@@ -1,0 +1,88 @@
+// The command `lamina`: reads the command line, runs one command, makes every failure one line on stderr.
+// Exit codes: 0 success, 1 failure, 2 a call that does not make sense.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include "cli/commands.h"
+#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
+
+namespace lamina::cli {
+namespace {
+
+std::string version() {
+  const int threads = kernels::num_threads();
+  return fmt::format("lamina {}, {}, {} thread{}", LAMINA_VERSION, kernels::target_name(), threads,
+                     threads == 1 ? "" : "s");
+}
+
+/// The application or command that the words of the command line lead to.
+CLI::App* deepest(CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
+  return app;
+}
+
+std::string full_name(const CLI::App* app) {
+  return app->get_parent() == nullptr ? "lamina" : full_name(app->get_parent()) + " " + app->get_name();
+}
+
+int report(const CLI::App* app, const std::string& text, int code) {
+  std::string line = text.substr(0, text.find('\n'));
+  const std::string name = full_name(app);
+  if (code == 2) line += fmt::format(" (see {} --help)", name);
+  std::fflush(stdout);
+  fmt::print(stderr, "{}: {}\n", name, line);
+  return code;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Trains neural networks on the CPU: fully connected and convolutional nets on CIFAR-10, MNIST,\n"
+      "Fashion-MNIST or a directory of one's own."};
+  app.name("lamina");
+  app.set_version_flag("--version", version, "Version, instruction set and threads");
+  app.set_help_flag("-h,--help", "This help");
+  app.get_formatter()->column_width(34);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
+  app.footer(
+      "Start with: lamina train --data auto\n"
+      "Exit codes: 0 success, 1 failure, 2 a call that does not make sense.");
+
+  std::vector<Command> commands = {add_train(app), add_eval(app), add_predict(app), add_summary(app),
+                                   add_gradcheck(app)};
+  for (Command& command : add_data(app)) commands.push_back(std::move(command));
+
+  if (argc <= 1) {
+    std::cout << app.help();
+    return 0;
+  }
+  try {
+    app.parse(argc, argv);
+    for (const Command& command : commands)
+      if (command.app->parsed()) return command.run();
+    throw UsageError("expected a command");
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    const CLI::App* at = deepest(&app);
+    return report(at, one_line(*at, error), 2);
+  } catch (const UsageError& error) {
+    return report(deepest(&app), error.what(), 2);
+  } catch (const std::invalid_argument& error) {
+    return report(deepest(&app), error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return report(deepest(&app), "out of memory", 1);
+  } catch (const std::exception& error) {
+    return report(deepest(&app), error.what(), 1);
+  }
+}
+
+}  // namespace
+}  // namespace lamina::cli
+
+int main(int argc, char** argv) { return lamina::cli::run(argc, argv); }

@@ -1,0 +1,152 @@
+#include "lamina/experiments/evaluation.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "lamina/check.h"
+#include "lamina/data/load.h"
+#include "lamina/experiments/run_config.h"
+#include "lamina/experiments/run_data.h"
+#include "lamina/experiments/run_output.h"
+#include "lamina/io/images.h"
+#include "lamina/layers/softmax_loss.h"
+#include "lamina/solver/solver.h"
+
+namespace lamina {
+namespace {
+
+namespace fs = std::filesystem;
+
+ModelFile open_model(const fs::path& path) {
+  const fs::path file = fs::is_directory(path) ? model_path(path) : path;
+  if (!fs::exists(file))
+    fail_file("load_model", path,
+              fs::is_directory(path) ? "expected a run directory with model.safetensors, found none in it"
+                                     : "expected a run directory or a model file, found nothing");
+  return load_model(file);
+}
+
+const Split& split_of(const Dataset& data, const std::string& name) {
+  if (name == "train") return data.train;
+  if (name == "val") return data.val;
+  if (name == "test") return data.test;
+  fail("evaluate", "expected one of the splits train, val, test, got '", name, "'");
+}
+
+}  // namespace
+
+struct TrainedNet::Inside {
+  virtual ~Inside() = default;
+  /// Scores (N, C) as the net's type has them; `best` takes the place of the highest of each row.
+  virtual void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) = 0;
+  virtual std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) = 0;
+  ModelInfo info;
+};
+
+template <class T>
+struct TrainedNet::InsideOf : TrainedNet::Inside {
+  explicit InsideOf(const ModelFile& file) : random(0), net(make_net<T>(file.info.config, random)) {
+    file.copy_to(*net);
+    info = file.info;
+  }
+  void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) override {
+    examples.slice(first, count, batch);
+    const TensorView<T>& scores = net->loss(batch);
+    const auto classes = static_cast<std::size_t>(scores.dim(1));
+    best.clear();
+    for (Index i = 0; i < count; ++i)
+      best.push_back(detail::argmax(scores.flat().subspan(static_cast<std::size_t>(i) * classes, classes)));
+  }
+  std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) override {
+    batch.resize(Shape{1, image.dim(0), image.dim(1), image.dim(2)});
+    for (Index i = 0; i < image.size(); ++i)
+      batch[i] = static_cast<T>(static_cast<double>(image[i]) - (mean.empty() ? 0 : mean[i]));
+    Tensor<T> result;
+    softmax(net->loss(batch), result);
+    return std::vector<double>(result.begin(), result.end());
+  }
+  RandomState random;
+  std::unique_ptr<Net<T>> net;
+  Tensor<T> batch;
+};
+
+TrainedNet::TrainedNet(const fs::path& path) {
+  const ModelFile file = open_model(path);
+  if (file.dtype == "float64")
+    inside_ = std::make_unique<InsideOf<double>>(file);
+  else
+    inside_ = std::make_unique<InsideOf<float>>(file);
+}
+TrainedNet::TrainedNet(TrainedNet&&) noexcept = default;
+TrainedNet& TrainedNet::operator=(TrainedNet&&) noexcept = default;
+TrainedNet::~TrainedNet() = default;
+
+const ModelInfo& TrainedNet::info() const { return inside_->info; }
+
+Evaluation TrainedNet::evaluate(const Dataset& data, const std::string& split_name) {
+  const ModelInfo& info = inside_->info;
+  if (!(data.example_shape() == info.config.input_dim))
+    throw std::runtime_error(detail::message("evaluate", "expected images of ", info.config.input_dim,
+                                             ", as the net takes them, found ", data.example_shape(), " in ",
+                                             data.name));
+  if (data.class_names != info.class_names)
+    throw std::runtime_error(detail::message("evaluate", "expected the net's ", info.class_names.size(),
+                                             " classes, found other ones in ", data.name));
+  const Split& split = split_of(data, split_name);
+  const Examples examples =
+      split.X.with_mean(info.mean.empty() ? nullptr : std::make_shared<const Tensor<double>>(info.mean));
+  const std::size_t classes = info.class_names.size();
+  Evaluation found;
+  found.data_name = data.name;
+  found.split = split_name;
+  found.class_names = info.class_names;
+  found.count = split.size();
+  found.confusion.assign(classes, std::vector<Index>(classes));
+  std::vector<Index> best;
+  for (Index first = 0; first < found.count; first += 100) {
+    inside_->classify(examples, first, std::min<Index>(100, found.count - first), best);
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      const Label label = split.y[static_cast<std::size_t>(first) + i];
+      ++found.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(best[i])];
+      found.right += best[i] == label;
+    }
+  }
+  return found;
+}
+
+std::vector<Guess> TrainedNet::predict(const TensorView<std::uint8_t>& image, Index count) {
+  const ModelInfo& info = inside_->info;
+  const std::vector<double> p = inside_->probabilities(fit_image(image, info.config.input_dim), info.mean);
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+  std::vector<Guess> guesses;
+  for (const std::size_t i : order)
+    if (static_cast<Index>(guesses.size()) < count) guesses.push_back({info.class_names[i], p[i]});
+  return guesses;
+}
+
+Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::path& data_dir,
+                     const std::function<void(std::string_view)>& say) {
+  RunConfig config;
+  const auto kept = info.metadata.find("run_config");
+  if (kept != info.metadata.end()) {
+    try {
+      config = run_config_from_json(kept->second);
+    } catch (const std::invalid_argument&) {
+      // A model from elsewhere: the data are then those that the caller names, or "auto".
+    }
+  }
+  const std::string digest = config.data_digest;
+  config.data_digest.clear();
+  if (!data.empty()) config.data = data;
+  if (!data_dir.empty()) config.data_dir = data_dir;
+  LoadOptions options;
+  options.say = say;
+  Dataset dataset = load_run_data(config, options);
+  if (!digest.empty() && digest != config.data_digest && say)
+    say("these data (" + dataset.name + ") are not those that the net was trained on");
+  return dataset;
+}
+
+}  // namespace lamina

@@ -1,0 +1,29 @@
+// Numerical gradient checks of a whole net's parameters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lamina/nets/net_config.h"
+
+namespace lamina {
+
+/// What a check found of one parameter.
+struct ParameterCheck {
+  std::string name;
+  Shape shape;
+  Index checked = 0;          ///< entries looked at, drawn at random where the parameter has more
+  double relative_error = 0;  ///< the worst over entries with |g| > 1e-6 max |g| of the net
+  double absolute_error = 0;  ///< the worst over the others
+  bool passed = true;         ///< relative errors below 1e-4, absolute ones below 1e-9
+};
+
+/// Compares the net's gradients in double on a random batch with centred differences, at up to `entries` places a
+/// parameter. At each place steps of 1e-6, 1e-5, 1e-7 and 1e-4 are tried until the error is below 1e-7 and the best is
+/// kept: a step may cross a kink of ReLU or pooling, or drown in rounding, but a wrong gradient agrees at none.
+/// Throws std::invalid_argument where the configuration is not one of a net.
+std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::uint32_t seed, Index batch_size = 4,
+                                                Index entries = 30);
+
+}  // namespace lamina

@@ -1,0 +1,111 @@
+#include "lamina/experiments/run_config.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "lamina/check.h"
+
+namespace lamina {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kFrom = "run_config_from_json";
+
+/// One value of the wanted type, or one line that names it.
+template <class V>
+V value_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) fail(kFrom, "expected the option ", key, ", got none of that name");
+  try {
+    return found->get<V>();
+  } catch (const json::exception&) {
+    fail(kFrom, "expected another kind of value for ", key, ", got ", found->dump().substr(0, 60));
+  }
+}
+
+Index whole(const json& object, const char* key, Index least) {
+  const auto value = value_of<Index>(object, key);
+  if (!object[key].is_number_integer() || value < least)
+    fail(kFrom, "expected ", key, " to be a whole number from ", least, " on, got ", object[key].dump());
+  return value;
+}
+
+double positive(const json& object, const char* key) {
+  const auto value = value_of<double>(object, key);
+  if (!(std::isfinite(value) && value > 0)) fail(kFrom, "expected ", key, " above 0, got ", value);
+  return value;
+}
+
+}  // namespace
+
+std::string to_json(const RunConfig& config) {
+  const OptimConfig optim = with_defaults(config.update_rule, config.optim_config);
+  json object = json::parse(to_json(config.net));
+  object.update({{"dtype", config.dtype},
+                 {"update_rule", std::string(name_of(config.update_rule))},
+                 {"learning_rate", optim.learning_rate},
+                 {"momentum", optim.momentum},
+                 {"lr_decay", config.lr_decay},
+                 {"epochs", config.epochs},
+                 {"batch_size", config.batch_size},
+                 {"num_train", config.num_train},
+                 {"print_every", config.print_every},
+                 {"seed", config.seed},
+                 {"data", config.data},
+                 {"data_dir", config.data_dir.string()},
+                 {"data_digest", config.data_digest}});
+  return object.dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
+RunConfig run_config_from_json(const std::string& text) {
+  const json object = json::parse(text, nullptr, false);
+  if (!object.is_object()) fail(kFrom, "expected a JSON object, got ", text.substr(0, 60));
+  json net = json::object();
+  const json net_options = json::parse(to_json(NetConfig{}));
+  for (const auto& option : net_options.items())
+    if (object.contains(option.key())) net[option.key()] = object[option.key()];
+  RunConfig config;
+  config.net = net_config_from_json(net.dump(-1, ' ', true, json::error_handler_t::replace));
+  config.dtype = value_of<std::string>(object, "dtype");
+  if (config.dtype != "float32" && config.dtype != "float64")
+    fail(kFrom, "expected dtype to be float32 or float64, got '", config.dtype, "'");
+  config.update_rule = update_rule_from_name(value_of<std::string>(object, "update_rule"));
+  config.optim_config.learning_rate = positive(object, "learning_rate");
+  config.optim_config.momentum = value_of<double>(object, "momentum");
+  config.lr_decay = positive(object, "lr_decay");
+  config.epochs = whole(object, "epochs", 1);
+  config.batch_size = whole(object, "batch_size", 1);
+  config.num_train = whole(object, "num_train", 0);
+  config.print_every = whole(object, "print_every", 1);
+  config.seed = static_cast<std::uint32_t>(whole(object, "seed", 0));
+  config.data = value_of<std::string>(object, "data");
+  config.data_dir = value_of<std::string>(object, "data_dir");
+  config.data_digest = value_of<std::string>(object, "data_digest");
+  return config;
+}
+
+void check_fits_memory(const NetConfig& net, int scalar_bytes) {
+  double count = 0;
+  for (const auto& entry : parameter_layout(net)) count += static_cast<double>(entry.second.size());
+  const double bytes = 5 * count * scalar_bytes;
+  const double has = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (bytes > has)
+    fail(net.model, "expected a net that fits into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
+         std::llround(count), " parameters, which take ", std::llround(bytes / 1e9), " GB to train");
+}
+
+SolverOptions solver_options(const RunConfig& config) {
+  SolverOptions options;
+  options.update_rule = config.update_rule;
+  options.optim_config = config.optim_config;
+  options.lr_decay = config.lr_decay;
+  options.batch_size = config.batch_size;
+  options.num_epochs = config.epochs;
+  options.print_every = config.print_every;
+  return options;
+}
+
+}  // namespace lamina

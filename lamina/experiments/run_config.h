@@ -1,0 +1,41 @@
+// Everything that decides a training run, by the command line's names: what its files record and a resume reads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "lamina/nets/net_config.h"
+#include "lamina/solver/solver.h"
+
+namespace lamina {
+
+struct RunConfig {
+  NetConfig net;                  ///< input_dim and num_classes are the data's
+  std::string dtype = "float32";  ///< or float64
+  UpdateRule update_rule = UpdateRule::sgd;
+  OptimConfig optim_config;
+  double lr_decay = 1;
+  Index epochs = 10;
+  Index batch_size = 100;
+  Index num_train = 0;  ///< train on the first so many; 0: the whole split
+  Index print_every = 10;
+  std::uint32_t seed = 231;
+  std::string data = "auto";  ///< as load_dataset takes it
+  std::filesystem::path data_dir;
+  std::string data_digest;  ///< of the data that the run saw first; empty: not known yet
+};
+
+/// One JSON object of the command line's names.
+std::string to_json(const RunConfig& config);
+/// Throws std::invalid_argument where a value is missing or not one of a run.
+RunConfig run_config_from_json(const std::string& text);
+
+/// Throws std::invalid_argument where training the net needs more memory than the machine has: parameters, their
+/// gradients, the best ones and an update rule's two tensors, each of scalars of so many bytes.
+void check_fits_memory(const NetConfig& net, int scalar_bytes);
+
+/// What Solver needs of it.
+SolverOptions solver_options(const RunConfig& config);
+
+}  // namespace lamina

@@ -1,0 +1,122 @@
+"""Calls that fail: each gives its exit code and exactly one line that says what was expected and what was found."""
+
+import os
+import re
+import sys
+
+from command_testing import Directory, check, environment, history, run, succeeded, write_cifar10
+
+
+def expect(code, pattern, *args, **options):
+    done = run(*args, **options)
+    lines = done.stderr.splitlines()
+    text = "%s gave %d: %s" % (" ".join(map(str, args)), done.returncode, done.stderr)
+    check(done.returncode == code, text)
+    check(len(lines) == 1, "expected one line on standard error;", text)
+    check(re.search(pattern, lines[0]), "expected", repr(pattern) + ";", text)
+
+
+def main():
+    with Directory() as base:
+        data = write_cifar10(os.path.join(base, "data"), per_file=220, test=50)
+        small = ["--model", "two-layer", "--hidden", "5", "--epochs", "1", "--batch-size", "50", "--num-train", "100",
+                 "--data", data]
+
+        def path(name, text=None):
+            full = os.path.join(base, name)
+            if text is not None:
+                with open(full, "w") as file:
+                    file.write(text)
+            return full
+
+        # The command line.
+        expect(2, r"unknown argument 'trian'; did you mean train", "trian")
+        expect(2, r"lamina train: unknown flag '--epoch'; did you mean --epochs", "train", "--epoch", "3")
+        expect(2, r"--epochs: expected a whole number from 1 on, got '0'", "train", "--epochs", "0")
+        expect(2, r"--epochs: expected a whole number from 1 on, got 'x'", "train", "--epochs=x")
+        expect(2, r"--epochs.*required", "train", "--epochs")
+        expect(2, r"--learning-rate: expected a number above 0, got '-1'", "train", "--learning-rate=-1")
+        expect(2, r"--learning-rate: expected a number above 0, got 'nan'", "train", "--learning-rate", "nan")
+        expect(2, r"--dropout: expected a probability above 0 and up to 1, got '0'", "train", "--model", "fc", "--dropout", "0")
+        expect(2, r"--model: expected one of two-layer, fc, convnet, three-layer-convnet, got 'cnn'", "train", "--model", "cnn")
+        expect(2, r"--dtype: expected one of float32, float64, got 'half'", "train", "--dtype", "half")
+        expect(2, r"--update-rule: expected one of sgd, sgd_momentum, rmsprop, adam", "train", "--update-rule", "lion")
+        expect(2, r"--hidden: expected whole numbers of 1 to 1000000, comma-separated, got '10,,10'", "train", "--hidden", "10,,10")
+        expect(2, r"--hidden does not belong to --model convnet, which has --num-filters", "train", "--hidden", "10")
+        expect(2, r"--model two-layer has one hidden layer.*got 10,10", "train", "--model", "two-layer", "--hidden", "10,10")
+        expect(2, r"as many --filter-sizes as --num-filters, got 7,3 for 16", "train", "--num-filters", "16")
+        expect(2, r"--filter-sizes: expected odd numbers, got 4", "train", "--filter-sizes", "4,3")
+        expect(2, r"--momentum belongs to --update-rule sgd_momentum, got adam", "train", "--update-rule", "adam", "--momentum", "0.5")
+        expect(2, r"--seed: expected a whole number of 0 to 4294967295", "train", "--seed", "4294967296")
+        expect(2, r"--threads", "train", "--threads", "-1")
+        expect(2, r"--resume goes on with the run's own settings: --epochs cannot", "train", "--resume", base, "--epochs", "5")
+        expect(2, r"--split: expected one of train, val, test, got 'dev'", "eval", base, "--split", "dev")
+        expect(2, r"run.*required", "eval")
+        expect(2, r"images.*required", "predict", base)
+        expect(2, r"lamina data: .*(subcommand|command)", "data")
+        expect(2, r"data: expected one of cifar10, got 'imagenet'", "data", "fetch", "imagenet")
+        expect(2, r"machine's \d+ GB", "summary", "--model", "fc", "--hidden", "1000000,1000000")
+        expect(2, r"\[", "summary", "--num-filters", "4,4", "--filter-sizes", "3,3", "--conv-stride", "30")
+
+        # The configuration file.
+        expect(2, r"a.toml:1: epoch: unknown key; did you mean epochs", "train", "--config", path("a.toml", "epoch = 3\n"))
+        expect(2, r"b.toml:2: epochs: expected a whole number from 1 on, got '0'", "train", "--config",
+               path("b.toml", "seed = 1\nepochs = 0\n"))
+        expect(2, r"c.toml:1: not TOML", "train", "--config", path("c.toml", "epochs = = 3\n"))
+        expect(2, r"d.toml:1: no-batch-norm: expected true or false", "train", "--config", path("d.toml", "no-batch-norm = 3\n"))
+        expect(2, r"e.toml:1: solver: unknown key", "train", "--config", path("e.toml", "[solver]\nepochs = 3\n"))
+        expect(2, r"none.toml: expected a TOML file", "train", "--config", path("none.toml"))
+        expect(2, r"f.toml:1: resume: unknown key", "train", "--config", path("f.toml", "resume = 'x'\n"))
+
+        # Data.
+        expect(1, r"nowhere", "train", "--data", path("nowhere"), "--out", path("x"))
+        check(not os.path.exists(path("x")), "a run that could not begin left its directory")
+        expect(1, r"cifar10", "train", "--data", "cifar10", "--data-dir", path("nowhere"), "--out", path("x"))
+        os.makedirs(path("empty"))
+        expect(1, r"empty", "data", "info", path("empty"))
+
+        # Runs.
+        done = path("done")
+        succeeded(run("train", *small, "--out", done))
+        before = open(os.path.join(done, "history.json")).read()
+        expect(1, r"done: holds a run already", "train", *small, "--out", done)
+        expect(1, r"nowhere", "train", *small[:-1], path("nowhere"), "--out", done, "--overwrite")
+        check(open(os.path.join(done, "history.json")).read() == before, "a call that failed changed a finished run")
+        expect(1, r"no-run", "train", "--resume", path("no-run"))
+        expect(1, r"empty.*found no run", "train", "--resume", path("empty"))
+        expect(1, r"plain", "train", *small, "--out", os.path.join(path("plain", "text"), "run"))
+        expect(1, r"plain", "train", *small, "--out", path("plain"))
+        expect(1, r"/proc", "train", *small, "--out", "/proc/lamina")
+        expect(1, r"empty.*model.safetensors", "eval", path("empty"))
+        expect(1, r"nowhere", "eval", path("nowhere"))
+        expect(1, r"plain", "eval", path("plain"))
+        expect(1, r"classes|images", "eval", done, "--data", "fashion-mnist") if os.path.exists(
+            "/usr/share/dataset-fashion-mnist") else None
+        expect(1, r"plain", "predict", done, path("plain"))
+        for name in ["checkpoint", "model.safetensors"]:
+            whole = open(os.path.join(done, name), "rb").read()
+            for bad in [b"", whole[: len(whole) // 2], b"\xff" * 64, whole[:-3] + b"abc"]:
+                broken = path("broken")
+                os.makedirs(broken, exist_ok=True)
+                with open(os.path.join(broken, name), "wb") as file:
+                    file.write(bad)
+                if name == "checkpoint":
+                    expect(1, r"broken/checkpoint", "train", "--resume", broken)
+                elif bad[-3:] != b"abc":  # a model file has no checksum; a changed number is a number
+                    expect(1, r"broken/model.safetensors", "eval", broken)
+        # Other data than those that the run began with.
+        started = path("started")
+        expect(2, r"LAMINA_CHECKPOINT_SECONDS", "train", *small, "--out", started,
+               env=environment(LAMINA_CHECKPOINT_SECONDS="soon"))
+        expect(1, r"loss.*iteration.*learning rate.*last checkpoint.*started/checkpoint", "train", *small,
+               "--learning-rate", "1e30", "--epochs", "30", "--out", started)
+        check(len(history(started)["loss_history"]) >= 1, "the losses before the bad one are in history.json")
+        other = write_cifar10(path("other"), per_file=220, test=50, seed=2)
+        os.rename(data, path("kept"))
+        os.rename(other, data)
+        expect(1, r"expected the data that the run started with", "train", "--resume", started)
+    print("all calls gave their line")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

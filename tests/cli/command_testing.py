@@ -1,0 +1,79 @@
+"""What the tests of the command share: running it, and small data for it."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+LAMINA = sys.argv[1] if len(sys.argv) > 1 else "build/release/bin/lamina"
+
+
+def environment(**changes):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LAMINA_")}
+    env["LAMINA_DATA"] = "/nonexistent"
+    env["HOME"] = "/nonexistent"
+    env.update(changes)
+    return env
+
+
+def run(*args, timeout=120, **options):
+    """The finished process of `lamina args`, its output as text."""
+    options.setdefault("env", environment())
+    return subprocess.run([LAMINA, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=timeout, encoding="utf-8", errors="replace", **options)
+
+
+def check(condition, *what):
+    if not condition:
+        print("FAILED:", *what)
+        sys.exit(1)
+
+
+def succeeded(process):
+    check(process.returncode == 0, process.args, "gave", process.returncode, process.stdout, process.stderr)
+    return process
+
+
+def write_cifar10(directory, per_file=400, test=1000, seed=1):
+    """A data set in CIFAR-10's layout: five files of `per_file` images whose colour leans by class, and a test file."""
+    draws = random.Random(seed)
+    os.makedirs(directory)
+    for name, count in [("data_batch_%d.bin" % i, per_file) for i in range(1, 6)] + [("test_batch.bin", test)]:
+        records = bytearray()
+        for _ in range(count):
+            label = draws.randrange(10)
+            noise = bytearray(draws.randbytes(3072))
+            for plane in range(3):
+                lean = 60 if (label >> plane) & 1 else 0
+                for i in range(1024 * plane + 100 * label % 900, 1024 * (plane + 1), 3):
+                    noise[i] = noise[i] // 2 + lean
+            records.append(label)
+            records += noise
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(records)
+    return directory
+
+
+def history(directory):
+    with open(os.path.join(directory, "history.json")) as file:
+        return json.load(file)
+
+
+def same_history(a, b):
+    """Byte for byte: the losses and accuracies as they stand in the files."""
+    keys = ["loss_history", "train_acc_history", "val_acc_history", "best_val_acc"]
+    return all(json.dumps(a[k]) == json.dumps(b[k]) for k in keys)
+
+
+class Directory:
+    """A directory that is gone afterwards."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="lamina-test-")
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
