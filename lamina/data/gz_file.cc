@@ -1,5 +1,7 @@
 #include "lamina/data/gz_file.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>

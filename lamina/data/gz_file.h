@@ -1,13 +1,13 @@
 // A file read from its start, unpacked on the way where it is gzipped.
 #pragma once
 
-#include <zlib.h>
-
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "lamina/tensor.h"
+
+struct gzFile_s;
 
 namespace lamina {
 
@@ -30,7 +30,7 @@ class GzFile {
   bool packed();
 
  private:
-  gzFile file_;
+  gzFile_s* file_;
   std::string error_;
 };
 
