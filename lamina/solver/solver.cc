@@ -11,7 +11,7 @@ namespace lamina {
 NonFiniteLoss::NonFiniteLoss(Index at, Index num_iterations, double loss, double rate)
     : std::runtime_error(fmt::format("[Solver] expected a finite loss, got {} at iteration {} of {}, learning rate {}: "
                                      "try a smaller learning rate, a smaller weight_scale, or normalization",
-                                     loss, at, num_iterations, rate)),
+                                     std::isnan(loss) ? std::abs(loss) : loss, at, num_iterations, rate)),
       iteration(at),
       learning_rate(rate) {}
 

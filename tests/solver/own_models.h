@@ -48,12 +48,14 @@ class NoisyLinear {
     double loss = 0;
     for (Index n = 0; n < N; ++n) {
       T* s = scores_.data() + n * C_;
+      const T top = *std::max_element(s, s + C_);
+      for (Index c = 0; c < C_; ++c) s[c] -= top;
       double sum = 0;
       for (Index c = 0; c < C_; ++c) sum += std::exp(static_cast<double>(s[c]));
       for (Index c = 0; c < C_; ++c) {
         const double p = std::exp(static_cast<double>(s[c])) / sum;
         const bool right = c == y[static_cast<std::size_t>(n)];
-        if (right) loss -= std::log(p) / static_cast<double>(N);
+        if (right) loss -= std::log(p + 1e-300) / static_cast<double>(N);
         const T ds = static_cast<T>((p - right) / static_cast<double>(N));
         grads_["b"][c] += ds;
         for (Index d = 0; d < D_; ++d) grads_["W"](d, c) += input_(n, d) * ds;

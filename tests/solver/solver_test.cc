@@ -238,7 +238,8 @@ TEST(Solver, FirstMaximumWinsAndNaNIsOne) {
 }
 
 TEST(Solver, NonFiniteLossStopsBeforeTheUpdate) {
-  for (const double bad : {kNaN, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {kNaN, -kNaN, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
     Scripted model;
     int calls = 0;
     model.next_loss = [&] { return ++calls == 7 ? bad : 1.0; };
