@@ -152,8 +152,15 @@ fs::path fetch_cifar10(const fs::path& target_dir, const FetchOptions& options) 
     unpack(archive, target_dir);
     return directory;
   }
-  if (!fs::exists(part) || md5_of(part) != options.md5)
-    download(kWhere, options.url, part, options.progress, options.stall_seconds);
+  if (!fs::exists(part) || md5_of(part) != options.md5) {
+    try {
+      download(kWhere, options.url, part, options.progress, options.stall_seconds);
+    } catch (...) {
+      std::error_code error;
+      if (fs::file_size(part, error) == 0) fs::remove(part, error);
+      throw;
+    }
+  }
   if (const std::string found = md5_of(part); found != options.md5) {
     fs::remove(part);
     fail_file(kWhere, options.url, "expected an archive with MD5 ", options.md5, ", found ", found);
