@@ -30,6 +30,7 @@ struct GemmArgs {
 };
 
 struct PackedB {};
+struct BlockOfA {};
 
 constexpr Index kBlockK = 512;                  // of B a block of so many rows stays in the second-level cache
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
@@ -75,20 +76,27 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
            [&](Index p) HWY_ATTR { pack_b(s, (first_packed + p) * width, width, packed + p * s.k * width); });
 
   Index height = kRowsOfChunk[0];
-  for (Index rows : kRowsOfChunk)
-    if (s.m / height < 4) height = rows;
+  for (Index candidate : kRowsOfChunk)
+    if (s.m / height < 4) height = candidate;
   const Index row_chunks = (s.m + height - 1) / height;
   const Index wide = row_chunks >= 4 ? panels : std::max<Index>(1, panels * row_chunks / 8);  // panels a chunk
   const Index column_chunks = (panels + wide - 1) / wide;
   for_each(row_chunks * column_chunks, [&](Index chunk) HWY_ATTR {
     const Index row = chunk % row_chunks * height, first = chunk / row_chunks * wide;
+    const Index rows = std::min(height, s.m - row);
+    // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.
+    const bool copy = !s.transpose_a && s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0;
+    const Index pitch = std::min(kBlockK, s.k) + static_cast<Index>(64 / sizeof(T));
+    T* block = copy ? workspace<BlockOfA, T>(rows * pitch) : nullptr;
     TileArgs<T> t{};
-    t.a_row = s.transpose_a ? 1 : s.lda;
+    t.a_row = s.transpose_a ? 1 : copy ? pitch : s.lda;
     t.a_k = s.transpose_a ? s.lda : 1;
     t.ldc = s.ldc;
     for (Index k0 = 0; k0 < s.k; k0 += kBlockK) {
-      t.a = s.a + row * t.a_row + k0 * t.a_k;
       t.k = std::min(kBlockK, s.k - k0);
+      if (copy)
+        for (Index i = 0; i < rows; ++i) std::copy_n(s.a + (row + i) * s.lda + k0, t.k, block + i * pitch);
+      t.a = copy ? block : s.a + row * t.a_row + k0 * t.a_k;
       t.accumulate = k0 > 0;
       const bool last = k0 + t.k == s.k;
       t.relu = last && s.relu;
@@ -99,7 +107,7 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
         t.c = s.c + row * s.ldc + p * width;
         t.bias = last && s.bias ? s.bias + p * width : nullptr;
         t.columns = std::min(width, s.n - p * width);
-        tile_rows(t, std::min(height, s.m - row));
+        tile_rows(t, rows);
       }
     }
   });
