@@ -20,17 +20,33 @@ struct Series {
   int colour = 0;      ///< 0 to 4, of the page's colours
 };
 
+/// A point that is ringed and labelled.
+struct Mark {
+  double x = 0, y = 0;
+  std::string label;
+};
+
 struct Figure {
   std::string title, x_label, y_label;
   std::vector<Series> series;
-  bool percent = false;  ///< y values are fractions, to be shown as percentages
+  std::vector<Mark> marks;
+  bool percent = false;    ///< y values are fractions, to be shown as percentages
+  bool from_zero = false;  ///< the y axis starts at 0
+  bool log_y = false;      ///< logarithmic y axis; values of 0 or less are left out
 };
 
 /// The figure as SVG text. `standalone`: a whole file with its own colours, light and dark; otherwise a piece of a page
-/// that defines them (report.h). Curves of many points are thinned to the lowest and highest of each pixel column.
+/// that has figure_style() in it. Curves of many points are thinned to the lowest and highest of each pixel column.
 std::string to_svg(const Figure& figure, bool standalone = true);
 
-/// Loss against iteration, with a running mean where there are many.
+/// The colours and rules of figures, as CSS.
+std::string figure_style();
+
+/// The figure's numbers and the places of its axes for the report's script, as JSON that may stand inside a <script>.
+/// At most 2,000 points a curve.
+std::string figure_data(const Figure& figure);
+
+/// Loss against iteration, with a running mean where there are many; logarithmic where losses differ by much.
 Figure loss_figure(const RunRecord& record);
 /// Training and validation accuracy against epoch.
 Figure accuracy_figure(const RunRecord& record);
