@@ -48,7 +48,7 @@ HWY_INLINE void sums_of(const ColumnBlock& s, const T* x, T* sum) {
   }
 }
 
-// mean[j] of the block's column j, and m2[j] = its sum of squares about that mean. `drift`: scratch.
+// mean[j] of the block's column j, rounded; drift[j] and m2[j]: the sums of x - mean[j] and of its square.
 template <class T>
 HWY_INLINE void moments(const ColumnBlock& s, const T* x, T* mean, T* m2, T* drift) {
   sums_of(s, x, mean);
@@ -62,11 +62,6 @@ HWY_INLINE void moments(const ColumnBlock& s, const T* x, T* mean, T* m2, T* dri
       hn::StoreU(hn::Add(hn::LoadU(d, drift + j), centred), d, drift + j);
       hn::StoreU(hn::MulAdd(centred, centred, hn::LoadU(d, m2 + j)), d, m2 + j);
     });
-  }
-  for (Index j = 0; j < s.width; ++j) {  // the rounding error of mean[j], taken out
-    const T off = drift[j] / static_cast<T>(std::max<Index>(1, s.count(j)));
-    mean[j] += off;
-    m2[j] -= off * drift[j];
   }
 }
 
@@ -172,8 +167,8 @@ void tile(const ColumnBlocks& blocks, Index columns, T* values) {
 
 // Mean and variance of each column from the moments of its pieces, by the rule of Chan, Golub and LeVeque (1983).
 template <class T>
-void combine_moments(const ColumnBlocks& blocks, Index rows, Index columns, const T* means, const T* m2s, T* mean,
-                     T* var) {
+void combine_moments(const ColumnBlocks& blocks, Index rows, Index columns, const T* means, const T* m2s,
+                     const T* drifts, T* mean, T* var) {
   const Index stride = blocks.stride();
   double* total = workspace<Totals, double>(2 * columns);
   double* spread = total + columns;
@@ -186,14 +181,21 @@ void combine_moments(const ColumnBlocks& blocks, Index rows, Index columns, cons
         if (s.count(j) > 0) body((s.column + j) % columns, static_cast<double>(s.count(j)), row + j);
     }
   };
-  each_piece([&](Index column, double count, Index at) { total[column] += count * static_cast<double>(means[at]); });
+  // Means are taken from the first piece's, means[column].
+  const auto from_first = [&](Index column, Index at) {
+    return static_cast<double>(means[at]) - static_cast<double>(means[column]);
+  };
+  each_piece([&](Index column, double count, Index at) {
+    total[column] += count * from_first(column, at) + static_cast<double>(drifts[at]);
+  });
   for (Index j = 0; j < columns; ++j) total[j] /= static_cast<double>(rows);
   each_piece([&](Index column, double count, Index at) {
-    const double apart = static_cast<double>(means[at]) - total[column];
-    spread[column] += static_cast<double>(m2s[at]) + count * apart * apart;
+    const double off = static_cast<double>(drifts[at]) / count;  // the rounding error of means[at]
+    const double apart = from_first(column, at) + off - total[column];
+    spread[column] += static_cast<double>(m2s[at]) - off * static_cast<double>(drifts[at]) + count * apart * apart;
   });
   for (Index j = 0; j < columns; ++j) {
-    mean[j] = static_cast<T>(total[j]);
+    mean[j] = static_cast<T>(static_cast<double>(means[j]) + total[j]);
     var[j] = static_cast<T>((spread[j] < 0 ? 0 : spread[j]) / static_cast<double>(rows));  // keeps NaN
   }
 }
@@ -229,7 +231,7 @@ void combine_sums(const ColumnBlocks& blocks, Index columns, const T* partial, d
       const Index at = b / blocks.across() * stride + s.column;                                                        \
       kernel(s, x + s.offset, means + at, m2s + at, drifts + at);                                                      \
     });                                                                                                                \
-    combine_moments(blocks, rows, columns, means, m2s, mean, var);                                                     \
+    combine_moments(blocks, rows, columns, means, m2s, drifts, mean, var);                                             \
   }                                                                                                                    \
   template <>                                                                                                          \
   void inverse_std(Index n, const T* var, double eps, T* inv_std) {                                                    \

@@ -17,7 +17,7 @@ namespace lamina {
 struct DropoutParam {
   double p = 0.5;  ///< probability of keeping an element, 0 < p <= 1
   Mode mode = Mode::train;
-  std::optional<std::uint32_t> seed;  ///< where given, each training pass re-seeds the stream first
+  std::optional<std::uint32_t> seed = {};  ///< where given, each training pass re-seeds the stream first
 };
 
 template <class T>

@@ -94,6 +94,31 @@ template <class T, class U>
   return ::testing::AssertionSuccess();
 }
 
+/// The same with a scale for each element.
+template <class T, class U>
+::testing::AssertionResult close_each(const TensorView<T>& got, const TensorView<U>& expected, double constant,
+                                      const TensorView<double>& scales) {
+  if (!(got.shape() == expected.shape()) || got.size() != scales.size())
+    return ::testing::AssertionFailure() << "shape " << got.shape().to_string() << ", expected "
+                                         << expected.shape().to_string();
+  for (Index i = 0; i < got.size(); ++i) {
+    const double a = static_cast<double>(got[i]), b = static_cast<double>(expected[i]);
+    const double bound = constant * scales[i] * static_cast<double>(std::numeric_limits<T>::epsilon());
+    if (!(std::abs(a - b) <= bound) && !(std::isnan(a) && std::isnan(b)) && a != b)
+      return ::testing::AssertionFailure() << "element " << i << " of " << got.shape().to_string() << " is " << a
+                                           << ", expected " << b << " within " << bound;
+  }
+  return ::testing::AssertionSuccess();
+}
+
+/// |x|, in double.
+template <class T>
+Tensor<double> absolute(const TensorView<T>& x) {
+  Tensor<double> y(x.shape());
+  for (Index i = 0; i < x.size(); ++i) y[i] = std::abs(static_cast<double>(x[i]));
+  return y;
+}
+
 /// Runs body(t) with each instruction set of this machine in turn, t counting them from 0.
 template <class Body>
 void for_each_target(Body&& body) {
