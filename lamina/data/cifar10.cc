@@ -58,7 +58,7 @@ class Collector {
     }
 
     constexpr Index kGroup = 256;
-    buffer_.resize(static_cast<std::size_t>(kGroup * kRecord));
+    buffer_.resize(static_cast<std::size_t>(std::min(kGroup, records) * kRecord));
     for (Index first = 0; first < records; first += kGroup) {
       const Index n = std::min(kGroup, records - first);
       const Index got = read(buffer_.data(), n * kRecord);

@@ -133,7 +133,7 @@ TEST(Cifar10, FaultsOfArchivesAreNamed) {
 }
 
 TEST(Cifar10, SurvivesDamagedFiles) {
-  const TemporaryDirectory temporary;
+  const TemporaryDirectory temporary(quick_place());
   const fs::path& here = temporary.path();
   const auto read = [&] { read_cifar10(here); };
   write_cifar(here, 2, 2);
@@ -143,7 +143,7 @@ TEST(Cifar10, SurvivesDamagedFiles) {
 }
 
 TEST(Cifar10, SurvivesDamagedArchives) {
-  const TemporaryDirectory temporary;
+  const TemporaryDirectory temporary(quick_place());
   const fs::path path = temporary.path() / "a.tar.gz";
   const auto read = [&] { read_cifar10(path); };
   const std::string plain = tar(cifar_entries(1, 1)), packed = gzip(plain);

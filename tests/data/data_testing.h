@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 /// A new directory, removed with all that is in it.
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string name = (fs::temp_directory_path() / "lamina-data-XXXXXX").string();
+  explicit TemporaryDirectory(const fs::path& parent = fs::temp_directory_path()) {
+    std::string name = (parent / "lamina-data-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary directory");
     path_ = name;
   }
@@ -42,6 +42,11 @@ class TemporaryDirectory {
  private:
   fs::path path_;
 };
+
+/// Where small files that change many times need not wait for a disk.
+inline fs::path quick_place() {
+  return access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
+}
 
 inline void write_bytes(const fs::path& path, const std::string& bytes) {
   fs::create_directories(path.parent_path());
@@ -206,7 +211,7 @@ inline std::string mutated(std::string bytes, std::mt19937& rng) {
 inline int expect_survives_damage(const fs::path& path, const fs::path& shown, const std::string& good,
                                   std::size_t header, int mutations, const std::function<void()>& read) {
   int refused = 0;
-  // One file stays open: opening it anew each time would have the disk write each form.
+  // Opened once: on some file systems each opening for writing waits for the disk.
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
   const auto put = [&](const std::string& bytes) {
     if (pwrite(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()) ||

@@ -99,7 +99,7 @@ TEST(Idx, FaultsOfSetsAreNamed) {
 }
 
 TEST(Idx, SurvivesDamagedFiles) {
-  const TemporaryDirectory temporary;
+  const TemporaryDirectory temporary(quick_place());
   const fs::path path = temporary.path() / "x";
   const auto read = [&] { read_idx(path); };
   const std::string plain = idx_images(20), packed = gzip(plain);
