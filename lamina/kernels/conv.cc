@@ -164,9 +164,14 @@ HWY_INLINE void data_gradient(const ConvShape& s, const T* dout, const T* w, T* 
     for (Index panel = 0; panel < panels; ++panel) {
       t.columns = std::min(width, s.C - panel * width);
       const T* phase_b = packed + panel * filter_size;
-      for (Index ph = 0; ph < s.stride; ++ph)
+      for (Index ph = 0; ph < s.stride; ++ph) {
+        const Phase rows(ph, s.H, s.HH, s.stride, s.pad);
+        if (rows.count == 0) {
+          phase_b += rows.taps * s.WW * s.F * width;
+          continue;
+        }
         for (Index pw = 0; pw < s.stride; ++pw) {
-          const Phase rows(ph, s.H, s.HH, s.stride, s.pad), columns(pw, s.W, s.WW, s.stride, s.pad);
+          const Phase columns(pw, s.W, s.WW, s.stride, s.pad);
           t.k = columns.taps * s.F;
           t.b_step = t.k * width;
           for (Index r = 0; r < rows.count; ++r) {
@@ -182,6 +187,7 @@ HWY_INLINE void data_gradient(const ConvShape& s, const T* dout, const T* w, T* 
           }
           phase_b += rows.taps * t.b_step;
         }
+      }
     }
   });
 }

@@ -1,5 +1,7 @@
 #include "lamina/layers/conv.h"
 
+#include <algorithm>
+
 #include "lamina/check.h"
 #include "lamina/kernels/conv.h"
 #include "lamina/kernels/layout.h"
@@ -11,8 +13,7 @@ namespace {
 struct ImagesSlot {};    // scratch: out or dx, channels last
 struct GradientSlot {};  // scratch: dout, channels last
 
-// A size that no image in memory reaches, and whose double does not overflow.
-constexpr Index kLargest = Index{1} << 40;
+constexpr Index kLargestPad = Index{1} << 20;  // the kernels pad rows in memory
 
 template <class T>
 kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, const TensorView<T>& w,
@@ -25,23 +26,17 @@ kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, co
     fail(where, "expected w of shape (F, ", C, ", HH, WW) to match x ", x.shape(), ", got ", w.shape());
   if (w.size() == 0) fail(where, "expected at least one filter of at least one pixel, got w ", w.shape());
   if (param.stride < 1) fail(where, "expected a stride of at least 1, got ", param.stride);
-  if (param.pad < 0 || param.pad > kLargest) fail(where, "expected a pad of 0 to ", kLargest, ", got ", param.pad);
+  if (param.pad < 0 || param.pad > kLargestPad)
+    fail(where, "expected a pad of 0 to ", kLargestPad, ", got ", param.pad);
   const Index F = w.dim(0), HH = w.dim(2), WW = w.dim(3);
   const Index padded_h = H + 2 * param.pad, padded_w = W + 2 * param.pad;
   if (HH > padded_h || WW > padded_w)
     fail(where, "expected a filter no larger than the padded image of ", padded_h, " x ", padded_w, ", got ", HH, " x ",
          WW);
-  return {N,
-          H,
-          W,
-          C,
-          F,
-          HH,
-          WW,
-          param.stride,
-          param.pad,
-          1 + (padded_h - HH) / param.stride,
-          1 + (padded_w - WW) / param.stride};
+  // A stride beyond the padded image gives one position, as a stride of its length does.
+  const Index stride = std::min(param.stride, std::max(padded_h, padded_w));
+  const Index OH = 1 + (padded_h - HH) / stride, OW = 1 + (padded_w - WW) / stride;
+  return {N, H, W, C, F, HH, WW, stride, param.pad, OH, OW};
 }
 
 Shape out_shape(const kernels::ConvShape& s, Layout layout) {

@@ -37,7 +37,7 @@ struct ConvGradients {
 
 /// `out` is resized; it must not be the tensor that x views. w keeps the shape (F, C, HH, WW) in both layouts.
 /// Channels last runs without a copy. N may be 0. Throws std::invalid_argument where the shapes do not fit, the
-/// filter is larger than the padded image, stride < 1 or pad < 0.
+/// filter is larger than the padded image, stride < 1, pad < 0 or pad > 2^20.
 template <class T>
 void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, const ConvParam& conv_param,
                   Tensor<T>& out, ConvCache<T>& cache);
