@@ -212,7 +212,7 @@ TYPED_TEST(NetCalls, ReplacedParametersMustKeepTheirShapes) {
     layout.back().second = Shape{11};
     const Parameters<T> right = net.params();
     net.params() = Parameters<T>(layout);
-    EXPECT_THAT(message_of([&] { net.loss(batch.X, batch.y); }), ::testing::HasSubstr("got (11,)"));
+    EXPECT_THAT(message_of([&] { net.loss(batch.X, batch.y); }), ::testing::HasSubstr("to match the net, got (11,)"));
     EXPECT_NE(message_of([&] { net.loss(batch.X); }), "no error");
     net.params() = right;
     EXPECT_TRUE(std::isfinite(net.loss(batch.X, batch.y).loss));
