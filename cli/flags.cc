@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 
 namespace lamina::cli {
 namespace {
@@ -221,14 +222,21 @@ void add_threads(CLI::App& app, int& threads) {
       ->capture_default_str();
 }
 
+std::string without_tag(const std::string& text) {
+  const std::size_t end = text.find("] ");
+  return text.starts_with('[') && end != std::string::npos ? text.substr(end + 2) : text;
+}
+
 std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
   std::string text = error.what();
   if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error); extras != nullptr) {
-    // The first argument that nothing took, and the flags that it may have meant.
-    const std::string prefix = text.find(": ") == std::string::npos ? text : text.substr(text.find(": ") + 2);
-    std::string first = prefix.substr(0, prefix.find(' '));
+    // A flag among what nothing took, or the first word of it, and what it may have meant.
+    std::istringstream words(text.substr(std::min(text.find(": ") + 2, text.size())));
+    std::string first;
+    for (std::string word; words >> word;)
+      if (first.empty() || (word.starts_with("-") && !first.starts_with("-"))) first = word;
     first = first.substr(0, first.find('='));
-    const bool is_flag = first.starts_with("--");
+    const bool is_flag = first.starts_with("-");
     std::vector<std::string> known;
     if (is_flag)
       for (const CLI::Option* option : app.get_options())

@@ -66,6 +66,9 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path);
 /// The words of `known` nearest to `word`, at most `count`, the nearest first.
 std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count);
 
+/// An error's text without the name of the library's function before it: "[conv_forward] ...".
+std::string without_tag(const std::string& text);
+
 /// What of a CLI11 error fits into one line.
 std::string one_line(const CLI::App& app, const CLI::ParseError& error);
 

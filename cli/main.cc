@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/target.h"
 
@@ -32,6 +33,7 @@ std::string full_name(const CLI::App* app) {
 
 int report(const CLI::App* app, const std::string& text, int code) {
   std::string line = text.substr(0, text.find('\n'));
+  line = without_tag(line);
   const std::string name = full_name(app);
   if (code == 2) line += fmt::format(" (see {} --help)", name);
   std::fflush(stdout);
@@ -46,7 +48,7 @@ int run(int argc, char** argv) {
   app.name("lamina");
   app.set_version_flag("--version", version, "Version, instruction set and threads");
   app.set_help_flag("-h,--help", "This help");
-  app.get_formatter()->column_width(34);
+  app.formatter(help_layout());
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
   app.footer(

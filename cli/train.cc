@@ -42,6 +42,13 @@ struct TrainFlags {
   bool overwrite = false, quiet = false;
 };
 
+/// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
+bool diverges_at_default(const RunConfig& config) {
+  const NetConfig& net = config.net;
+  return net.model == "two-layer" || (net.model == "fc" && net.normalization == Normalization::none) ||
+         (net.model == "convnet" && !net.use_batch_norm);
+}
+
 /// runs/MODEL-DATE-TIME, with a number behind it where that is taken.
 fs::path default_directory(const std::string& model) {
   const std::time_t now = std::time(nullptr);
@@ -132,8 +139,8 @@ std::string shown(const fs::path& path) {
 void print_end(const RunResult& result) {
   const std::string directory = shown(result.directory);
   fmt::print(
-      "Best validation accuracy {:.4f} after {} epochs ({} iterations) in {:.1f} s of training steps, {} images/s\n",
-      result.best_val_acc, result.epochs, with_commas(result.iterations), result.seconds,
+      "Best validation accuracy {:.4f} after {} epoch{} ({} iterations) in {:.1f} s of training steps, {} images/s\n",
+      result.best_val_acc, result.epochs, result.epochs == 1 ? "" : "s", with_commas(result.iterations), result.seconds,
       with_commas(static_cast<long long>(result.images_per_second)));
   fmt::print("Run directory: {}\n", directory);
   fmt::print("Report:        {}\n", shown(result.directory / "report.html"));
@@ -160,6 +167,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
     config.update_rule = update_rule_from_name(flags.update_rule);
     if (app.get_option("--momentum")->count() > 0 && config.update_rule != UpdateRule::sgd_momentum)
       throw UsageError(fmt::format("--momentum belongs to --update-rule sgd_momentum, got {}", flags.update_rule));
+    if (config.optim_config.learning_rate == 0 && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
     if (out.empty()) out = default_directory(config.net.model);
   }
 
@@ -209,7 +217,8 @@ Command add_train(CLI::App& app) {
       training);
   add(train
           ->add_option("--learning-rate", config.optim_config.learning_rate,
-                       "Step size of the update rule [1e-2; adam: 1e-3]")
+                       "Step size of the update rule [1e-2; 1e-3 for adam, and for two-layer, fc and convnet without "
+                       "normalisation]")
           ->type_name("X")
           ->check(positive_number()),
       training);

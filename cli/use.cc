@@ -110,7 +110,7 @@ int run_predict(const UseFlags& flags) {
       }
     } catch (const std::exception& error) {
       std::fflush(stdout);
-      fmt::print(stderr, "lamina predict: {}\n", error.what());
+      fmt::print(stderr, "lamina predict: {}\n", without_tag(error.what()));
       code = 1;
     }
   }

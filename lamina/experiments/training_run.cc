@@ -97,11 +97,13 @@ class Run {
       finished = solver_.train();
     } catch (const NonFiniteLoss& error) {
       write_files();
-      throw std::runtime_error(detail::message("train", error.what(), "; the last checkpoint, of iteration ",
-                                               saved_iteration_, ", is ", checkpoint_path(directory_).string()));
+      throw std::runtime_error(error.what() +
+                               ("; the last checkpoint, of iteration " + std::to_string(saved_iteration_) + ", is " +
+                                checkpoint_path(directory_).string()));
     }
     if (finished) {
       write_files();  // before the checkpoint that says so: a run killed in between does its end again
+      epoch_ended_ = false;
       save();
     } else {
       save();

@@ -131,7 +131,7 @@ class Reader {
     Parameters<T> params(layout);
     auto at = from.begin();
     for (auto& entry : params) {
-      const std::size_t n = bytes_of<T>(entry.value.shape());
+      const std::size_t n = entry.value.flat().size_bytes();
       if (n > 0) std::memcpy(entry.value.data(), *at, n);
       ++at;
     }

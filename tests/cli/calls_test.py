@@ -18,7 +18,7 @@ def expect(code, pattern, *args, **options):
 
 def main():
     with Directory() as base:
-        data = write_cifar10(os.path.join(base, "data"), per_file=220, test=50)
+        data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
         small = ["--model", "two-layer", "--hidden", "5", "--epochs", "1", "--batch-size", "50", "--num-train", "100",
                  "--data", data]
 
@@ -55,7 +55,7 @@ def main():
         expect(2, r"images.*required", "predict", base)
         expect(2, r"lamina data: .*(subcommand|command)", "data")
         expect(2, r"data: expected one of cifar10, got 'imagenet'", "data", "fetch", "imagenet")
-        expect(2, r"machine's \d+ GB", "summary", "--model", "fc", "--hidden", "1000000,1000000")
+        expect(2, r"machine's \d+ GB|at most \d+ parameters", "summary", "--model", "fc", "--hidden", "1000000,1000000")
         expect(2, r"\[", "summary", "--num-filters", "4,4", "--filter-sizes", "3,3", "--conv-stride", "30")
 
         # The configuration file.
@@ -111,7 +111,7 @@ def main():
         expect(1, r"loss.*iteration.*learning rate.*last checkpoint.*started/checkpoint", "train", *small,
                "--learning-rate", "1e30", "--epochs", "30", "--out", started)
         check(len(history(started)["loss_history"]) >= 1, "the losses before the bad one are in history.json")
-        other = write_cifar10(path("other"), per_file=220, test=50, seed=2)
+        other = write_cifar10(path("other"), per_file=400, test=50, seed=2)
         os.rename(data, path("kept"))
         os.rename(other, data)
         expect(1, r"expected the data that the run started with", "train", "--resume", started)

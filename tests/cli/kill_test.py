@@ -13,10 +13,10 @@ from command_testing import (LAMINA, Directory, check, environment, history, run
 
 KILLS = 200
 FLAGS = {
-    "fc": ["--model", "fc", "--hidden", "12", "--normalization", "batchnorm", "--dropout", "0.8", "--update-rule", "adam",
-           "--batch-size", "30", "--num-train", "100", "--epochs", "16", "--lr-decay", "0.9"],
+    "fc": ["--model", "fc", "--hidden", "4", "--normalization", "batchnorm", "--dropout", "0.8", "--update-rule", "adam",
+           "--batch-size", "30", "--num-train", "100", "--epochs", "8", "--lr-decay", "0.9"],
     "convnet": ["--model", "convnet", "--num-filters", "3", "--filter-sizes", "3", "--conv-stride", "4", "--update-rule",
-                "sgd_momentum", "--batch-size", "16", "--num-train", "100", "--epochs", "7"],
+                "sgd_momentum", "--batch-size", "16", "--num-train", "100", "--epochs", "4"],
 }
 
 
@@ -39,7 +39,7 @@ def main():
     began = time.monotonic()
     kills = cut_writes = runs = 0
     with Directory() as base:
-        data = write_cifar10(os.path.join(base, "data"), per_file=220, test=50)
+        data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
         whole, common = {}, {}
         for name, flags in FLAGS.items():
             common[name] = [*flags, "--data", data, "--quiet", "--threads", "1"]

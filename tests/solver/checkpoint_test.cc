@@ -171,6 +171,15 @@ TEST_F(CheckpointFile, KeepsEveryBit) {
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_), {}), 1);  // no temporary file is left
 }
 
+TEST_F(CheckpointFile, ParametersLargerThanAllThatFollows) {
+  SolverState<float> state;
+  state.params = Parameters<float>({{"W1", {100, 100}}, {"b1", {100}}});
+  state.params["W1"].fill(2.5f);
+  save_checkpoint(path_, state, "{}");
+  const Checkpoint<float> got = load_checkpoint<float>(path_);
+  expect_same(got.state.params, state.params);
+}
+
 TEST_F(CheckpointFile, ChecksumsAreWhereTheFormatSays) {
   save_checkpoint(path_, example<double>(), "{}");
   const std::string bytes = read(path_);
