@@ -30,8 +30,9 @@ void expect_same(const StoredTensor* got, const Tensor<T>& expected) {
   const auto* tensor = std::get_if<Tensor<T>>(got);
   ASSERT_NE(tensor, nullptr);
   EXPECT_EQ(tensor->shape(), expected.shape());
-  if (!expected.empty())
+  if (!expected.empty()) {
     EXPECT_EQ(std::memcmp(tensor->data(), expected.data(), static_cast<std::size_t>(expected.size()) * sizeof(T)), 0);
+  }
 }
 
 std::string file_of(std::string header, std::string_view data) {
