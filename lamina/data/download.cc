@@ -3,14 +3,13 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 
 #include "lamina/check.h"
@@ -28,12 +27,12 @@ constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 struct Transfer {
   CURL* curl = nullptr;
   int file = -1;
-  std::int64_t done = 0;        // bytes on the disk
-  std::int64_t total = 0;       // of the whole file, 0: not known
-  std::int64_t range_from = 0;  // what the server says its answer begins at
-  bool answered = false;        // the first bytes of this connection's body came
+  std::int64_t done = 0;   // bytes on the disk
+  std::int64_t total = 0;  // of the whole file, 0: not known
+  bool answered = false;   // the first bytes of this connection's body came
   int write_error = 0;
-  bool wrong_range = false, too_large = false;
+  bool too_large = false;
+  std::exception_ptr thrown;  // by progress
   Clock::time_point last_report;
   const std::function<void(std::int64_t, std::int64_t)>* progress = nullptr;
 
@@ -46,16 +45,6 @@ struct Transfer {
   }
 };
 
-// "Content-Range: bytes 5-9/10"
-std::size_t take_header(char* line, std::size_t one, std::size_t size, void* self) {
-  Transfer& transfer = *static_cast<Transfer*>(self);
-  const std::string text(line, one * size);
-  constexpr std::string_view kName = "content-range: bytes ";
-  if (text.size() > kName.size() && strncasecmp(text.c_str(), kName.data(), kName.size()) == 0)
-    transfer.range_from = std::strtoll(text.c_str() + kName.size(), nullptr, 10);
-  return one * size;
-}
-
 std::size_t take_body(char* bytes, std::size_t one, std::size_t size, void* self) {
   Transfer& transfer = *static_cast<Transfer*>(self);
   const std::size_t count = one * size;
@@ -67,9 +56,6 @@ std::size_t take_body(char* bytes, std::size_t one, std::size_t size, void* self
     if (status != 206) {
       transfer.done = 0;  // the whole file comes
       if (ftruncate(transfer.file, 0) != 0) transfer.write_error = errno;
-    } else if (transfer.range_from != transfer.done) {
-      transfer.wrong_range = true;
-      return 0;
     }
     transfer.total = length < 0 ? 0 : transfer.done + length;
     transfer.answered = true;
@@ -89,7 +75,12 @@ std::size_t take_body(char* bytes, std::size_t one, std::size_t size, void* self
     transfer.done += wrote;
   }
   if (transfer.write_error != 0) return 0;
-  transfer.report(false);
+  try {
+    transfer.report(false);
+  } catch (...) {
+    transfer.thrown = std::current_exception();
+    return 0;
+  }
   return count;
 }
 
@@ -156,8 +147,6 @@ void download(std::string_view where, const std::string& url, const std::filesys
   curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, static_cast<long>(std::max(stall_seconds, 1)));
   curl_easy_setopt(c, CURLOPT_USERAGENT, "lamina");
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, error);
-  curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
-  curl_easy_setopt(c, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(c, CURLOPT_WRITEDATA, &transfer);
 
@@ -165,8 +154,7 @@ void download(std::string_view where, const std::string& url, const std::filesys
   int fruitless = 0, restarts = 0;
   for (int connection = 1;; ++connection) {
     const std::int64_t before = transfer.done;
-    transfer.answered = transfer.wrong_range = false;
-    transfer.range_from = -1;
+    transfer.answered = false;
     error[0] = '\0';
     curl_easy_setopt(c, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(before));
     const CURLcode code = curl_easy_perform(c);
@@ -180,12 +168,13 @@ void download(std::string_view where, const std::string& url, const std::filesys
       }
       // An answer without a body to a request for the rest.
     }
+    if (transfer.thrown) std::rethrow_exception(transfer.thrown);
     if (transfer.write_error != 0)
       fail_file(where, path, "expected to write the download, found: ", std::strerror(transfer.write_error));
     if (transfer.too_large) fail_file(where, url, "expected less than 1 GiB, found more");
 
-    // The server has no such range, or no ranges: from the start.
-    const bool no_range = code == CURLE_OK || transfer.wrong_range || code == CURLE_RANGE_ERROR || status == 416;
+    // The server has no ranges, not this one, or sends another (libcurl compares): from the start.
+    const bool no_range = code == CURLE_OK || code == CURLE_RANGE_ERROR || status == 416;
     if (no_range && before > 0 && restarts < kMostRestarts) {
       if (ftruncate(file.number, 0) != 0) fail_file(where, path, "expected to empty it, found: ", std::strerror(errno));
       transfer.done = 0;

@@ -15,7 +15,8 @@ inline constexpr const char* kCifar10Md5 = "c32a1d4ab5d03f1284b67883e8d87530";
 struct FetchOptions {
   std::string url = kCifar10Url;  ///< http or https
   std::string md5 = kCifar10Md5;  ///< of the archive
-  /// Called some times a second with the bytes that lie on the disk and the archive's size (0 where not known).
+  /// Called some times a second with the bytes that lie on the disk and the archive's size (0 where not known). May
+  /// throw to stop the download, which can be resumed.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
   int stall_seconds = 15;  ///< a connection that brings nothing for so long is given up
 };

@@ -104,6 +104,17 @@ TEST_F(Fetch, GoesOnAfterAnErrorOfTheServer) {
   EXPECT_EQ(server.requests(), (std::vector<long>{0, 10000, 10000, 10000}));
 }
 
+TEST_F(Fetch, ProgressMayStopIt) {
+  HttpServer server(archive_, {{}});
+  options_.progress = [](std::int64_t, std::int64_t) { throw std::runtime_error("stopped"); };
+  EXPECT_EQ(fetch(server, digest_), "stopped");
+  EXPECT_EQ(left(), std::vector<std::string>{"cifar-10-binary.tar.gz.part"});
+  options_.progress = nullptr;
+  EXPECT_EQ(fetch(server, digest_), "nothing thrown");
+  expect_whole();
+  EXPECT_GT(server.requests().back(), 0);
+}
+
 TEST_F(Fetch, GoesOnWithAnEarlierRunsBytes) {
   write_bytes(part(), archive_.substr(0, 12345));
   HttpServer server(archive_, {{}});
