@@ -1,0 +1,172 @@
+#include "lamina/solver/model_file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "lamina/io/safetensors.h"
+#include "tests/io/io_checks.h"
+
+namespace lamina {
+namespace {
+
+using testing_io::error_of;
+using testing_io::expect_clear;
+
+class ModelFiles : public testing_io::InDirectory {};
+
+NetConfig small_config(const std::string& model = "convnet") {
+  NetConfig config;
+  config.model = model;
+  config.input_dim = {3, 8, 8};
+  config.num_classes = 4;
+  config.hidden = {7};
+  config.normalization = model == "fc" ? Normalization::batchnorm : Normalization::none;
+  config.num_filters = {model == "three-layer-convnet" ? std::vector<Index>{5} : std::vector<Index>{5, 6}};
+  config.filter_sizes = {model == "three-layer-convnet" ? std::vector<Index>{3} : std::vector<Index>{3, 3}};
+  config.weight_scale = 0.1;
+  return config;
+}
+
+ModelInfo info_of(const NetConfig& config) {
+  ModelInfo info;
+  info.config = config;
+  info.class_names = {"cat", "dog \"x\"", "fr\xc3\xb6g", ""};
+  info.mean = Tensor<double>(config.input_dim, 120.7);
+  info.mean[5] = 1.0 / 3;
+  info.metadata = {{"data", "CIFAR-10"}};
+  return info;
+}
+
+template <class T>
+void expect_round_trip(const std::filesystem::path& path, const NetConfig& config, const std::string& dtype) {
+  SCOPED_TRACE(config.model + dtype);
+  RandomState random(1), other_random(2);
+  const auto net = make_net<T>(config, random);
+  Tensor<T> X(Shape{6, 3, 8, 8});
+  for (Index i = 0; i < X.size(); ++i) X[i] = static_cast<T>(random.randn());
+  const std::vector<Label> y = {0, 1, 2, 3, 0, 1};
+  (void)net->loss(X, y);  // moves the running averages
+  const Tensor<T> scores = net->loss(X);
+  save_model(path, *net, info_of(config));
+
+  const ModelFile file = load_model(path);
+  EXPECT_EQ(file.dtype, dtype);
+  EXPECT_FALSE(file.lamina_version.empty());
+  EXPECT_EQ(to_json(file.info.config), to_json(config));
+  EXPECT_EQ(file.info.class_names, info_of(config).class_names);
+  EXPECT_EQ(file.info.metadata, (std::map<std::string, std::string>{{"data", "CIFAR-10"}}));
+  ASSERT_EQ(file.info.mean.shape(), config.input_dim);
+  EXPECT_EQ(file.info.mean[5], 1.0 / 3);
+
+  const auto loaded = make_net<T>(file.info.config, other_random);
+  file.copy_to(*loaded);
+  const Tensor<T>& again = loaded->loss(X);
+  ASSERT_EQ(again.shape(), scores.shape());
+  for (Index i = 0; i < scores.size(); ++i) ASSERT_EQ(again[i], scores[i]);
+}
+
+TEST_F(ModelFiles, GiveTheSameScoresByTheBit) {
+  for (const char* model : {"two-layer", "fc", "convnet", "three-layer-convnet"}) {
+    expect_round_trip<float>(dir_ / "a", small_config(model), "float32");
+    expect_round_trip<double>(dir_ / "a", small_config(model), "float64");
+  }
+}
+
+TEST_F(ModelFiles, HoldNoMeanWhereNoneWasSubtracted) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config(), random);
+  ModelInfo info = info_of(small_config());
+  info.mean = {};
+  save_model(dir_ / "a", *net, info);
+  EXPECT_TRUE(load_model(dir_ / "a").info.mean.empty());
+}
+
+TEST_F(ModelFiles, RefuseToBeWrittenWhereThePartsDoNotFit) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config(), random);
+  ModelInfo info = info_of(small_config());
+  info.class_names.pop_back();
+  EXPECT_THROW(save_model(dir_ / "a", *net, info), std::invalid_argument);
+  info = info_of(small_config());
+  info.mean = Tensor<double>(Shape{3, 8, 9});
+  EXPECT_THROW(save_model(dir_ / "a", *net, info), std::invalid_argument);
+  info = info_of(small_config());
+  info.config.num_filters = {5, 7};
+  EXPECT_THROW(save_model(dir_ / "a", *net, info), std::invalid_argument);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "a"));
+}
+
+/// The file's content after a change, written back as a safetensors file.
+std::string error_after(const std::filesystem::path& path, const Safetensors& whole,
+                        const std::function<void(Safetensors&)>& change) {
+  Safetensors content = whole;
+  change(content);
+  std::vector<NamedStoredView> views;
+  for (const NamedStoredTensor& t : content.tensors)
+    std::visit([&](const auto& value) { views.push_back({t.name, value}); }, t.value);
+  write_safetensors(path, views, content.metadata);
+  return error_of([&] {
+    const ModelFile file = load_model(path);
+    RandomState random(1);
+    const auto net = make_net<float>(file.info.config, random);
+    file.copy_to(*net);
+  });
+}
+
+TEST_F(ModelFiles, NameWhatIsWrong) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config(), random);
+  save_model(dir_ / "whole", *net, info_of(small_config()));
+  const Safetensors whole = read_safetensors(dir_ / "whole");
+  EXPECT_EQ(error_after(dir_ / "b", whole, [](Safetensors&) {}), "");
+
+  std::vector<std::function<void(Safetensors&)>> changes;
+  for (const auto& [key, value] : whole.metadata) {
+    if (key.rfind("lamina.", 0) != 0) continue;
+    changes.push_back([key = key](Safetensors& file) { file.metadata.erase(key); });
+    if (key != "lamina.version") changes.push_back([key = key](Safetensors& file) { file.metadata[key] = "[1]"; });
+  }
+  for (std::size_t i = 0; i < whole.tensors.size(); ++i) {
+    changes.push_back([i](Safetensors& file) { file.tensors.erase(file.tensors.begin() + static_cast<long>(i)); });
+    changes.push_back([i](Safetensors& file) { file.tensors[i].value = Tensor<float>(Shape{1, 2}); });
+    changes.push_back([i](Safetensors& file) { file.tensors[i].name += "x"; });
+  }
+  changes.push_back([](Safetensors& file) { file.tensors.push_back({"more", Tensor<float>(Shape{1})}); });
+  changes.push_back([](Safetensors& file) { file.metadata["lamina.classes"] = "[1,2,3,4]"; });
+  changes.push_back([](Safetensors& file) { file.metadata["lamina.classes"] = R"(["a","b","c"])"; });
+  changes.push_back([](Safetensors& file) {
+    std::string& net_text = file.metadata["lamina.net"];
+    net_text.replace(net_text.find("[5,6]"), 5, "[5000000000,6000000000]");
+  });
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    const std::string error = error_after(dir_ / "b", whole, changes[i]);
+    EXPECT_EQ(error.rfind("[load_model] " + (dir_ / "b").string() + ": ", 0), 0u) << error;
+    expect_clear(error);
+  }
+}
+
+TEST_F(ModelFiles, DamagedOnesAreReadOrRefused) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config("two-layer"), random);
+  save_model(dir_ / "whole", *net, info_of(small_config("two-layer")));
+  const std::string whole = read_file(dir_ / "whole");
+  std::mt19937 draws(9);
+  int refused = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const auto path = dir_ / std::to_string(i);
+    std::string bytes = whole;
+    for (int k = 0; k < 3; ++k) bytes[draws() % 1800] = static_cast<char>(32 + draws() % 95);  // mostly in the header
+    std::ofstream(path, std::ios::binary) << bytes;
+    const std::string error = error_of([&] { (void)load_model(path); });
+    std::filesystem::remove(path);
+    if (error.empty()) continue;
+    ++refused;
+    expect_clear(error);
+  }
+  EXPECT_GT(refused, 500);
+}
+
+}  // namespace
+}  // namespace lamina
