@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <fstream>
-#include <sstream>
+#include <iterator>
+#include <optional>
 
 #include "cli/flags.h"
 
@@ -35,12 +36,12 @@ std::optional<std::string> as_argument(const toml::node& value) {
 
 void read_config_file(CLI::App& app, const std::filesystem::path& path) {
   std::ifstream file(path);
-  std::stringstream text;
-  if (!file || std::filesystem::is_directory(path) || !(text << file.rdbuf()))
-    throw UsageError(fmt::format("--config {}: cannot be read", path.string()));
+  if (!file || std::filesystem::is_directory(path))
+    throw UsageError(fmt::format("--config {}: expected a TOML file that can be read", path.string()));
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   toml::table table;
   try {
-    table = toml::parse(text.str());
+    table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     throw UsageError(fmt::format("{}:{}: not TOML: {}", path.string(), error.source().begin.line, error.description()));
   }

@@ -56,7 +56,7 @@ def main():
         expect(2, r"lamina data: .*(subcommand|command)", "data")
         expect(2, r"data: expected one of cifar10, got 'imagenet'", "data", "fetch", "imagenet")
         expect(2, r"machine's \d+ GB|at most \d+ parameters", "summary", "--model", "fc", "--hidden", "1000000,1000000")
-        expect(2, r"\[", "summary", "--num-filters", "4,4", "--filter-sizes", "3,3", "--conv-stride", "30")
+        expect(2, r"2x2 max pool.*input_dim", "summary", "--num-filters", "4,4", "--filter-sizes", "3,3", "--conv-stride", "30")
 
         # The configuration file.
         expect(2, r"a.toml:1: epoch: unknown key; did you mean epochs", "train", "--config", path("a.toml", "epoch = 3\n"))

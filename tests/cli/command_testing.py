@@ -71,8 +71,11 @@ def same_history(a, b):
 class Directory:
     """A directory that is gone afterwards."""
 
+    def __init__(self, parent=None):
+        self.parent = parent
+
     def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix="lamina-test-")
+        self.path = tempfile.mkdtemp(prefix="lamina-test-", dir=self.parent)
         return self.path
 
     def __exit__(self, *_):

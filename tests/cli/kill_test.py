@@ -3,6 +3,7 @@ model must be those of a run that nobody touched."""
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,55 +15,63 @@ from command_testing import (LAMINA, Directory, check, environment, history, run
 KILLS = 200
 FLAGS = {
     "fc": ["--model", "fc", "--hidden", "4", "--normalization", "batchnorm", "--dropout", "0.8", "--update-rule", "adam",
-           "--batch-size", "30", "--num-train", "100", "--epochs", "8", "--lr-decay", "0.9"],
+           "--batch-size", "30", "--num-train", "100", "--epochs", "30", "--lr-decay", "0.9"],
     "convnet": ["--model", "convnet", "--num-filters", "3", "--filter-sizes", "3", "--conv-stride", "4", "--update-rule",
-                "sgd_momentum", "--batch-size", "16", "--num-train", "100", "--epochs", "4"],
+                "sgd_momentum", "--batch-size", "16", "--num-train", "100", "--epochs", "20"],
 }
 
 
 def start(args, seconds):
-    """Starts training; every iteration writes a checkpoint. Kills it after so many seconds; True if it had ended."""
+    """Trains, with a checkpoint after every iteration, and kills that after so many seconds. Whether it had ended, and
+    the iteration after which it went on."""
     process = subprocess.Popen([LAMINA, "train", *args], env=environment(LAMINA_CHECKPOINT_SECONDS="0"),
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    ended = True
     try:
-        error = process.communicate(timeout=seconds)[1]
-        check(process.returncode == 0, "lamina train", args, "gave", process.returncode, error.decode())
-        return True
+        output, error = process.communicate(timeout=seconds)
+        check(process.returncode == 0, "lamina train", args, "gave", process.returncode, error)
     except subprocess.TimeoutExpired:
+        ended = False
         process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return False
+        output = process.communicate()[0]
+    found = re.search(r"Going on after iteration (\d+)", output)
+    return ended, int(found[1]) if found else None
 
 
 def main():
     draws = random.Random(20)
     began = time.monotonic()
-    kills = cut_writes = runs = 0
-    with Directory() as base:
+    kills = cut_writes = runs = gained = 0
+    # In memory where that can be: a kill does not depend on the disk, and its syncs would take most of the time.
+    with Directory("/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
         whole, common = {}, {}
         for name, flags in FLAGS.items():
-            common[name] = [*flags, "--data", data, "--quiet", "--threads", "1"]
+            common[name] = [*flags, "--data", data, "--threads", "1", "--print-every", "1000"]
             directory = os.path.join(base, name)
             succeeded(run("train", *common[name], "--out", directory))
             whole[name] = directory
-        # How long a start takes and how long a run that writes a checkpoint after each iteration.
+        # How long a start and a few iterations with their checkpoints take.
         at = time.monotonic()
-        succeeded(run("train", *common["fc"], "--out", os.path.join(base, "timed"),
+        succeeded(run("train", *common["fc"], "--epochs", "2", "--out", os.path.join(base, "timed"),
                       env=environment(LAMINA_CHECKPOINT_SECONDS="0")))
         length = time.monotonic() - at
         while kills < KILLS:
             name = list(FLAGS)[runs % 2]
             directory = os.path.join(base, "run-%d" % runs)
             runs += 1
-            fresh = True
+            fresh, reached = True, 0
             while True:
-                args = [*common[name], "--out", directory] if fresh else ["--resume", directory, "--threads", "1", "--quiet"]
-                # The first part of a start is loading; now and then a run is left alone for long, so that all end.
-                limit = draws.uniform(0, length) if draws.random() < 0.9 else 2 * length
+                args = [*common[name], "--out", directory] if fresh else ["--resume", directory, "--threads", "1"]
+                limit = draws.uniform(0, length) if draws.random() < 0.9 else 3 * length
                 if kills >= KILLS:
                     limit = 100
-                if start(args, limit):
+                ended, went_on = start(args, limit)
+                if went_on is not None:
+                    check(went_on >= reached, directory, "went on at", went_on, "after", reached)
+                    gained += went_on > reached
+                    reached = went_on
+                if ended:
                     break
                 kills += 1
                 cut_writes += any(f.endswith(".tmp") for f in (os.listdir(directory) if os.path.isdir(directory) else []))
@@ -73,9 +82,10 @@ def main():
                 check(a.read() == b.read(), directory, "has other metrics")
             left = [f for f in os.listdir(directory) if f.startswith(".")]
             check(not left, directory, "has files left over:", left)
-    print("%d kills (%d of them inside a write) over %d runs in %.1f s" %
-          (kills, cut_writes, runs, time.monotonic() - began))
-    check(cut_writes >= 5, "expected some kills to cut a write")
+    print("%d kills (%d of them inside a write) over %d runs in %.1f s, %.2f s to start" %
+          (kills, cut_writes, runs, time.monotonic() - began, length))
+    check(cut_writes >= 3, "expected some kills to cut a write")
+    check(gained >= 40, "expected resumed runs to keep what was done; only", gained, "starts were further than the last")
 
 
 if __name__ == "__main__":

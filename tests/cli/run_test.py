@@ -1,0 +1,163 @@
+"""Whole runs through the command: their files, evaluation, prediction, interruption, settings from a file, full disks."""
+
+import csv
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from PIL import Image
+
+from command_testing import (LAMINA, Directory, check, environment, history, run, same_history, succeeded,
+                             write_cifar10)
+
+CONVNET = ["--model", "convnet", "--num-filters", "4,6", "--filter-sizes", "5,3", "--conv-stride", "2", "--update-rule",
+           "sgd_momentum", "--learning-rate", "5e-3", "--batch-size", "32", "--num-train", "200", "--epochs", "3",
+           "--print-every", "5"]
+
+
+def files_of_a_run(base, data):
+    out = os.path.join(base, "cnn")
+    done = succeeded(run("train", *CONVNET, "--data", data, "--out", out))
+    lines = done.stdout.splitlines()
+    check(lines[2] == "(Iteration 1 / 18) loss: %s" % lines[2].split()[-1], lines[2])
+    check(sum(line.startswith("(Epoch ") for line in lines) == 4, done.stdout)
+    check([int(m) for m in re.findall(r"\(Iteration (\d+) / 18\)", done.stdout)] == [1, 6, 11, 16], done.stdout)
+    check("\x1b" not in done.stdout and "\r" not in done.stdout, "terminal codes in a pipe")
+    names = {"checkpoint", "history.json", "metrics.csv", "model.safetensors", "loss.svg", "accuracy.svg", "filters.png",
+             "report.html"}
+    check(set(os.listdir(out)) == names, os.listdir(out))
+    seen = history(out)
+    check(len(seen["loss_history"]) == 18 and len(seen["val_acc_history"]) == 4, seen)
+    check(seen["best_val_acc"] == max(seen["val_acc_history"]), seen)
+    check(seen["config"]["num_filters"] == [4, 6] and seen["config"]["learning_rate"] == 5e-3, seen["config"])
+    check(seen["seconds"] > 0 and abs(seen["images_per_second"] - 18 * 32 / seen["seconds"]) < 1, seen["seconds"])
+    with open(os.path.join(out, "metrics.csv")) as file:
+        check(len(list(csv.reader(file))) == 19, "metrics.csv")
+    check(Image.open(os.path.join(out, "filters.png")).size[0] > 10, "filters.png")
+    page = open(os.path.join(out, "report.html")).read()
+    check("<svg" in page and not re.search(r'(src|href)="https?:', page), "report.html")
+
+    # Evaluation, from the run and from a copy of its model alone.
+    for place in [out, os.path.join(out, "model.safetensors")]:
+        found = json.loads(succeeded(run("eval", place, "--split", "val", "--json")).stdout)
+        check(found["accuracy"] == seen["best_val_acc"], found["accuracy"], seen["best_val_acc"])
+        check(sum(map(sum, found["confusion"])) == found["images"] == 1000, found)
+        check(sum(row[i] for i, row in enumerate(found["confusion"])) == found["right"], found)
+    table = succeeded(run("eval", out, "--split", "test")).stdout
+    check(re.search(r"test split: 50 images, accuracy 0\.\d{4}", table), table)
+    check(max(map(len, table.splitlines())) <= 80, table)
+    copy = os.path.join(base, "copied.safetensors")
+    shutil.copy(os.path.join(out, "model.safetensors"), copy)
+
+    # Prediction: any size, PNG and JPEG, a bad file among good ones.
+    for name, size in [("small.png", (5, 9)), ("large.jpg", (700, 500)), ("grey.png", (32, 32))]:
+        Image.new("L" if name == "grey.png" else "RGB", size, 90).save(os.path.join(base, name))
+    with open(os.path.join(base, "bad.png"), "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + b"\0" * 30)
+    paths = [os.path.join(base, n) for n in ("small.png", "bad.png", "large.jpg", "grey.png")]
+    done = run("predict", copy, *paths)
+    check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "bad.png" in done.stderr, done.stderr)
+    answers = done.stdout.splitlines()
+    check([a.split(":")[0] for a in answers] == [paths[0], paths[2], paths[3]], answers)
+    for answer in answers:
+        chances = [float(x) for x in re.findall(r" (\d\.\d{3})(?:,|$)", answer)]
+        check(len(chances) == 3 and chances == sorted(chances, reverse=True) and sum(chances) <= 1.002, answer)
+    everything = json.loads(succeeded(run("predict", copy, paths[0], "--top", "10", "--json")).stdout)
+    check(abs(sum(c["probability"] for c in everything["classes"]) - 1) < 1e-5, everything)
+
+    # The same run again, on one thread: the same numbers. A finished run has nothing to go on with.
+    succeeded(run("train", *CONVNET, "--data", data, "--out", out, "--overwrite", "--threads", "1", "--quiet"))
+    check(same_history(history(out), seen), "another history with one thread")
+    done = succeeded(run("train", "--resume", out))
+    check("finished" in done.stdout and same_history(history(out), seen), done.stdout)
+    return out
+
+
+def settings_from_a_file(base, data):
+    path = os.path.join(base, "run.toml")
+    with open(path, "w") as file:
+        file.write('model = "convnet"\nnum-filters = [4, 6]\nfilter_sizes = "5,3"\nconv-stride = 2\n'
+                   'update-rule = "sgd_momentum"\nlearning-rate = 0.005\nbatch-size = 16\nnum-train = 200\nepochs = 3\n'
+                   'quiet = true\nno-batch-norm = false\ndata = "%s"\n' % data)
+    out = os.path.join(base, "toml")
+    done = succeeded(run("train", "--config", path, "--batch-size", "32", "--out", out))
+    check(done.stdout.startswith("Best validation accuracy"), "quiet = true prints the closing lines only:", done.stdout)
+    check(same_history(history(out), history(os.path.join(base, "cnn"))), "a TOML file and flags gave other runs")
+
+
+def interruption(base, data):
+    args = ["--model", "fc", "--hidden", "50,50", "--dropout", "0.7", "--num-train", "1000", "--batch-size", "50",
+            "--epochs", "40", "--seed", "7", "--data", data, "--quiet"]
+    whole = os.path.join(base, "whole")
+    succeeded(run("train", *args, "--out", whole))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        out = os.path.join(base, "stopped-%d" % number)
+        process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, encoding="utf-8")
+        while not os.path.exists(os.path.join(out, "checkpoint")):
+            time.sleep(0.005)
+        time.sleep(0.02)
+        process.send_signal(number)
+        error = process.communicate(timeout=60)[1]
+        if process.returncode == 0:
+            continue  # it was quicker than the signal
+        check(process.returncode == 1 and re.fullmatch(
+            r"lamina train: interrupted after iteration \d+; go on with: lamina train --resume \S+\n", error), error)
+        check(os.path.exists(os.path.join(out, "report.html")), "an interrupted run has its report")
+        succeeded(run(*error.split("go on with: lamina ")[1].split(), "--quiet"))
+        check(same_history(history(out), history(whole)), "an interrupted run has another history")
+
+
+def full_disk(base, data):
+    """A limit on the size of files stands for a full disk: the run ends with one line, what was written stays."""
+    out = os.path.join(base, "full")
+    args = ["--model", "fc", "--hidden", "20", "--update-rule", "adam", "--num-train", "100", "--batch-size", "50",
+            "--epochs", "4", "--data", data, "--out", out]
+    limit = 400_000  # below the checkpoint with adam's state, above the first one without it
+
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = run("train", *args, preexec_fn=limited, restore_signals=False)
+    check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "checkpoint" in done.stderr, done.stderr)
+    succeeded(run("train", "--resume", out))
+    check(len(history(out)["loss_history"]) == 8, "the run goes on once there is room")
+
+
+def nets_and_data(base, data):
+    check("308,310" in succeeded(run("summary", "--model", "two-layer")).stdout, "summary")
+    for flags in (["--model", "fc", "--hidden", "20,30", "--normalization", "batchnorm", "--reg", "3.14"],
+                  ["--num-filters", "3,4", "--filter-sizes", "5,3", "--conv-stride", "2"],
+                  ["--model", "three-layer-convnet", "--num-filters", "3", "--hidden", "7"],
+                  ["--model", "fc", "--dropout", "0.5"]):
+        done = succeeded(run("gradcheck", *flags))
+        check("All gradients agree" in done.stdout and "FAILED" not in done.stdout, done.stdout)
+    done = succeeded(run("data", "info", data)).stdout
+    check(re.search(r"all +1,000 +1,000 +50", done), done)
+    check("cifar10" in succeeded(run("data", "info")).stdout, "data info")
+    for args in (["--help"], ["train", "--help"], ["eval", "--help"], ["predict", "--help"], ["summary", "--help"],
+                 ["gradcheck", "--help"], ["data", "--help"], ["data", "info", "--help"], ["data", "fetch", "--help"]):
+        text = succeeded(run(*args)).stdout
+        check(max(map(len, text.splitlines())) <= 100, args, text)
+
+
+def main():
+    with Directory() as base:
+        data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
+        files_of_a_run(base, data)
+        settings_from_a_file(base, data)
+        interruption(base, data)
+        full_disk(base, data)
+        nets_and_data(base, data)
+    print("all runs are as they should be")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
