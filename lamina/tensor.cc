@@ -12,8 +12,8 @@ Shape::Shape(std::span<const Index> lengths) {
     const Index length = lengths[static_cast<std::size_t>(i)];
     if (length < 0) fail("Shape", "expected lengths of 0 or more, got ", length, " for axis ", i);
     lengths_[static_cast<std::size_t>(i)] = length;
-    if (__builtin_mul_overflow(size_, length, &size_) || size_ > (Index{1} << 62))
-      fail("Shape", "expected fewer than 2^62 elements, got more");
+    if (__builtin_mul_overflow(size_, length, &size_) || size_ > (Index{1} << 58))
+      fail("Shape", "expected fewer than 2^58 elements, got more");
   }
 }
 

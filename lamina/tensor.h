@@ -32,7 +32,7 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<Index> lengths) : Shape(std::span<const Index>(lengths.begin(), lengths.size())) {}
-  /// Throws std::invalid_argument for more than 6 axes, a negative length, or a size beyond 2^62 elements.
+  /// Throws std::invalid_argument for more than 6 axes, a negative length, or a size beyond 2^58 elements.
   explicit Shape(std::span<const Index> lengths);
 
   int rank() const { return rank_; }
