@@ -108,13 +108,14 @@ TEST(Svg, ThinsLongCurvesAndKeepsTheirPeaks) {
   std::vector<double> x, y;
   for (int i = 0; i < 200000; ++i) {
     x.push_back(i);
-    y.push_back(i == 123456 ? 10 : i % 7);
+    y.push_back(i == 100100 || i == 150150 ? 10 : i == 100150 || i == 150100 ? -10 : i % 7);
   }
   Figure figure = figure_of(x, y);
   figure.series[0].dots = false;
   const std::string svg = to_svg(figure);
   EXPECT_LT(svg.size(), 60000u);
-  EXPECT_NE(svg.find(" 62.0L"), std::string::npos);  // the peak reaches the plot's top
+  EXPECT_EQ(count(svg, " 62.0"), 2u);  // both peaks reach the plot's top, both troughs its bottom
+  EXPECT_EQ(count(svg, " 326.0"), 2u);
   EXPECT_LT(figure_data(figure).size(), 60000u);
 }
 
