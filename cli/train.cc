@@ -73,9 +73,8 @@ class Screen {
     iteration_ = start.first_iteration;
     began_ = Clock::now();
     if (quiet_) return;
-    fmt::print("{}: {} training, {} validation and {} test images of {}, {} classes\n", start.data_name,
-               with_commas(start.num_train), with_commas(start.num_val), with_commas(start.num_test),
-               start.config.net.input_dim.to_string(), start.config.net.num_classes);
+    fmt::print("{}: {} train, {} val and {} test images of {}\n", start.data_name, with_commas(start.num_train),
+               with_commas(start.num_val), with_commas(start.num_test), start.config.net.input_dim.to_string());
     fmt::print("{}: {} parameters\n", start.net_title, with_commas(start.parameter_count));
     if (start.first_iteration > 0)
       fmt::print("Going on after iteration {} of {}\n", start.first_iteration, start.num_iterations);
@@ -138,10 +137,10 @@ std::string shown(const fs::path& path) {
 
 void print_end(const RunResult& result) {
   const std::string directory = shown(result.directory);
-  fmt::print(
-      "Best validation accuracy {:.4f} after {} epoch{} ({} iterations) in {:.1f} s of training steps, {} images/s\n",
-      result.best_val_acc, result.epochs, result.epochs == 1 ? "" : "s", with_commas(result.iterations), result.seconds,
-      with_commas(static_cast<long long>(result.images_per_second)));
+  fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iterations\n", result.best_val_acc, result.epochs,
+             result.epochs == 1 ? "" : "s", with_commas(result.iterations));
+  fmt::print("Training steps {:.1f} s, {} images/s\n", result.seconds,
+             with_commas(static_cast<long long>(result.images_per_second)));
   fmt::print("Run directory: {}\n", directory);
   fmt::print("Report:        {}\n", shown(result.directory / "report.html"));
   fmt::print("Model:         {}\n", shown(result.directory / "model.safetensors"));
