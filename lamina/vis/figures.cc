@@ -243,6 +243,7 @@ std::string figure_style() {
 .figure .line{stroke-width:2.2}.figure .faint{stroke-width:1;opacity:.4}.figure .pale{stroke-width:6;opacity:.4}
 .figure .c0{stroke:var(--c0)}.figure .c1{stroke:var(--c1)}.figure .c2{stroke:var(--c2)}
 .figure .c3{stroke:var(--c3)}.figure .c4{stroke:var(--c4)}
+.figure .mark-text{paint-order:stroke;stroke:var(--page);stroke-width:5px;stroke-linejoin:round}
 .figure .dot{fill:var(--page);stroke-width:2}.figure .ring{fill:none;stroke:var(--ink);stroke-width:1.5}
 .figure .paper{fill:var(--page)}
 )";

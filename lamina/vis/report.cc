@@ -155,7 +155,8 @@ void add_net(std::string& page, const NetSummary& net, Index batch_size) {
     page += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                         escape_html(layer.name), layer.output.to_string(),
                         layer.parameters.empty() ? "" : "<code>" + escape_html(layer.parameters) + "</code>",
-                        layer.parameter_count > 0 ? counted(layer.parameter_count) : "", quantity(layer.flops, "FLOP"));
+                        layer.parameter_count > 0 ? counted(layer.parameter_count) : "",
+                        layer.flops > 0 ? quantity(layer.flops, "FLOP") : "");
   }
   page += fmt::format(
       "</tbody><tfoot><tr><td>Together</td><td></td><td></td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>"
