@@ -73,6 +73,7 @@ std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::ui
         check.relative_error = std::max(check.relative_error, best.relative);
         check.passed = check.passed && best.relative < kRelativeBound;
       } else {
+        ++check.small;
         check.absolute_error = std::max(check.absolute_error, best.absolute);
         check.passed = check.passed && best.absolute < kAbsoluteBound;
       }

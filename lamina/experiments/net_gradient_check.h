@@ -14,8 +14,9 @@ struct ParameterCheck {
   std::string name;
   Shape shape;
   Index checked = 0;          ///< entries looked at, drawn at random where the parameter has more
-  double relative_error = 0;  ///< the worst over entries with |g| > 1e-6 max |g| of the net
-  double absolute_error = 0;  ///< the worst over the others
+  Index small = 0;            ///< of those, entries with |g| of at most 1e-6 max |g| of the net
+  double relative_error = 0;  ///< the worst over the others
+  double absolute_error = 0;  ///< the worst over the small ones
   bool passed = true;         ///< relative errors below 1e-4, absolute ones below 1e-9
 };
 
