@@ -29,7 +29,7 @@ class Install(unittest.TestCase):
             folder = pathlib.Path(name)
             prefix, source = folder / "prefix", folder / "source"
             self.run_in(folder, CMAKE, "--install", BUILD, "--prefix", prefix)
-            self.assertRegex(self.run_in(folder, prefix / "bin" / "lamina", "--version"), r"^lamina \d+\.\d+\.\d+\n$")
+            self.assertRegex(self.run_in(folder, prefix / "bin" / "lamina", "--version"), r"^lamina \d+\.\d+\.\d+")
 
             source.mkdir()
             (source / "first.cc").write_text(block("cpp"), encoding="utf-8")
