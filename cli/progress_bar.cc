@@ -20,7 +20,7 @@ int terminal_width() {
 
 std::string bar(double fraction, int width) {
   fraction = std::clamp(fraction, 0.0, 1.0);
-  const std::string percent = fmt::format(" {:3.0f}%", std::floor(100 * fraction));
+  std::string percent = fmt::format(" {:3.0f}%", std::floor(100 * fraction));
   if (width < 4) return percent;
   const auto room = static_cast<std::size_t>(width - 2);
   const auto full = static_cast<std::size_t>(fraction * static_cast<double>(room));

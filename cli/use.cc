@@ -104,6 +104,7 @@ int run_predict(const UseFlags& flags) {
         fmt::print("{}\n", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
       } else {
         std::vector<std::string> words;
+        words.reserve(guesses.size());
         for (const Guess& guess : guesses)
           words.push_back(fmt::format("{} {:.3f}", guess.class_name, guess.probability));
         fmt::print("{}: {}\n", path, fmt::join(words, ", "));
