@@ -140,7 +140,7 @@ std::optional<detail::NpyHeader> detail::read_npy_header(std::string_view bytes,
       fail_file(kWhere, name, "expected a .npy file, got another");
     return std::nullopt;
   }
-  const int version = bytes[6];
+  const int version = static_cast<unsigned char>(bytes[6]);
   if (bytes.substr(0, 6) != kMagic || version < 1 || version > 3 || bytes[7] != 0)
     fail_file(kWhere, name, "expected a .npy file of version 1.0, 2.0 or 3.0, got another start");
   const std::size_t start = version == 1 ? 10 : 12;

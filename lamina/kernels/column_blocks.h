@@ -20,7 +20,7 @@ struct ColumnBlock {
 class ColumnBlocks {
  public:
   ColumnBlocks(Index rows, Index columns)
-      : size_(rows * columns), columns_(columns), fold_(columns < kWide ? (kWide + columns - 1) / columns : 1) {
+      : size_(rows * columns), fold_(columns < kWide ? (kWide + columns - 1) / columns : 1) {
     stride_ = columns * fold_;
     width_ = std::min(stride_, kMaxWidth);
     across_ = (stride_ + width_ - 1) / width_;
@@ -48,7 +48,7 @@ class ColumnBlocks {
  private:
   static constexpr Index kWide = 96, kMaxWidth = 1024, kMinHeight = 16, kElements = 16384;
 
-  Index size_, columns_, fold_;
+  Index size_, fold_;
   Index stride_, width_, across_, wide_rows_, height_, down_;
 };
 

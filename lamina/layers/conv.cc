@@ -24,7 +24,7 @@ kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, co
   if (C < 1 || H < 1 || W < 1) fail(where, "expected images of at least one pixel and channel, got x ", x.shape());
   if (w.rank() != 4 || w.dim(1) != C)
     fail(where, "expected w of shape (F, ", C, ", HH, WW) to match x ", x.shape(), ", got ", w.shape());
-  if (w.size() == 0) fail(where, "expected at least one filter of at least one pixel, got w ", w.shape());
+  if (w.empty()) fail(where, "expected at least one filter of at least one pixel, got w ", w.shape());
   if (param.stride < 1) fail(where, "expected a stride of at least 1, got ", param.stride);
   if (param.pad < 0 || param.pad > kLargestPad)
     fail(where, "expected a pad of 0 to ", kLargestPad, ", got ", param.pad);
