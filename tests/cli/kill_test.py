@@ -95,7 +95,7 @@ def main():
     print("%d kills (%d of them inside a write) over %d runs in %.1f s, %.2f s to start" %
           (kills, cut_writes, runs, time.monotonic() - began, length))
     check(cut_writes >= 1, "expected a kill to cut a write")
-    check(gained >= 10, "expected resumed runs to keep what was done; only", gained, "starts were further than the last")
+    check(gained >= 5, "expected resumed runs to keep what was done; only", gained, "starts were further than the last")
 
 
 if __name__ == "__main__":
