@@ -230,21 +230,31 @@ HWY_INLINE void filter_gradient(const ConvShape& s, const T* x, const T* dout, T
       TileArgs<T> t{};
       t.runs = i1 - i0;
       t.images = images;
-      t.k = s.OW;
-      t.a = (s.pad > 0 ? padded : group_x) + (t.runs > 0 ? (i0 * s.stride - s.pad + p) * pitch + row : 0);
       t.a_row = 1;
       t.a_k = s.stride * s.C;
       t.a_step = s.stride * pitch;
       t.a_image = image;
-      t.b = (copied ? last_columns : group_dout + panel * width) + i0 * s.OW * columns;
       t.b_k = columns;
       t.b_step = s.OW * columns;
       t.b_image = pixels * columns;
-      t.c = gradient + (p * taps + row) * s.F + panel * width;
       t.ldc = s.F;
       t.columns = std::min(width, s.F - panel * width);
       t.accumulate = n > 0;
-      tile_rows(t, std::min(block, taps - row));
+      const T* a = (s.pad > 0 ? padded : group_x) + (t.runs > 0 ? (i0 * s.stride - s.pad + p) * pitch : 0);
+      const T* b = (copied ? last_columns : group_dout + panel * width) + i0 * s.OW * columns;
+      for (Index tap = row; tap < std::min(row + block, taps); tap += kTileRows) {
+        const Index tile = std::min<Index>(kTileRows, std::min(row + block, taps) - tap);
+        // Output columns that meet the image at one of the tile's filter columns, tap / C and on.
+        const Index q0 = tap / s.C, q1 = (tap + tile - 1) / s.C;
+        const Index j0 = std::clamp<Index>(ceil_div(std::max<Index>(0, s.pad - q1), s.stride), 0, s.OW);
+        const Index right = s.W - 1 + s.pad - q0;
+        const Index j1 = right < 0 ? j0 : std::clamp<Index>(right / s.stride + 1, j0, s.OW);
+        t.k = j1 - j0;
+        t.a = a + tap + j0 * t.a_k;
+        t.b = b + j0 * columns;
+        t.c = gradient + (p * taps + tap) * s.F + panel * width;
+        tile_rows(t, tile);
+      }
     });
   }
   parallel_for(s.F, [&](Index f) HWY_ATTR {
