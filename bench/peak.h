@@ -1,0 +1,10 @@
+// The processor's measured limit: multiply-adds in registers.
+#pragma once
+
+namespace bench {
+
+/// float32 GFLOP/s (a multiply-add counted as 2) of `threads` threads that do nothing else for a tenth of a second, on
+/// the instruction set in use: the best of several tries.
+double peak_gflops(int threads);
+
+}  // namespace bench
