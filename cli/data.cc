@@ -16,9 +16,18 @@ namespace {
 namespace fs = std::filesystem;
 
 struct DataFlags {
-  std::string data, url;
+  std::string data, url, md5;
   fs::path data_dir;
 };
+
+CLI::Validator md5_digest() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        if (text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos) return {};
+        return "expected 32 digits of 0 to 9 and a to f, got '" + text + "'";
+      },
+      "");
+}
 
 /// Examples of each class in a split.
 std::vector<Index> counts(const Split& split, std::size_t classes) {
@@ -71,6 +80,7 @@ int run_fetch(const DataFlags& flags) {
   StatusLine status;
   FetchOptions options;
   if (!flags.url.empty()) options.url = flags.url;
+  if (!flags.md5.empty()) options.md5 = flags.md5;
   const bool terminal = on_terminal();
   Index shown = -1;
   options.progress = [&](std::int64_t done, std::int64_t total) {
@@ -112,6 +122,9 @@ std::vector<Command> add_data(CLI::App& app) {
   fetch->add_option("data", *name, "cifar10")->type_name("NAME")->check(one_of({"cifar10"}))->required();
   fetch->add_option("--url", flags->url, "Another address of the archive [" + std::string(kCifar10Url) + "]")
       ->type_name("URL");
+  fetch->add_option("--md5", flags->md5, "MD5 of the archive at that address [" + std::string(kCifar10Md5) + "]")
+      ->type_name("DIGEST")
+      ->check(md5_digest());
   add_data_dir(*fetch, flags->data_dir);
   fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
   return {{info, [flags] { return run_info(*flags); }}, {fetch, [flags, name] { return run_fetch(*flags); }}};

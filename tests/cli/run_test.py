@@ -114,6 +114,26 @@ def interruption(base, data):
         check(same_history(history(out), history(whole)), "an interrupted run has another history")
 
 
+def another_processor(base, data):
+    """A run that goes on with another instruction set says so, and goes on."""
+    args = ["--model", "fc", "--hidden", "30", "--num-train", "200", "--batch-size", "50", "--epochs", "300",
+            "--data", data, "--quiet"]
+    out = os.path.join(base, "moved")
+    process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, encoding="utf-8")
+    while not os.path.exists(os.path.join(out, "checkpoint")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    check("go on with" in process.communicate(timeout=60)[1], "the run was quicker than the signal")
+    done = succeeded(run("train", "--resume", out, env=environment(LAMINA_TARGET="portable")))
+    here = re.match(r"lamina \S+, (.+), ", succeeded(run("--version")).stdout).group(1)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if here in line and "portable" in line]
+    check(len(said) == 1, "one line that names", here, "and portable:", done.stdout[:500], done.stderr)
+    check(len(history(out)["loss_history"]) == 1200, "the run was not finished")
+    done = succeeded(run("eval", out, "--split", "val"))
+    check("portable" not in done.stdout + done.stderr, done.stdout)
+
+
 def full_disk(base, data):
     """A limit on the size of files stands for a full disk: the run ends with one line, what was written stays."""
     out = os.path.join(base, "full")
@@ -154,6 +174,7 @@ def main():
         files_of_a_run(base, data)
         settings_from_a_file(base, data)
         interruption(base, data)
+        another_processor(base, data)
         full_disk(base, data)
         nets_and_data(base, data)
     print("all runs are as they should be")
