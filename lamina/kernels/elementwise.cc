@@ -8,21 +8,11 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/elementwise.cc"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Runs body(d, i) over whole vectors of 0 .. n - 1, then over single elements.
-template <class T, class Body>
-HWY_INLINE void for_vectors(Index n, Body&& body) {
-  const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<Index>(hn::Lanes(d));
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes) body(d, i);
-  const hn::CappedTag<T, 1> one;
-  for (; i < n; ++i) body(one, i);
-}
 
 template <class T>
 HWY_INLINE void relu(Index n, const T* x, T* out) {

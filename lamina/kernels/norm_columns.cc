@@ -9,23 +9,11 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm_columns.cc"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Runs body(d, j) over whole vectors of 0 .. n - 1, then shorter ones, then single elements.
-template <class T, class Body>
-HWY_INLINE void for_vectors(Index n, Body&& body) {
-  const hn::ScalableTag<T> d;
-  const hn::CappedTag<T, 16 / sizeof(T)> shorter;
-  const hn::CappedTag<T, 1> one;
-  const auto lanes = static_cast<Index>(hn::Lanes(d)), few = static_cast<Index>(hn::Lanes(shorter));
-  Index j = 0;
-  for (; j + lanes <= n; j += lanes) body(d, j);
-  for (; j + few <= n; j += few) body(shorter, j);
-  for (; j < n; ++j) body(one, j);
-}
 
 // sum[j] = sum of the block's column j.
 template <class T>

@@ -9,6 +9,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm_rows.cc"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
@@ -16,18 +17,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Sums run in T over so many elements, then in double.
 constexpr Index kPiece = 2048;
-
-template <class T, class Body>
-HWY_INLINE void for_vectors(Index n, Body&& body) {
-  const hn::ScalableTag<T> d;
-  const hn::CappedTag<T, 16 / sizeof(T)> shorter;
-  const hn::CappedTag<T, 1> one;
-  const auto lanes = static_cast<Index>(hn::Lanes(d)), few = static_cast<Index>(hn::Lanes(shorter));
-  Index j = 0;
-  for (; j + lanes <= n; j += lanes) body(d, j);
-  for (; j + few <= n; j += few) body(shorter, j);
-  for (; j < n; ++j) body(one, j);
-}
 
 template <class V>
 HWY_INLINE double lane_sum(V v) {

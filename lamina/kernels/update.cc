@@ -8,25 +8,15 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Runs body(d, i) over whole vectors of 0 .. n - 1, then over single elements.
-template <class T, class Body>
-HWY_INLINE void for_elements(Index n, Body&& body) {
-  const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<Index>(hn::Lanes(d));
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes) body(d, i);
-  const hn::CappedTag<T, 1> one;
-  for (; i < n; ++i) body(one, i);
-}
-
 template <class T>
 HWY_INLINE void sgd(Index n, T* w, const T* dw, T rate) {
-  for_elements<T>(n, [=](auto d, Index i) HWY_ATTR {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto step = hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i));
     hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
   });
@@ -34,7 +24,7 @@ HWY_INLINE void sgd(Index n, T* w, const T* dw, T rate) {
 
 template <class T>
 HWY_INLINE void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
-  for_elements<T>(n, [=](auto d, Index i) HWY_ATTR {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto kept = hn::Mul(hn::Set(d, momentum), hn::LoadU(d, v + i));
     const auto velocity = hn::Sub(kept, hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i)));
     hn::StoreU(velocity, d, v + i);
@@ -44,7 +34,7 @@ HWY_INLINE void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentu
 
 template <class T>
 HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {
-  for_elements<T>(n, [=](auto d, Index i) HWY_ATTR {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
     const auto kept = hn::Mul(hn::Set(d, decay), hn::LoadU(d, cache + i));
     const auto mean = hn::Add(kept, hn::Mul(hn::Set(d, fresh), hn::Mul(g, g)));
@@ -57,7 +47,7 @@ HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T
 
 template <class T>
 HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
-  for_elements<T>(n, [=, s = s](auto d, Index i) HWY_ATTR {
+  for_vectors<T>(n, [=, s = s](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
     const auto first = hn::Add(hn::Mul(hn::Set(d, s.beta1), hn::LoadU(d, m + i)), hn::Mul(hn::Set(d, s.fresh1), g));
     const auto second =

@@ -1,0 +1,32 @@
+// A loop over elements in vectors. Included by kernel sources, once an instruction set.
+#if defined(LAMINA_KERNELS_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_VECTORS_INL_H_
+#undef LAMINA_KERNELS_VECTORS_INL_H_
+#else
+#define LAMINA_KERNELS_VECTORS_INL_H_
+#endif
+
+#include "hwy/highway.h"
+#include "lamina/tensor.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Runs body(d, i) over whole vectors of 0 .. n - 1, then over vectors of 16 bytes, then over single elements.
+template <class T, class Body>
+HWY_INLINE void for_vectors(Index n, Body&& body) {
+  const hn::ScalableTag<T> d;
+  const hn::CappedTag<T, 16 / sizeof(T)> shorter;
+  const hn::CappedTag<T, 1> one;
+  const auto lanes = static_cast<Index>(hn::Lanes(d)), few = static_cast<Index>(hn::Lanes(shorter));
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) body(d, i);
+  for (; i + few <= n; i += few) body(shorter, i);
+  for (; i < n; ++i) body(one, i);
+}
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LAMINA_KERNELS_VECTORS_INL_H_
