@@ -7,6 +7,8 @@ import time
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from nets import CASES
+
 
 class Affine:
     def __init__(self, d, m):
@@ -120,43 +122,14 @@ class MaxPool2:
         return dx.reshape(dx.shape[0], dx.shape[1] * 2, -1, dx.shape[5])
 
 
-def convnet(filters, stride):
-    layers, channels, size = [], 3, 32
-    for count, k in zip(filters, (7, 7, 3)):
-        layers += [Conv(channels, count, k, stride), BatchNorm(count), Relu()]
-        channels, size = count, (size - 1) // stride + 1
-    return layers + [MaxPool2(), Affine(channels * (size // 2) ** 2, 10)]
-
-
-def fully_connected(hidden, norm=False, keep=1.0):
-    layers, dim = [], 3072
-    for h in hidden:
-        layers += [Affine(dim, h)] + ([BatchNorm(h)] if norm else []) + [Relu()]
-        layers += [Dropout(keep)] if keep < 1 else []
-        dim = h
-    return layers + [Affine(dim, 10)]
-
-
-CASES = {
-    "n1": (lambda: convnet((16, 32, 64), 1), "sgd_momentum", 1),
-    "n32": (lambda: convnet((16, 32, 64), 1), "sgd_momentum", 32),
-    "n128": (lambda: convnet((16, 32, 64), 1), "sgd_momentum", 128),
-    "a1": (lambda: convnet((16, 32, 64), 2), "sgd_momentum", 1),
-    "a32": (lambda: convnet((16, 32, 64), 2), "sgd_momentum", 32),
-    "a128": (lambda: convnet((16, 32, 64), 2), "sgd_momentum", 128),
-    "b128": (lambda: convnet((64, 128, 256), 2), "sgd_momentum", 128),
-    "c1": (lambda: fully_connected([100] * 5), "sgd_momentum", 1),
-    "c100": (lambda: fully_connected([100] * 5), "sgd_momentum", 100),
-    "c128": (lambda: fully_connected([100] * 5), "sgd_momentum", 128),
-    "d50": (lambda: fully_connected([50] * 7, norm=True), "adam", 50),
-    "e100": (lambda: fully_connected([500], keep=0.75), "adam", 100),
-}
+LAYERS = {"conv": Conv, "spatial_batchnorm": BatchNorm, "batchnorm": BatchNorm, "relu": Relu, "dropout": Dropout,
+          "max_pool": MaxPool2, "affine": Affine}
 
 
 class Training:
     def __init__(self, case):
-        make, self.rule, self.batch = CASES[case]
-        self.layers = make()
+        layers, self.rule, self.batch = CASES[case]
+        self.layers = [LAYERS[kind](*sizes) for kind, *sizes in layers]
         self.state = [[[np.zeros_like(p), np.zeros_like(p)] for p in layer.params] for layer in self.layers]
         self.t = 0
 
@@ -175,7 +148,7 @@ class Training:
         y = labels[rows]
         p = np.exp(scores - scores.max(1, keepdims=True))
         p /= p.sum(1, keepdims=True)
-        loss = -np.log(p[np.arange(len(y)), y]).mean()
+        loss = -np.log(np.maximum(p[np.arange(len(y)), y], np.float32(1e-30))).mean()
         p[np.arange(len(y)), y] -= 1
         dout = p / np.float32(len(y))
         for i, layer in reversed(list(enumerate(self.layers))):

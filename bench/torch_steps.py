@@ -11,45 +11,36 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-
-def convnet(filters, stride):
-    layers, channels, size = [], 3, 32
-    for count, k in zip(filters, (7, 7, 3)):
-        layers += [nn.Conv2d(channels, count, k, stride=stride, padding=(k - 1) // 2), nn.BatchNorm2d(count), nn.ReLU()]
-        channels, size = count, (size - 1) // stride + 1
-    return nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(channels * (size // 2) ** 2, 10))
+from nets import CASES
 
 
-def fully_connected(hidden, norm=False, keep=1.0):
-    layers, dim = [nn.Flatten()], 3072
-    for h in hidden:
-        layers += [nn.Linear(dim, h)] + ([nn.BatchNorm1d(h)] if norm else []) + [nn.ReLU()]
-        layers += [nn.Dropout(1 - keep)] if keep < 1 else []
-        dim = h
-    return nn.Sequential(*layers, nn.Linear(dim, 10))
-
-
-CASES = {  # name: (net, update rule, batch size)
-    "n1": (lambda: convnet((16, 32, 64), 1), "sgd_momentum", 1),
-    "n32": (lambda: convnet((16, 32, 64), 1), "sgd_momentum", 32),
-    "n128": (lambda: convnet((16, 32, 64), 1), "sgd_momentum", 128),
-    "a1": (lambda: convnet((16, 32, 64), 2), "sgd_momentum", 1),
-    "a32": (lambda: convnet((16, 32, 64), 2), "sgd_momentum", 32),
-    "a128": (lambda: convnet((16, 32, 64), 2), "sgd_momentum", 128),
-    "b128": (lambda: convnet((64, 128, 256), 2), "sgd_momentum", 128),
-    "c1": (lambda: fully_connected([100] * 5), "sgd_momentum", 1),
-    "c100": (lambda: fully_connected([100] * 5), "sgd_momentum", 100),
-    "c128": (lambda: fully_connected([100] * 5), "sgd_momentum", 128),
-    "d50": (lambda: fully_connected([50] * 7, norm=True), "adam", 50),
-    "e100": (lambda: fully_connected([500], keep=0.75), "adam", 100),
+LAYERS = {
+    "conv": lambda channels, count, k, stride: nn.Conv2d(channels, count, k, stride=stride, padding=(k - 1) // 2),
+    "spatial_batchnorm": nn.BatchNorm2d,
+    "batchnorm": nn.BatchNorm1d,
+    "relu": nn.ReLU,
+    "dropout": lambda keep: nn.Dropout(1 - keep),
+    "max_pool": lambda: nn.MaxPool2d(2),
+    "affine": nn.Linear,
 }
+
+
+def net_of(layers):
+    made = []
+    for kind, *sizes in layers:
+        if kind == "affine" and not any(isinstance(m, nn.Flatten) for m in made):
+            made.append(nn.Flatten())
+        made.append(LAYERS[kind](*sizes))
+    return nn.Sequential(*made)
 
 
 class Training:
     def __init__(self, case, layout, precision, compiled):
-        make, rule, self.batch = CASES[case]
+        layers, rule, self.batch = CASES[case]
         self.format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-        self.net = make().to(memory_format=self.format) if layout == "channels_last" else make()
+        self.net = net_of(layers)
+        if layout == "channels_last":
+            self.net = self.net.to(memory_format=self.format)
         self.bfloat16 = precision == "bfloat16"
         if rule == "adam":
             self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-4)
