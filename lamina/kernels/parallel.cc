@@ -2,13 +2,16 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "lamina/check.h"
@@ -114,7 +117,7 @@ class Pool {
   std::atomic<bool> stop_{false};
 };
 
-thread_local bool inside_body = false;
+thread_local bool inside_body = false;  // or in the life of an Alone
 
 void Pool::work() {
   inside_body = true;
@@ -171,9 +174,48 @@ void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
     return alone();
   }
   if (!pool) pool = std::make_unique<Pool>(wanted - 1);
-  inside_body = true;
+  const Alone nested;  // calls from inside the body
   pool->run(chunks, chunk, body);
-  inside_body = false;
+}
+
+Alone::Alone() : before_(std::exchange(inside_body, true)) {}
+Alone::~Alone() { inside_body = before_; }
+
+std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<void(Index)>& job,
+                                             const std::function<void(Index)>& done) {
+  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(std::max<Index>(jobs, 0)));
+  std::atomic<Index> next{0};
+  std::mutex telling;
+  std::exception_ptr from_done;
+  const auto work = [&] {
+    const Alone alone;
+    for (Index i; (i = next.fetch_add(1)) < jobs;) {
+      try {
+        job(i);
+      } catch (...) {
+        errors[static_cast<std::size_t>(i)] = std::current_exception();
+      }
+      if (!done) continue;
+      const std::lock_guard<std::mutex> lock(telling);
+      if (from_done) return;
+      try {
+        done(i);
+      } catch (...) {
+        from_done = std::current_exception();
+        next.store(jobs);
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  const Index others = inside_body ? 0 : std::min<Index>(jobs, num_threads()) - 1;
+  try {
+    for (Index i = 0; i < others; ++i) threads.emplace_back(work);
+  } catch (const std::system_error&) {  // no more threads to be had: those that run do all
+  }
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (from_done) std::rethrow_exception(from_done);
+  return errors;
 }
 
 }  // namespace lamina::kernels

@@ -2,6 +2,10 @@
 // depend on who computes a chunk.
 #pragma once
 
+#include <exception>
+#include <functional>
+#include <vector>
+
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
@@ -30,5 +34,25 @@ void parallel_for(Index chunks, Body&& body) {
       chunks, [](void* b, Index chunk) { (*static_cast<Plain*>(b))(chunk); },
       const_cast<void*>(static_cast<const void*>(&body)));
 }
+
+/// While one lives, this thread does its calls of parallel_for alone; other threads are not concerned.
+class Alone {
+ public:
+  Alone();
+  ~Alone();
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// Calls job(i) once for each of 0 .. jobs - 1, num_threads() of them at a time, each on one thread, which does the
+/// job's calls of parallel_for alone: for whole trainings, not for kernels. Jobs start in their order; a call from
+/// inside a body or a job does one after the other. Returns each job's exception, null where it ended well. `done(i)`
+/// is called after job i, never two at once; where it throws, no further job starts and the exception reaches the
+/// caller.
+std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<void(Index)>& job,
+                                             const std::function<void(Index)>& done = {});
 
 }  // namespace lamina::kernels

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -72,6 +74,97 @@ TEST_F(Parallel, SeveralCallersAtOnce) {
     });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(sum.load(), 4 * 500 * 45);
+}
+
+TEST_F(Parallel, AloneKeepsCallsInItsThread) {
+  set_num_threads(2);
+  const auto threads_used = [] {
+    std::set<std::thread::id> ids;
+    std::mutex lock;
+    parallel_for(50, [&](Index) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      const std::lock_guard<std::mutex> guard(lock);
+      ids.insert(std::this_thread::get_id());
+    });
+    return ids;
+  };
+  {
+    const Alone outer;
+    { const Alone inner; }
+    EXPECT_EQ(threads_used(), std::set<std::thread::id>{std::this_thread::get_id()});
+  }
+  EXPECT_EQ(threads_used().size(), 2U);
+}
+
+TEST_F(Parallel, SideBySideDoesEveryJobOnceAndEachOnOneThread) {
+  for (int threads : {1, 2, 5}) {
+    set_num_threads(threads);
+    for (Index jobs : {0, 1, 2, 40}) {
+      std::vector<std::atomic<int>> done(static_cast<std::size_t>(jobs)), told(done.size());
+      std::atomic<int> now{0}, most{0}, telling{0};
+      const auto errors = side_by_side(
+          jobs,
+          [&](Index i) {
+            const int running = ++now;
+            for (int seen = most; seen < running && !most.compare_exchange_weak(seen, running);) continue;
+            const auto here = std::this_thread::get_id();
+            parallel_for(20, [&](Index) { EXPECT_EQ(std::this_thread::get_id(), here); });
+            side_by_side(3, [&](Index) { EXPECT_EQ(std::this_thread::get_id(), here); });
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            ++done[static_cast<std::size_t>(i)];
+            --now;
+          },
+          [&](Index i) {
+            EXPECT_EQ(++telling, 1);
+            EXPECT_EQ(done[static_cast<std::size_t>(i)], 1);
+            ++told[static_cast<std::size_t>(i)];
+            --telling;
+          });
+      EXPECT_EQ(errors, std::vector<std::exception_ptr>(done.size()));
+      for (const auto& count : done) EXPECT_EQ(count, 1);
+      for (const auto& count : told) EXPECT_EQ(count, 1);
+      EXPECT_EQ(most, std::min<int>(threads, static_cast<int>(jobs)));
+    }
+  }
+}
+
+TEST_F(Parallel, SideBySideKeepsEachJobsException) {
+  set_num_threads(2);
+  const auto errors = side_by_side(7, [](Index i) {
+    if (i % 3 == 1) throw std::runtime_error("job " + std::to_string(i));
+  });
+  ASSERT_EQ(errors.size(), 7U);
+  for (Index i = 0; i < 7; ++i) {
+    const auto& error = errors[static_cast<std::size_t>(i)];
+    ASSERT_EQ(error != nullptr, i % 3 == 1);
+    if (!error) continue;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::runtime_error& caught) {
+      EXPECT_EQ(caught.what(), "job " + std::to_string(i));
+    }
+  }
+  std::atomic<int> done{0};
+  parallel_for(8, [&](Index) { ++done; });  // threads are back at work
+  EXPECT_EQ(done, 8);
+}
+
+TEST_F(Parallel, SideBySideEndsWhereDoneThrows) {
+  set_num_threads(2);
+  std::atomic<int> started{0}, told{0};
+  EXPECT_THROW(side_by_side(
+                   100,
+                   [&](Index i) {
+                     ++started;
+                     std::this_thread::sleep_for(std::chrono::milliseconds(i == 0 ? 5 : 50));
+                   },
+                   [&](Index) {
+                     ++told;
+                     throw std::runtime_error("enough");
+                   }),
+               std::runtime_error);
+  EXPECT_EQ(told, 1);
+  EXPECT_LE(started, 2);
 }
 
 TEST_F(Parallel, RefusesANegativeNumber) {
