@@ -72,4 +72,27 @@ void backward_filter(benchmark::State& state) {
 }
 BENCHMARK(backward_filter)->Name("conv/dw")->Apply(conv_shapes)->UseRealTime();
 
+// The same with operands rounded to bfloat16.
+void forward_bf16(benchmark::State& state) {
+  Case c(state);
+  for (auto _ : state) lamina::kernels::conv_forward_bf16(c.s, c.x.data(), c.w.data(), c.b.data(), false, c.out.data());
+  bench::report_flops(state, c.flops);
+}
+BENCHMARK(forward_bf16)->Name("conv_bf16/forward")->Apply(conv_shapes)->UseRealTime();
+
+void backward_data_bf16(benchmark::State& state) {
+  Case c(state);
+  for (auto _ : state) lamina::kernels::conv_backward_data_bf16(c.s, c.dout.data(), c.w.data(), c.dx.data());
+  bench::report_flops(state, c.flops);
+}
+BENCHMARK(backward_data_bf16)->Name("conv_bf16/dx")->Apply(conv_shapes)->UseRealTime();
+
+void backward_filter_bf16(benchmark::State& state) {
+  Case c(state);
+  for (auto _ : state)
+    lamina::kernels::conv_backward_filter_bf16(c.s, c.x.data(), c.dout.data(), c.dw.data(), c.db.data());
+  bench::report_flops(state, c.flops);
+}
+BENCHMARK(backward_filter_bf16)->Name("conv_bf16/dw")->Apply(conv_shapes)->UseRealTime();
+
 }  // namespace

@@ -1,5 +1,9 @@
 #include "lamina/kernels/target.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 
 #include "lamina/check.h"
@@ -11,9 +15,30 @@ namespace {
 struct Target {
   std::int64_t bit;
   const char* name;
+  bool bf16 = false;
 };
-constexpr Target kTargets[] = {{HWY_AVX3, "AVX-512"}, {HWY_AVX2, "AVX2"},       {HWY_SSE4, "SSE4"},
-                               {HWY_NEON, "NEON"},    {HWY_EMU128, "portable"}, {HWY_SCALAR, "portable"}};
+constexpr Target kTargets[] = {{HWY_AVX3, "AVX-512-BF16", true},
+                               {HWY_AVX3, "AVX-512"},
+                               {HWY_AVX2, "AVX2"},
+                               {HWY_SSE4, "SSE4"},
+                               {HWY_NEON, "NEON"},
+                               {HWY_EMU128, "portable"},
+                               {HWY_SCALAR, "portable"}};
+
+// Whether the processor multiplies pairs of bfloat16: CPUID leaf 7, subleaf 1, EAX bit 5.
+bool bf16_supported() {
+#if defined(__x86_64__)
+  static const bool result = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+  }();
+  return result;
+#else
+  return false;
+#endif
+}
+
+bool bf16_chosen = true;
 
 // What this processor has, before any of it is forced.
 std::int64_t supported() {
@@ -21,9 +46,12 @@ std::int64_t supported() {
   return targets | HWY_STATIC_TARGET;
 }
 
-void use(std::int64_t target) {
-  hwy::SetSupportedTargetsForTest(target);
-  hwy::GetChosenTarget().Update(target);
+bool available(const Target& target) { return (supported() & target.bit) && (!target.bf16 || bf16_supported()); }
+
+void use(const Target& target) {
+  hwy::SetSupportedTargetsForTest(target.bit);
+  hwy::GetChosenTarget().Update(target.bit);
+  bf16_chosen = target.bf16;
 }
 
 }  // namespace
@@ -31,15 +59,15 @@ void use(std::int64_t target) {
 std::vector<std::string> available_targets() {
   std::vector<std::string> names;
   for (const Target& target : kTargets)
-    if ((supported() & target.bit) && (names.empty() || names.back() != target.name)) names.emplace_back(target.name);
+    if (available(target) && (names.empty() || names.back() != target.name)) names.emplace_back(target.name);
   return names;
 }
 
 void set_target(const std::string& name) {
   std::string list;
   for (const Target& target : kTargets)
-    if (supported() & target.bit) {
-      if (name == target.name) return use(target.bit);
+    if (available(target)) {
+      if (name == target.name) return use(target);
       list += (list.empty() ? "" : ", ") + std::string(target.name);
     }
   fail("LAMINA_TARGET", "expected an instruction set of this processor, one of ", list, ", got '", name, "'");
@@ -49,8 +77,13 @@ std::string target_name() {
   detail::target_ready();
   const std::int64_t chosen = hwy::SupportedTargets() & HWY_TARGETS;
   for (const Target& target : kTargets)
-    if (chosen & target.bit) return target.name;
+    if ((chosen & target.bit) && (!target.bf16 || has_bf16_products())) return target.name;
   return "portable";
+}
+
+bool has_bf16_products() {
+  detail::target_ready();
+  return bf16_chosen && bf16_supported() && (hwy::SupportedTargets() & HWY_TARGETS & HWY_AVX3);
 }
 
 bool detail::target_ready() {

@@ -6,12 +6,14 @@
 
 namespace lamina::kernels {
 
-/// Name of the instruction set in use: "AVX-512", "AVX2", "SSE4", "NEON" or "portable".
+/// Name of the instruction set in use: "AVX-512-BF16", "AVX-512", "AVX2", "SSE4", "NEON" or "portable".
 std::string target_name();
 /// Names that this processor can run and this build has, best first.
 std::vector<std::string> available_targets();
 /// Uses the named one from the next kernel call on. Throws std::invalid_argument where it is not available.
 /// Not to be called while kernels run.
 void set_target(const std::string& name);
+/// Whether it is AVX-512-BF16: AVX-512 and instructions that multiply pairs of bfloat16. All else runs as on AVX-512.
+bool has_bf16_products();
 
 }  // namespace lamina::kernels

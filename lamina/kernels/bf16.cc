@@ -1,0 +1,45 @@
+#include "lamina/kernels/bf16.h"
+
+#include "lamina/kernels/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lamina/kernels/bf16.cc"
+#include "lamina/kernels/simd.h"
+#include "lamina/kernels/vectors-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+void RoundToBf16(Index n, const float* x, float* out) {
+  for_vectors<float>(n, [=](auto d, Index i) HWY_ATTR {
+    const hn::RebindToUnsigned<decltype(d)> u;
+    const auto v = hn::LoadU(d, x + i);
+    const auto bits = hn::BitCast(u, v);
+    const auto tie = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1u));
+    const auto up = hn::Add(hn::Add(bits, hn::Set(u, 0x7fffu)), tie);
+    const auto nan = hn::Or(v, hn::BitCast(d, hn::Set(u, 0x400000u)));
+    const auto kept = hn::BitCast(u, hn::IfThenElse(hn::Eq(v, v), hn::BitCast(d, up), nan));
+    hn::StoreU(hn::BitCast(d, hn::And(kept, hn::Set(u, 0xffff0000u))), d, out + i);
+  });
+}
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lamina::kernels {
+
+HWY_EXPORT(RoundToBf16);
+
+void round_to_bf16(Index n, const float* x, float* out) {
+  constexpr Index kChunk = 1 << 16;
+  const auto kernel = LAMINA_DISPATCH(RoundToBf16);
+  parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
+    const Index first = chunk * kChunk;
+    kernel(std::min(kChunk, n - first), x + first, out + first);
+  });
+}
+
+}  // namespace lamina::kernels
+#endif

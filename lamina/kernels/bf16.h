@@ -1,0 +1,24 @@
+// bfloat16: the upper half of a float. Products of operands rounded to it, with sums in float32.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "lamina/tensor.h"
+
+namespace lamina::kernels {
+
+/// The bits of x rounded to bfloat16, to the nearest, ties to even; a NaN gives a NaN.
+inline std::uint16_t bf16_bits(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if (std::isnan(x)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/// x rounded to bfloat16.
+inline float round_to_bf16(float x) { return std::bit_cast<float>(static_cast<std::uint32_t>(bf16_bits(x)) << 16); }
+/// out[i] = x[i] rounded to bfloat16; may be in place.
+void round_to_bf16(Index n, const float* x, float* out);
+
+}  // namespace lamina::kernels
