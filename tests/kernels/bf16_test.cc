@@ -111,6 +111,86 @@ TEST(Bf16, ConvolutionsSameBitsForAnyNumberOfThreads) {
   kernels::set_num_threads(before);
 }
 
+struct Product {
+  bool transpose_a, transpose_b, with_bias, relu;
+  Index m, n, k, lda, ldb, ldc;
+};
+
+Product random_product(RandomState& random, bool large) {
+  Product s{};
+  s.transpose_a = random.randint(2);
+  s.transpose_b = random.randint(2);
+  s.with_bias = random.randint(2);
+  s.relu = random.randint(2);
+  s.m = large ? 100 + random.randint(200) : testing::random_length(random, 70);
+  s.n = large ? 60 + random.randint(90) : testing::random_length(random, 70);
+  s.k = large ? (random.randint(2) ? 512 : 500 + random.randint(300)) : testing::random_length(random, 90);
+  s.lda = (s.transpose_a ? s.m : s.k) + random.randint(3);
+  s.ldb = (s.transpose_b ? s.k : s.n) + random.randint(3);
+  s.ldc = s.n + random.randint(3);
+  return s;
+}
+
+TEST(Bf16, MatrixProductsEqualPlainSums) {
+  RandomState random(7);
+  testing::over_targets(500, [&](int i) {
+    const Product s = random_product(random, i % 40 < 5);
+    const auto stored_a = random_tensor<float>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
+    const auto stored_b = random_tensor<float>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
+    const Tensor<float> a = rounded(stored_a), b = rounded(stored_b);
+    const Tensor<float> bias = random_tensor<float>(Shape{s.n}, random);
+    Tensor<float> c = testing::poisoned<float>(Shape{s.m, s.ldc});
+    kernels::gemm_bf16(s.transpose_a, s.transpose_b, s.m, s.n, s.k, stored_a.data(), s.lda, stored_b.data(), s.ldb,
+                       c.data(), s.ldc, s.with_bias ? bias.data() : nullptr, s.relu);
+    for (Index row = 0; row < s.m; ++row)
+      for (Index column = 0; column < s.ldc; ++column) {
+        if (column >= s.n) {
+          ASSERT_TRUE(std::isnan(c(row, column))) << "written behind column " << s.n;
+          continue;
+        }
+        double sum = s.with_bias ? static_cast<double>(bias[column]) : 0, norm = std::abs(sum);
+        for (Index k = 0; k < s.k; ++k) {
+          const double term = static_cast<double>(s.transpose_a ? a(k, row) : a(row, k)) *
+                              static_cast<double>(s.transpose_b ? b(column, k) : b(k, column));
+          sum += term;
+          norm += std::abs(term);
+        }
+        if (s.relu) sum = std::max(sum, 0.0);
+        ASSERT_NEAR(static_cast<double>(c(row, column)), sum, 4 * norm * std::numeric_limits<float>::epsilon())
+            << s.m << " x " << s.n << " x " << s.k << " at " << row << ", " << column;
+      }
+  });
+}
+
+TEST(Bf16, NothingToSumLeavesTheBias) {
+  const Tensor<float> bias = testing::tensor<float>(Shape{3}, {1, -2, 3});
+  testing::for_each_target([&](int) {
+    Tensor<float> c = testing::poisoned<float>(Shape{2, 3});
+    kernels::gemm_bf16(false, false, 2, 3, 0, nullptr, 0, nullptr, 3, c.data(), 3, bias.data(), true);
+    EXPECT_TRUE(testing::close(c, testing::tensor<float>(Shape{2, 3}, {1, 0, 3, 1, 0, 3}), 0));
+  });
+}
+
+TEST(Bf16, MatrixProductsSameBitsForAnyNumberOfThreads) {
+  RandomState random(8);
+  const int before = kernels::num_threads();
+  testing::over_targets(30, [&](int) {
+    const Product s = random_product(random, true);
+    const auto a = random_tensor<float>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
+    const auto b = random_tensor<float>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
+    Tensor<float> expected;
+    for (int threads : {1, 2, 3, 5}) {
+      kernels::set_num_threads(threads);
+      Tensor<float> c(Shape{s.m, s.ldc});
+      kernels::gemm_bf16(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), s.lda, b.data(), s.ldb, c.data(),
+                         s.ldc);
+      if (threads == 1) expected = c;
+      EXPECT_TRUE(testing::close(c, expected, 0)) << threads << " threads";
+    }
+  });
+  kernels::set_num_threads(before);
+}
+
 // What is not finite reaches the sums that it belongs to, and no others.
 TEST(Bf16, NotANumberStaysInItsPlace) {
   testing::for_each_target([](int) {
