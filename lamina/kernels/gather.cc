@@ -74,7 +74,7 @@ HWY_EXPORT(RowsFloat);
 HWY_EXPORT(RowsDouble);
 HWY_EXPORT(AddBytes);
 
-constexpr Index kChunkElements = 1 << 16;
+constexpr Index kChunkElements = 1 << 14;
 constexpr Index kRowsIn16Bits = 257;
 
 // Calls body(first row, number of rows) for chunks of about kChunkElements elements.

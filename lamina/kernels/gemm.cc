@@ -42,28 +42,62 @@ constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's row
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
-// Panel p of op(B), (k, width) with zeros behind column n: rows of `width` elements one after the other.
+#if HWY_TARGET != HWY_SCALAR
+// The transpose of 4 rows of 4, `pitch` apart, as rows `to_pitch` apart.
+HWY_INLINE void transpose_4x4(const float* from, Index pitch, float* to, Index to_pitch) {
+  const hn::FixedTag<float, 4> d;
+  const hn::FixedTag<double, 2> pairs;
+  const auto r0 = hn::LoadU(d, from), r1 = hn::LoadU(d, from + pitch);
+  const auto r2 = hn::LoadU(d, from + 2 * pitch), r3 = hn::LoadU(d, from + 3 * pitch);
+  const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+  const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+  const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+  const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, to + to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, to + 2 * to_pitch);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, to + 3 * to_pitch);
+}
+#endif
+
+// The transpose of `rows` rows of `columns` elements, `pitch` apart, as rows `to_pitch` apart.
+template <class T>
+HWY_INLINE void transpose(const T* from, Index rows, Index columns, Index pitch, T* to, Index to_pitch) {
+  Index whole_rows = 0, whole_columns = 0;
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (sizeof(T) == sizeof(float)) {
+    whole_rows = rows / 4 * 4;
+    whole_columns = columns / 4 * 4;
+    for (Index j = 0; j < whole_columns; j += 4)  // reads run along the rows
+      for (Index i = 0; i < whole_rows; i += 4)
+        transpose_4x4(from + i * pitch + j, pitch, to + j * to_pitch + i, to_pitch);
+  }
+#endif
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = i < whole_rows ? whole_columns : 0; j < columns; ++j) to[j * to_pitch + i] = from[i * pitch + j];
+}
+
+// The panel of op(B) from column `first`, (k, width), with zeros behind column n: rows of `width` elements one after
+// the other.
 template <class T>
 HWY_INLINE void pack_b(const GemmArgs<T>& s, Index first, Index width, T* panel) {
   const Index columns = std::min(width, s.n - first);
-  if (s.transpose_b) {
-    for (Index k0 = 0; k0 < s.k; k0 += 8)  // 8 rows at a time: reads run along B's rows
-      for (Index j = 0; j < width; ++j)
-        for (Index k = k0; k < std::min(k0 + 8, s.k); ++k)
-          panel[k * width + j] = j < columns ? s.b[(first + j) * s.ldb + k] : T{0};
-  } else {
-    for (Index k = 0; k < s.k; ++k)
-      for (Index j = 0; j < width; ++j) panel[k * width + j] = j < columns ? s.b[k * s.ldb + first + j] : T{0};
-  }
+  if (s.transpose_b)
+    transpose(s.b + first * s.ldb, columns, s.k, s.ldb, panel, width);
+  else
+    for (Index k = 0; k < s.k; ++k) std::copy_n(s.b + k * s.ldb + first, columns, panel + k * width);
+  if (columns < width && !kMaskedLoads)
+    for (Index k = 0; k < s.k; ++k) std::fill_n(panel + k * width + columns, width - columns, T{0});
 }
 
 template <class T>
 HWY_INLINE void gemm(const GemmArgs<T>& s) {
   const Index width = tile_columns<T>();
   const Index panels = (s.n + width - 1) / width;
-  // A panel of whole width is read where B lies; others are packed, with zeros behind the last column.
-  const Index first_packed = s.transpose_b ? 0 : s.n / width;
+  // Panels of B are read where they lie, but for the last columns where reads cannot be masked.
+  const Index first_packed = s.transpose_b ? 0 : kMaskedLoads ? panels : s.n / width;
   T* packed = panels > first_packed ? workspace<PackedB, T>((panels - first_packed) * s.k * width) : nullptr;
   const bool small = s.m * s.n * s.k < kSmall;
   const auto for_each = [small](Index chunks, auto&& body) HWY_ATTR {
@@ -85,18 +119,23 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
     const Index row = chunk % row_chunks * height, first = chunk / row_chunks * wide;
     const Index rows = std::min(height, s.m - row);
     // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.
-    const bool copy = !s.transpose_a && s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0;
-    const Index pitch = std::min(kBlockK, s.k) + static_cast<Index>(64 / sizeof(T));
-    T* block = copy ? workspace<BlockOfA, T>(rows * pitch) : nullptr;
+    const bool copy = s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0 &&
+                      (!s.transpose_a || panels > 1);  // worth it where it is read more than once
+    const Index block_k = std::min(kBlockK, s.k), line = static_cast<Index>(64 / sizeof(T));
+    const Index pitch = s.transpose_a ? (rows + line - 1) / line * line : block_k + line;
+    const Index lda = copy ? pitch : s.lda;
+    T* block = copy ? workspace<BlockOfA, T>((s.transpose_a ? block_k : rows) * pitch) : nullptr;
     TileArgs<T> t{};
-    t.a_row = s.transpose_a ? 1 : copy ? pitch : s.lda;
-    t.a_k = s.transpose_a ? s.lda : 1;
+    t.a_row = s.transpose_a ? 1 : lda;
+    t.a_k = s.transpose_a ? lda : 1;
     t.ldc = s.ldc;
     for (Index k0 = 0; k0 < s.k; k0 += kBlockK) {
       t.k = std::min(kBlockK, s.k - k0);
+      const T* a = s.transpose_a ? s.a + k0 * s.lda + row : s.a + row * s.lda + k0;
       if (copy)
-        for (Index i = 0; i < rows; ++i) std::copy_n(s.a + (row + i) * s.lda + k0, t.k, block + i * pitch);
-      t.a = copy ? block : s.a + row * t.a_row + k0 * t.a_k;
+        for (Index i = 0; i < (s.transpose_a ? t.k : rows); ++i)
+          std::copy_n(a + i * s.lda, s.transpose_a ? rows : t.k, block + i * pitch);
+      t.a = copy ? block : a;
       t.accumulate = k0 > 0;
       const bool last = k0 + t.k == s.k;
       t.relu = last && s.relu;

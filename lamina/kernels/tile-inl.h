@@ -7,6 +7,8 @@
 #define LAMINA_KERNELS_TILE_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "hwy/highway.h"
 #include "lamina/tensor.h"
 
@@ -29,7 +31,7 @@ struct TileArgs {
   Index a_row, a_k, b_k, ldc;
   Index runs = 1, a_step = 0, b_step = 0;
   Index images = 1, a_image = 0, b_image = 0;
-  Index columns;            // of C to write; B is readable up to the next whole vector
+  Index columns;            // of C to write; unless kMaskedLoads, B is readable up to the next whole vector
   bool accumulate = false;  // adds to what C holds
   bool relu = false;
 };
@@ -40,6 +42,10 @@ inline constexpr int kTileRows = 12;  // 32 registers: 24 sums, 2 of B, and the 
 inline constexpr int kTileRows = 6;  // 16 registers: 12 sums, 2 of B, and the broadcast of A
 #endif
 inline constexpr int kTileVectors = 2;
+// Where loads and stores take a mask and touch nothing outside it, the last columns of B need no copy.
+inline constexpr bool kMaskedLoads = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2;
+// Where two halves of a vector cost no more than the whole, half a vector serves for the last few columns.
+inline constexpr bool kHalfVectors = HWY_TARGET == HWY_AVX3;
 
 // Columns of a tile of kTileVectors vectors.
 template <class T>
@@ -47,13 +53,19 @@ HWY_INLINE Index tile_columns() {
   return kTileVectors * static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
 }
 
-template <int kRows, int kVectors, bool kUnitRows, class T>
-HWY_INLINE void tile(const TileArgs<T>& s, const T* a, T* c) {
-  const hn::ScalableTag<T> d;
-  using V = hn::Vec<decltype(d)>;
+// kRows rows of kVectors vectors; where kEdge, columns ends in the last of them.
+template <int kRows, int kVectors, bool kEdge, bool kUnitRows, class D, class T>
+HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c) {
+  using V = hn::Vec<D>;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
   constexpr int kBases = (kRows + 2) / 3;  // row i is a base + 0, 1 or 2 strides: addresses without arithmetic
   const Index a_row = kUnitRows ? 1 : s.a_row;
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(s.columns - (kVectors - 1) * lanes));
+  const auto load = [&](int v, const T* from) HWY_ATTR {
+    if constexpr (kEdge && kMaskedLoads)
+      if (v == kVectors - 1) return hn::MaskedLoad(mask, d, from + v * lanes);
+    return hn::LoadU(d, from + v * lanes);
+  };
 
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
@@ -72,7 +84,7 @@ HWY_INLINE void tile(const TileArgs<T>& s, const T* a, T* c) {
     for (Index k = 0; k < s.k; ++k) {
       V bv[kVectors];
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) bv[v] = hn::LoadU(d, b + v * lanes);
+      for (int v = 0; v < kVectors; ++v) bv[v] = load(v, b);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
         const V av = hn::Set(d, kUnitRows ? base[0][i] : base[i / 3][(i % 3) * a_row]);
@@ -92,46 +104,46 @@ HWY_INLINE void tile(const TileArgs<T>& s, const T* a, T* c) {
     }
   }
 
-  const auto finish = [&](V value, const T* old, const T* bias) HWY_ATTR {
-    if (s.accumulate) value = hn::Add(value, hn::LoadU(d, old));
-    if (s.bias) value = hn::Add(value, hn::LoadU(d, bias));
+  const auto finish = [&](V value, int v, const T* old, const T* bias) HWY_ATTR {
+    if (s.accumulate) value = hn::Add(value, load(v, old));
+    if (s.bias) value = hn::Add(value, load(v, bias));
     if (s.relu) value = hn::IfThenElse(hn::Lt(value, hn::Zero(d)), hn::Zero(d), value);
     return value;
   };
-  if (s.columns >= kVectors * lanes) {
+  if constexpr (!kEdge || kMaskedLoads) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) {
-        T* to = c + i * s.ldc + v * lanes;
-        hn::StoreU(finish(sum[i][v], to, s.bias + v * lanes), d, to);
+        T* to = c + i * s.ldc;
+        const V value = finish(sum[i][v], v, to, s.bias);
+        if (kEdge && v == kVectors - 1)
+          hn::BlendedStore(value, mask, d, to + v * lanes);
+        else
+          hn::StoreU(value, d, to + v * lanes);
       }
-    return;
-  }
-  // A tile that reaches over C's last column: through a buffer, so that nothing beyond is touched.
-  HWY_ALIGN T edge[kVectors * hn::MaxLanes(hn::ScalableTag<T>())] = {};
-  HWY_ALIGN T bias[kVectors * hn::MaxLanes(hn::ScalableTag<T>())] = {};
-  if (s.bias)
-    for (Index j = 0; j < s.columns; ++j) bias[j] = s.bias[j];
+  } else {  // through a buffer, so that nothing behind C's last column is touched
+    HWY_ALIGN T edge[kVectors * hn::MaxLanes(D())] = {};
+    HWY_ALIGN T bias[kVectors * hn::MaxLanes(D())] = {};
+    if (s.bias) std::copy_n(s.bias, s.columns, bias);
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    T* to = c + i * s.ldc;
-    if (s.accumulate)
-      for (Index j = 0; j < s.columns; ++j) edge[j] = to[j];
+    for (int i = 0; i < kRows; ++i) {
+      T* to = c + i * s.ldc;
+      if (s.accumulate) std::copy_n(to, s.columns, edge);
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v)
-      hn::StoreU(finish(sum[i][v], edge + v * lanes, bias + v * lanes), d, edge + v * lanes);
-    for (Index j = 0; j < s.columns; ++j) to[j] = edge[j];
+      for (int v = 0; v < kVectors; ++v) hn::StoreU(finish(sum[i][v], v, edge, bias), d, edge + v * lanes);
+      std::copy_n(edge, s.columns, to);
+    }
   }
 }
 
-template <int kVectors, bool kUnitRows, class T>
-HWY_NOINLINE void tiles_of_rows(const TileArgs<T>& s, Index rows) {
+template <int kVectors, bool kEdge, bool kUnitRows, class D, class T>
+HWY_NOINLINE void tiles_of_rows(D d, const TileArgs<T>& s, Index rows) {
   const T* a = s.a;
   T* c = s.c;
   const auto go = [&](auto count) HWY_ATTR {
     constexpr int kRows = decltype(count)::value;
-    tile<kRows, kVectors, kUnitRows>(s, a, c);
+    tile<kRows, kVectors, kEdge, kUnitRows>(d, s, a, c);
     a += kRows * (kUnitRows ? 1 : s.a_row);
     c += kRows * s.ldc;
     rows -= kRows;
@@ -144,16 +156,32 @@ HWY_NOINLINE void tiles_of_rows(const TileArgs<T>& s, Index rows) {
   while (rows >= 1) go(std::integral_constant<int, 1>());
 }
 
+template <int kVectors, bool kEdge, class D, class T>
+HWY_INLINE void tiles_of_columns(D d, const TileArgs<T>& s, Index rows) {
+  s.a_row == 1 ? tiles_of_rows<kVectors, kEdge, true>(d, s, rows) : tiles_of_rows<kVectors, kEdge, false>(d, s, rows);
+}
+
 // All rows of up to tile_columns<T>() columns. Every element of C is summed in the order of runs and k, whatever the
 // tile it falls into: how rows and columns are shared out does not change the bits.
 template <class T>
 HWY_INLINE void tile_rows(const TileArgs<T>& s, Index rows) {
-  const bool narrow = s.columns <= static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
-  const bool unit = s.a_row == 1;
-  if (narrow)
-    unit ? tiles_of_rows<1, true>(s, rows) : tiles_of_rows<1, false>(s, rows);
-  else
-    unit ? tiles_of_rows<kTileVectors, true>(s, rows) : tiles_of_rows<kTileVectors, false>(s, rows);
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  if (s.columns == kTileVectors * lanes) return tiles_of_columns<kTileVectors, false>(d, s, rows);
+  if (!kHalfVectors && s.columns > lanes) return tiles_of_columns<kTileVectors, true>(d, s, rows);
+  const Index whole = s.columns / lanes, over = s.columns % lanes;
+  if (whole + (over > lanes / 2) == kTileVectors) return tiles_of_columns<kTileVectors, true>(d, s, rows);
+  TileArgs<T> rest = s;
+  if (whole == 1 || over > lanes / 2 || !kHalfVectors) {
+    rest.columns = std::min(lanes, s.columns);
+    tiles_of_columns<1, true>(d, rest, rows);
+    rest.columns = s.columns - rest.columns;
+    if (rest.columns == 0) return;
+    rest.b += lanes;
+    rest.c += lanes;
+    if (rest.bias) rest.bias += lanes;
+  }
+  if constexpr (kHalfVectors) tiles_of_columns<1, true>(hn::Half<hn::ScalableTag<T>>(), rest, rows);
 }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE

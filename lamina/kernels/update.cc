@@ -45,7 +45,8 @@ HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T
   });
 }
 
-template <class T>
+// Divisions by corrections that have grown to 1 are left out: they change nothing.
+template <bool kCorrect1, bool kCorrect2, class T>
 HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
   for_vectors<T>(n, [=, s = s](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
@@ -54,10 +55,20 @@ HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& 
         hn::Add(hn::Mul(hn::Set(d, s.beta2), hn::LoadU(d, v + i)), hn::Mul(hn::Set(d, s.fresh2), hn::Mul(g, g)));
     hn::StoreU(first, d, m + i);
     hn::StoreU(second, d, v + i);
-    const auto above = hn::Mul(hn::Set(d, s.rate), hn::Div(first, hn::Set(d, s.correction1)));
-    const auto below = hn::Add(hn::Sqrt(hn::Div(second, hn::Set(d, s.correction2))), hn::Set(d, s.epsilon));
+    auto mean = first, square = second;
+    if constexpr (kCorrect1) mean = hn::Div(first, hn::Set(d, s.correction1));
+    if constexpr (kCorrect2) square = hn::Div(second, hn::Set(d, s.correction2));
+    const auto above = hn::Mul(hn::Set(d, s.rate), mean);
+    const auto below = hn::Add(hn::Sqrt(square), hn::Set(d, s.epsilon));
     hn::StoreU(hn::Sub(hn::LoadU(d, w + i), hn::Div(above, below)), d, w + i);
   });
+}
+template <class T>
+HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
+  if (s.correction1 != 1)
+    s.correction2 != 1 ? adam<true, true>(n, w, dw, m, v, s) : adam<true, false>(n, w, dw, m, v, s);
+  else
+    s.correction2 != 1 ? adam<false, true>(n, w, dw, m, v, s) : adam<false, false>(n, w, dw, m, v, s);
 }
 
 #define LAMINA_BOTH(Name, T)                                                                      \

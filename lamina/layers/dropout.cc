@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lamina/check.h"
+#include "lamina/kernels/dropout.h"
 #include "lamina/kernels/elementwise.h"
 
 namespace lamina {
@@ -23,8 +24,7 @@ void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, 
   if (dropout_param.seed) random.seed(*dropout_param.seed);
   cache.mask.resize(out.shape());
   const T kept = static_cast<T>(1 / p);
-  for (T& scale : cache.mask) scale = random.rand() < p ? kept : T{0};
-  kernels::multiply(out.size(), from, cache.mask.data(), out.data());
+  kernels::dropout(out.size(), random, p, kept, from, cache.mask.data(), out.data());
 }
 
 template <class T>

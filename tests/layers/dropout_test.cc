@@ -57,6 +57,25 @@ TEST(Dropout, NotebookGradient) {
   EXPECT_LT(rel_error(dropout_backward<double>(dout, cache), numerical), 1e-9);
 }
 
+TEST(Dropout, KeepsWhatIsBelowPToTheLastBit) {
+  testing::over_targets(12, [&](int i) {
+    RandomState random(static_cast<std::uint32_t>(i));
+    random.next_uint32();
+    RandomState ahead = random;
+    Tensor<double> draws(Shape{400}), x(Shape{400}, 1.0);
+    ahead.rand(draws.flat());
+    for (Index at : {0, 5, 310, 311, 312, 399}) {
+      for (const bool above : {false, true}) {
+        const double p = above ? std::nextafter(draws[at], 1.0) : draws[at];
+        RandomState same = random;
+        const auto out = dropout_forward(x, {.p = p}, same).first;
+        for (Index j = 0; j < 400; ++j) ASSERT_EQ(out[j] != 0, draws[j] < p) << j << ", p = draw " << at;
+        EXPECT_EQ(same.state(), ahead.state());
+      }
+    }
+  });
+}
+
 template <class T>
 class DropoutIn : public ::testing::Test {};
 TYPED_TEST_SUITE(DropoutIn, testing::Scalars);
@@ -70,6 +89,9 @@ TYPED_TEST(DropoutIn, FastEqualsNaive) {
     const auto x = random_tensor<T>(shape, random), dout = random_tensor<T>(shape, random);
     DropoutParam param{.p = i % 5 == 0 ? 1 : 0.05 + 0.9 * random.rand(), .mode = i % 7 == 0 ? Mode::test : Mode::train};
     if (i % 2 == 0) param.seed = static_cast<std::uint32_t>(random.randint(1000));
+    if (i % 3 == 0) {
+      EXPECT_EQ(fast.next_uint32(), slow.next_uint32());  // odd: a draw lies over a refill
+    }
     auto out = poisoned<T>(shape), dx = poisoned<T>(shape);
     DropoutCache<T> cache;
     dropout_forward(x, param, fast, out, cache);

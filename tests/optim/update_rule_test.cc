@@ -141,9 +141,7 @@ void step_plainly(UpdateRule rule, const OptimConfig& c, int t, T& w, T dw, T& f
 }
 
 template <class T>
-void compare_with_formulas(UpdateRule rule, Index n) {
-  const int steps = 3;
-  OptimConfig config;
+void compare_with_formulas(UpdateRule rule, Index n, OptimConfig config = {}, int steps = 3) {
   config.learning_rate = 0.013;
   const Steps<T> run(rule, config, 7, n, steps);
   RandomState random(7);
@@ -170,6 +168,25 @@ TEST(UpdateRule, EqualsTheFormulaForEverySize) {
         compare_with_formulas<float>(rule, n);
         compare_with_formulas<double>(rule, n);
       }
+  }
+  kernels::set_target(chosen);
+}
+
+// Adam's corrections grow to 1 one after the other.
+TEST(UpdateRule, EqualsTheFormulaWhenCorrectionsEnd) {
+  const std::string chosen = kernels::target_name();
+  for (const std::string& target : kernels::available_targets()) {
+    kernels::set_target(target);
+    SCOPED_TRACE(target);
+    OptimConfig config;
+    for (const auto& [beta1, beta2] : {std::pair(0.01, 0.2), std::pair(0.2, 0.01)}) {
+      config.beta1 = beta1;
+      config.beta2 = beta2;
+      for (const int steps : {1, 6, 15, 40}) {
+        compare_with_formulas<float>(UpdateRule::adam, 37, config, steps);
+        compare_with_formulas<double>(UpdateRule::adam, 37, config, steps);
+      }
+    }
   }
   kernels::set_target(chosen);
 }

@@ -1,0 +1,158 @@
+// MT19937 (Matsumoto and Nishimura, 1998), its recurrence and tempering done on whole vectors.
+#include "lamina/kernels/dropout.h"
+
+#include <algorithm>
+#include <cmath>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lamina/kernels/dropout.cc"
+#include "lamina/kernels/simd.h"
+
+#ifndef LAMINA_KERNELS_DROPOUT_ARGS
+#define LAMINA_KERNELS_DROPOUT_ARGS
+namespace lamina::kernels {
+namespace {
+
+template <class T>
+struct DropoutArgs {
+  Index n;
+  std::uint64_t below;  // rand() 2^53 < below: kept
+  T kept;
+  const T* x;
+  T *mask, *out;
+};
+
+constexpr Index kWords = 624, kMiddle = 397;
+
+}  // namespace
+}  // namespace lamina::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// key[i] = key[i + ahead] ^ twist(key[i], key[i + 1]) for i below count. |ahead| is more than a vector.
+HWY_NOINLINE void twist_words(std::uint32_t* key, Index count, Index ahead) {
+  const auto twist = [=](auto d, std::uint32_t* at) HWY_ATTR {
+    const auto u = hn::LoadU(d, at), v = hn::LoadU(d, at + 1);
+    const auto joined = hn::Or(hn::And(u, hn::Set(d, 0x80000000u)), hn::And(v, hn::Set(d, 0x7fffffffu)));
+    const auto odd = hn::Sub(hn::Zero(d), hn::And(v, hn::Set(d, 1u)));
+    const auto twisted = hn::Xor(hn::ShiftRight<1>(joined), hn::And(odd, hn::Set(d, 0x9908b0dfu)));
+    hn::StoreU(hn::Xor(hn::LoadU(d, at + ahead), twisted), d, at);
+  };
+  const hn::ScalableTag<std::uint32_t> d;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  std::uint32_t* const end = key + count;
+  for (; key + lanes <= end; key += lanes) twist(d, key);
+  for (; key < end; ++key) twist(hn::CappedTag<std::uint32_t, 1>(), key);
+}
+
+// The next 624 words: the recurrence with indices modulo 624.
+HWY_INLINE void refill(std::uint32_t* key) {
+  twist_words(key, kWords - kMiddle, kMiddle);
+  twist_words(key + kWords - kMiddle, kMiddle - 1, kMiddle - kWords);
+  const std::uint32_t joined = (key[kWords - 1] & 0x80000000u) | (key[0] & 0x7fffffffu);
+  key[kWords - 1] = key[kMiddle - 1] ^ (joined >> 1) ^ ((key[0] & 1u) * 0x9908b0dfu);
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> temper(D d, hn::Vec<D> y) {
+  y = hn::Xor(y, hn::ShiftRight<11>(y));
+  y = hn::Xor(y, hn::And(hn::ShiftLeft<7>(y), hn::Set(d, 0x9d2c5680u)));
+  y = hn::Xor(y, hn::And(hn::ShiftLeft<15>(y), hn::Set(d, 0xefc60000u)));
+  return hn::Xor(y, hn::ShiftRight<18>(y));
+}
+
+template <class T>
+HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std::uint32_t second) {
+  const hn::CappedTag<std::uint32_t, 1> d;
+  const std::uint64_t a = hn::GetLane(temper(d, hn::Set(d, first))) >> 5;
+  const std::uint64_t b = hn::GetLane(temper(d, hn::Set(d, second))) >> 6;
+  s.mask[i] = (a << 26 | b) < s.below ? s.kept : T{0};
+  s.out[i] = s.x[i] * s.mask[i];
+}
+
+// Draws i .. i + pairs - 1 from as many pairs of words: a 27 bits of the first, b 26 bits of the second,
+// rand() = (2^26 a + b) / 2^53.
+template <class T>
+HWY_INLINE void draws(const DropoutArgs<T>& s, Index i, Index pairs, const std::uint32_t* words) {
+  Index done = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<std::uint64_t> d;
+  const hn::RebindToSigned<decltype(d)> integers;
+  const hn::Repartition<std::uint32_t, decltype(d)> halves;
+  const hn::Rebind<double, decltype(d)> doubles;
+  const hn::Rebind<T, decltype(d)> to;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  const auto below = hn::Set(integers, static_cast<std::int64_t>(s.below));
+  const auto kept = hn::Set(doubles, static_cast<double>(s.kept));
+  for (; done + lanes <= pairs; done += lanes) {
+    const auto pair = hn::BitCast(d, temper(halves, hn::LoadU(halves, words + 2 * done)));
+    const auto a = hn::ShiftLeft<26>(hn::And(hn::ShiftRight<5>(pair), hn::Set(d, (1u << 27) - 1)));
+    const auto draw = hn::BitCast(integers, hn::Or(a, hn::ShiftRight<38>(pair)));
+    const auto scale = hn::IfThenElseZero(hn::RebindMask(doubles, hn::Lt(draw, below)), kept);
+    hn::Vec<decltype(to)> mask;
+    if constexpr (sizeof(T) == sizeof(float))
+      mask = hn::DemoteTo(to, scale);
+    else
+      mask = scale;
+    const auto x = hn::LoadU(to, s.x + i + done);
+    hn::StoreU(mask, to, s.mask + i + done);
+    hn::StoreU(hn::Mul(x, mask), to, s.out + i + done);
+  }
+#endif
+  for (; done < pairs; ++done) draw(s, i + done, words[2 * done], words[2 * done + 1]);
+}
+
+template <class T>
+HWY_INLINE void dropout(const DropoutArgs<T>& s, RandomState::State& state) {
+  std::uint32_t* key = state.key.data();
+  Index position = state.position;
+  for (Index i = 0; i < s.n;) {
+    if (position == kWords) refill(key), position = 0;
+    if (position == kWords - 1) {  // a pair over the refill
+      const std::uint32_t first = key[position];
+      refill(key);
+      draw(s, i++, first, key[0]);
+      position = 1;
+      continue;
+    }
+    const Index pairs = std::min((kWords - position) / 2, s.n - i);
+    draws(s, i, pairs, key + position);
+    i += pairs;
+    position += 2 * pairs;
+  }
+  state.position = static_cast<int>(position);
+}
+
+void DropoutFloat(const DropoutArgs<float>& s, RandomState::State& state) { dropout(s, state); }
+void DropoutDouble(const DropoutArgs<double>& s, RandomState::State& state) { dropout(s, state); }
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace lamina::kernels {
+
+HWY_EXPORT(DropoutFloat);
+HWY_EXPORT(DropoutDouble);
+
+template <class T>
+void dropout(Index n, RandomState& random, double p, T kept, const T* x, T* mask, T* out) {
+  // An integer is below p 2^53 where it is below that number rounded up; p 2^53 is exact.
+  const double below = std::ceil(std::clamp(p, 0.0, 1.0) * 9007199254740992.0);
+  const DropoutArgs<T> args{n, static_cast<std::uint64_t>(below), kept, x, mask, out};
+  RandomState::State state = random.state();
+  if constexpr (sizeof(T) == sizeof(float))
+    LAMINA_DISPATCH(DropoutFloat)(args, state);
+  else
+    LAMINA_DISPATCH(DropoutDouble)(args, state);
+  random.set_state(state);
+}
+
+template void dropout(Index, RandomState&, double, float, const float*, float*, float*);
+template void dropout(Index, RandomState&, double, double, const double*, double*, double*);
+
+}  // namespace lamina::kernels
+#endif

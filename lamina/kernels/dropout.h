@@ -1,0 +1,13 @@
+// Dropout's mask, drawn from NumPy's stream.
+#pragma once
+
+#include "lamina/random.h"
+
+namespace lamina::kernels {
+
+/// mask[i] = kept where the next random.rand() < p, else 0; out[i] = x[i] mask[i]. Draws exactly n times rand(). out
+/// may be x.
+template <class T>
+void dropout(Index n, RandomState& random, double p, T kept, const T* x, T* mask, T* out);
+
+}  // namespace lamina::kernels
