@@ -4,6 +4,7 @@
 
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/parallel.h"
+#include "lamina/kernels/winograd.h"
 #include "lamina/kernels/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -281,27 +282,52 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace lamina::kernels {
-
-#define LAMINA_BOTH(Name, T)                                                                     \
-  HWY_EXPORT(ConvForward##Name);                                                                 \
-  HWY_EXPORT(ConvBackwardData##Name);                                                            \
-  HWY_EXPORT(ConvBackwardFilter##Name);                                                          \
-  template <>                                                                                    \
-  void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) { \
-    LAMINA_DISPATCH(ConvForward##Name)(s, x, w, b, relu, out);                                   \
-  }                                                                                              \
-  template <>                                                                                    \
-  void conv_backward_data(const ConvShape& s, const T* dout, const T* w, T* dx) {                \
-    LAMINA_DISPATCH(ConvBackwardData##Name)(s, dout, w, dx);                                     \
-  }                                                                                              \
-  template <>                                                                                    \
-  void conv_backward_filter(const ConvShape& s, const T* x, const T* dout, T* dw, T* db) {       \
-    LAMINA_DISPATCH(ConvBackwardFilter##Name)(s, x, dout, dw);                                   \
-    if (db) column_sums(s.N* s.OH* s.OW, s.F, dout, db);                                         \
+#define LAMINA_BOTH(Name, T)                                                                            \
+  HWY_EXPORT(ConvForward##Name);                                                                        \
+  HWY_EXPORT(ConvBackwardData##Name);                                                                   \
+  HWY_EXPORT(ConvBackwardFilter##Name);                                                                 \
+  template <>                                                                                           \
+  void conv_forward_direct(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) { \
+    LAMINA_DISPATCH(ConvForward##Name)(s, x, w, b, relu, out);                                          \
+  }                                                                                                     \
+  template <>                                                                                           \
+  void conv_backward_data_direct(const ConvShape& s, const T* dout, const T* w, T* dx) {                \
+    LAMINA_DISPATCH(ConvBackwardData##Name)(s, dout, w, dx);                                            \
+  }                                                                                                     \
+  template <>                                                                                           \
+  void conv_backward_filter_direct(const ConvShape& s, const T* x, const T* dout, T* dw) {              \
+    LAMINA_DISPATCH(ConvBackwardFilter##Name)(s, x, dout, dw);                                          \
   }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
 #undef LAMINA_BOTH
+
+template <>
+void conv_forward(const ConvShape& s, const double* x, const double* w, const double* b, bool relu, double* out) {
+  conv_forward_direct(s, x, w, b, relu, out);
+}
+template <>
+void conv_forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
+  winograd_suits(s) ? winograd_forward(s, x, w, b, relu, out) : conv_forward_direct(s, x, w, b, relu, out);
+}
+template <>
+void conv_backward_data(const ConvShape& s, const double* dout, const double* w, double* dx) {
+  conv_backward_data_direct(s, dout, w, dx);
+}
+template <>
+void conv_backward_data(const ConvShape& s, const float* dout, const float* w, float* dx) {
+  winograd_suits(s) ? winograd_backward_data(s, dout, w, dx) : conv_backward_data_direct(s, dout, w, dx);
+}
+template <>
+void conv_backward_filter(const ConvShape& s, const double* x, const double* dout, double* dw, double* db) {
+  conv_backward_filter_direct(s, x, dout, dw);
+  if (db) column_sums(s.N * s.OH * s.OW, s.F, dout, db);
+}
+template <>
+void conv_backward_filter(const ConvShape& s, const float* x, const float* dout, float* dw, float* db) {
+  winograd_suits(s) ? winograd_backward_filter(s, x, dout, dw) : conv_backward_filter_direct(s, x, dout, dw);
+  if (db) column_sums(s.N * s.OH * s.OW, s.F, dout, db);
+}
 
 }  // namespace lamina::kernels
 #endif

@@ -10,7 +10,8 @@ struct ConvShape {
   Index N, H, W, C, F, HH, WW, stride, pad, OH, OW;
 };
 
-/// out (N, OH, OW, F) = x * w + b [then max(0, out)].
+/// out (N, OH, OW, F) = x * w + b [then max(0, out)]. Of floats, this and the gradients are computed by the fewer
+/// multiplications of winograd.h where that is faster.
 template <class T>
 void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out);
 /// dx (N, H, W, C) = the gradient of x, overwritten.
@@ -25,5 +26,13 @@ void conv_backward_filter(const ConvShape& s, const T* x, const T* dout, T* dw, 
 void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
 void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx);
 void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw, float* db);
+
+/// The same, each output a plain sum of products.
+template <class T>
+void conv_forward_direct(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out);
+template <class T>
+void conv_backward_data_direct(const ConvShape& s, const T* dout, const T* w, T* dx);
+template <class T>
+void conv_backward_filter_direct(const ConvShape& s, const T* x, const T* dout, T* dw);
 
 }  // namespace lamina::kernels

@@ -27,18 +27,20 @@ TYPED_TEST(ConvKernel, EqualsPlainSums) {
     const Tensor<T> dout = random_tensor<T>(Shape{s.N, s.OH, s.OW, s.F}, random);
     const ConvSums expected(s, x, w, b, dout);
     Tensor<T> got = testing::poisoned<T>(dout.shape());
-    kernels::conv_forward(s, x.data(), w.data(), b.data(), false, got.data());
+    kernels::conv_forward_direct(s, x.data(), w.data(), b.data(), false, got.data());
     expected.out.expect(got, "out");
     Tensor<T> with_relu = testing::poisoned<T>(dout.shape());
-    kernels::conv_forward(s, x.data(), w.data(), b.data(), true, with_relu.data());
+    kernels::conv_forward_direct(s, x.data(), w.data(), b.data(), true, with_relu.data());
     for (T& value : got) value = std::max(value, T{0});
     EXPECT_TRUE(testing::close(with_relu, got, 0));
 
     Tensor<T> got_dx = testing::poisoned<T>(x.shape()), got_dw = testing::poisoned<T>(w.shape());
     Tensor<T> got_db = testing::poisoned<T>(b.shape());
-    kernels::conv_backward_data(s, dout.data(), w.data(), got_dx.data());
+    kernels::conv_backward_data_direct(s, dout.data(), w.data(), got_dx.data());
     expected.dx.expect(got_dx, "dx");
     kernels::conv_backward_filter(s, x.data(), dout.data(), got_dw.data(), got_db.data());
+    got_dw = testing::poisoned<T>(w.shape());
+    kernels::conv_backward_filter_direct(s, x.data(), dout.data(), got_dw.data());
     expected.dw.expect(got_dw, "dw");
     expected.db.expect(got_db, "db");
   });
@@ -60,8 +62,8 @@ TYPED_TEST(ConvKernel, SameBitsForAnyNumberOfThreads) {
       kernels::set_num_threads(threads);
       std::vector<Tensor<T>> got = {Tensor<T>(dout.shape()), Tensor<T>(x.shape()), Tensor<T>(w.shape()),
                                     Tensor<T>(b.shape())};
-      kernels::conv_forward(s, x.data(), w.data(), b.data(), false, got[0].data());
-      kernels::conv_backward_data(s, dout.data(), w.data(), got[1].data());
+      kernels::conv_forward_direct(s, x.data(), w.data(), b.data(), false, got[0].data());
+      kernels::conv_backward_data_direct(s, dout.data(), w.data(), got[1].data());
       kernels::conv_backward_filter(s, x.data(), dout.data(), got[2].data(), got[3].data());
       if (threads == 1) expected = got;
       for (std::size_t k = 0; k < got.size(); ++k) EXPECT_TRUE(testing::close(got[k], expected[k], 0)) << threads;

@@ -1,0 +1,162 @@
+// The small transforms of Winograd's convolutions, along one line and over a square.
+// Included by kernel sources, once an instruction set.
+#if defined(LAMINA_KERNELS_WINOGRAD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_WINOGRAD_INL_H_
+#undef LAMINA_KERNELS_WINOGRAD_INL_H_
+#else
+#define LAMINA_KERNELS_WINOGRAD_INL_H_
+#endif
+
+#include <array>
+
+#include "hwy/highway.h"
+#include "lamina/tensor.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Four outputs y of a filter g of kTaps = kN - 3 taps along a line of kN inputs x, by kN products:
+//   y = A^T [(G g) o (B^T x)],   and for gradients   dg = G^T [(A dy) o (B^T x)].
+// Two polynomials are multiplied by their values at kN points (Toom and Cook), turned round by transposition (Winograd,
+// Arithmetic Complexity of Computations, 1980). The points are 0, 1, -1, 2, -2 and, for seven, 1/2 and -1/2, for six
+// infinity. Points of opposite sign share the even and the odd half of each sum. B^T holds the products of (x - point),
+// whose coefficients are exact; G their divisors.
+template <int kN>
+struct Winograd {
+  static_assert(kN == 6 || kN == 7);
+  static constexpr int kTaps = kN - 3, kOutputs = 4, kPairs = kN == 7 ? 3 : 2;
+  static constexpr bool kInfinity = kN == 6;
+  static constexpr double kPoint[3] = {1, 2, 0.5};
+
+  // The coefficients of the product of (y - point^2) over all pairs, or all but `pair`, from y^0 on.
+  static constexpr std::array<double, 4> product(int pair = -1) {
+    std::array<double, 4> c = {1, 0, 0, 0};
+    for (int i = 0, degree = 0; i < kPairs; ++i) {
+      if (i == pair) continue;
+      ++degree;
+      for (int k = degree; k >= 0; --k) c[k] = (k > 0 ? c[k - 1] : 0) - kPoint[i] * kPoint[i] * c[k];
+    }
+    return c;
+  }
+  // The product of (point - other) over the other finite points.
+  static constexpr double divisor(int pair) {
+    const double y = kPoint[pair] * kPoint[pair];
+    double value = 2 * y;
+    for (int i = 0; i < kPairs; ++i)
+      if (i != pair) value *= y - kPoint[i] * kPoint[i];
+    return value;
+  }
+  static constexpr double divisor_of_zero() { return product()[0]; }
+};
+
+template <class D>
+HWY_INLINE hn::Vec<D> constant(D d, double value) {
+  return hn::Set(d, static_cast<hn::TFromD<D>>(value));
+}
+
+// B^T: kN values to kN.
+template <int kN>
+struct InputLine {
+  template <class D, class V = hn::Vec<D>>
+  HWY_INLINE void operator()(D d, const V* x, V* out) const {
+    using W = Winograd<kN>;
+    constexpr std::array<double, 4> all = W::product();
+    const auto combine = [&](const std::array<double, 4>& c, int degree, const V* from) HWY_ATTR {
+      V sum = from[2 * degree];  // the leading coefficient is 1
+#pragma GCC unroll 4
+      for (int k = 0; k < degree; ++k) sum = hn::MulAdd(constant(d, c[k]), from[2 * k], sum);
+      return sum;
+    };
+    out[0] = combine(all, W::kPairs, x);
+#pragma GCC unroll 3
+    for (int i = 0; i < W::kPairs; ++i) {
+      const std::array<double, 4> c = W::product(i);
+      const V even = combine(c, W::kPairs - 1, x + 2), odd = combine(c, W::kPairs - 1, x + 1);
+      const V p = constant(d, W::kPoint[i]);
+      out[1 + 2 * i] = hn::MulAdd(p, odd, even);
+      out[2 + 2 * i] = hn::NegMulAdd(p, odd, even);
+    }
+    if constexpr (W::kInfinity) out[kN - 1] = combine(all, W::kPairs, x + 1);
+  }
+};
+
+// The values of a polynomial of kLength coefficients at the points; divided by the divisors where kDivided: A and G.
+template <int kN, int kLength, bool kDivided>
+struct ToPoints {
+  template <class D, class V = hn::Vec<D>>
+  HWY_INLINE void operator()(D d, const V* x, V* out) const {
+    using W = Winograd<kN>;
+    out[0] = kDivided ? hn::Mul(constant(d, 1 / W::divisor_of_zero()), x[0]) : x[0];
+#pragma GCC unroll 3
+    for (int i = 0; i < W::kPairs; ++i) {
+      const double p = W::kPoint[i];
+      const V square = constant(d, p * p);
+      V even = hn::MulAdd(square, x[2], x[0]), odd = x[1];
+      if constexpr (kLength > 3) odd = hn::MulAdd(square, x[3], odd);
+      if constexpr (kDivided) even = hn::Mul(constant(d, 1 / W::divisor(i)), even);
+      const V factor = constant(d, kDivided ? p / W::divisor(i) : p);
+      out[1 + 2 * i] = hn::MulAdd(factor, odd, even);
+      out[2 + 2 * i] = hn::NegMulAdd(factor, odd, even);
+    }
+    if constexpr (W::kInfinity) out[kN - 1] = x[kLength - 1];
+  }
+};
+
+// The transpose of ToPoints: A^T and G^T.
+template <int kN, int kLength, bool kDivided>
+struct FromPoints {
+  template <class D, class V = hn::Vec<D>>
+  HWY_INLINE void operator()(D d, const V* x, V* out) const {
+    using W = Winograd<kN>;
+    V sum[4];
+    sum[0] = kDivided ? hn::Mul(constant(d, 1 / W::divisor_of_zero()), x[0]) : x[0];
+#pragma GCC unroll 3
+    for (int i = 0; i < W::kPairs; ++i) {
+      const double p = W::kPoint[i], scale = kDivided ? 1 / W::divisor(i) : 1;
+      const V even = hn::Add(x[1 + 2 * i], x[2 + 2 * i]), odd = hn::Sub(x[1 + 2 * i], x[2 + 2 * i]);
+      sum[0] = scale == 1 ? hn::Add(sum[0], even) : hn::MulAdd(constant(d, scale), even, sum[0]);
+      double power = scale;
+#pragma GCC unroll 3
+      for (int j = 1; j < kLength; ++j) {
+        power *= p;
+        const V part = j % 2 ? odd : even;
+        if (i == 0)
+          sum[j] = power == 1 ? part : hn::Mul(constant(d, power), part);
+        else
+          sum[j] = hn::MulAdd(constant(d, power), part, sum[j]);
+      }
+    }
+    if constexpr (W::kInfinity) sum[kLength - 1] = hn::Add(sum[kLength - 1], x[kN - 1]);
+#pragma GCC unroll 4
+    for (int j = 0; j < kLength; ++j) out[j] = sum[j];
+  }
+};
+
+// line over the columns, then over the rows, of a square of vectors: load(i, j) gives it, store(i, j, v) takes it.
+template <int kIn, int kOut, class D, class Line, class Load, class Store>
+HWY_INLINE void both_ways(D d, Line line, Load load, Store store) {
+  using V = hn::Vec<D>;
+  HWY_ALIGN hn::TFromD<D> between[kOut][kIn][hn::MaxLanes(D())];
+  for (int j = 0; j < kIn; ++j) {
+    V in[kIn], out[kOut];
+#pragma GCC unroll 8
+    for (int i = 0; i < kIn; ++i) in[i] = load(i, j);
+    line(d, in, out);
+#pragma GCC unroll 8
+    for (int i = 0; i < kOut; ++i) hn::Store(out[i], d, between[i][j]);
+  }
+  for (int i = 0; i < kOut; ++i) {
+    V in[kIn], out[kOut];
+#pragma GCC unroll 8
+    for (int j = 0; j < kIn; ++j) in[j] = hn::Load(d, between[i][j]);
+    line(d, in, out);
+#pragma GCC unroll 8
+    for (int j = 0; j < kOut; ++j) store(i, j, out[j]);
+  }
+}
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LAMINA_KERNELS_WINOGRAD_INL_H_
