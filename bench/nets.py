@@ -35,3 +35,18 @@ CASES = {  # name: (layers, update rule, batch size)
     "d50": (fully_connected([50] * 7, norm=True), "adam", 50),
     "e100": (fully_connected([500], keep=0.75), "adam", 100),
 }
+
+
+def forward_gflop(case):
+    """Arithmetic of a prediction, in GFLOP: two an entry of a matrix and row, two a filter entry at each valid tap."""
+    layers, _, batch = CASES[case]
+    flops, size = 0, 32
+    for kind, *sizes in layers:
+        if kind == "conv":
+            channels, count, k, stride = sizes
+            out = (size - 1) // stride + 1
+            taps = sum(0 <= i * stride - (k - 1) // 2 + p < size for i in range(out) for p in range(k))
+            flops, size = flops + 2 * taps * taps * channels * count, out
+        elif kind == "affine":
+            flops += 2 * sizes[0] * sizes[1]
+    return flops * batch * 1e-9

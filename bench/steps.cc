@@ -1,8 +1,9 @@
 // Training steps and predictions of lamina, for bench/bench.py: reads requests, one JSON object a line, from standard
-// input, and answers each with one line: {"seconds": [...], "checksum": ...}.
+// input, and answers each with one line: {"seconds": [...]}, or {"error": ...} where it cannot do what is asked.
 //
 //   {"case": "n32", "kind": "train", "threads": 2, "steps": 10, "precision": "float32"}
-//   {"kind": "peak", "threads": 2}        an FMA loop in registers: the processor's measured limit
+//   {"kind": "peak", "threads": 2, "precision": "float32"}   an FMA loop in registers: the processor's measured limit
+//   {"kind": "sweep", "threads": 2, "together": true}        {"total": seconds} of 40 small trainings
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "bench/peak.h"
+#include "bench/sweep.h"
 #include "lamina/data/dataset.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/target.h"
@@ -122,35 +124,34 @@ std::vector<double> predict_times(Net<float>& net, const Split& data, Index batc
   return seconds;
 }
 
+nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
+                         std::map<std::string, std::unique_ptr<Training>>& trainings) {
+  const auto kind = request.at("kind").get<std::string>();
+  const std::string precision = request.value("precision", "float32");
+  if (precision != "float32") return {{"error", "expected the precision float32, got " + precision}};
+  const int threads = request.at("threads").get<int>();
+  kernels::set_num_threads(threads);
+  if (kind == "peak") return {{"gflops", bench::peak_gflops(threads)}, {"target", kernels::target_name()}};
+  if (kind == "sweep") return {{"total", bench::sweep_seconds(data, request.at("together").get<bool>())}};
+  const auto name = request.at("case").get<std::string>();
+  const Case c = find_case(name);
+  auto& training = trainings[name];
+  if (!training) training = std::make_unique<Training>(c, data);
+  const auto steps = request.at("steps").get<std::size_t>();
+  if (kind != "train") return {{"seconds", predict_times(*training->net, data, c.batch, steps)}};
+  training->seconds.clear();
+  training->wanted = steps;
+  training->solver->train();
+  return {{"seconds", training->seconds}};
+}
+
 }  // namespace
 
 int main() try {
   const Split data = random_split(10000);
   std::map<std::string, std::unique_ptr<Training>> trainings;
-  for (std::string line; std::getline(std::cin, line);) {
-    const auto request = nlohmann::json::parse(line);
-    kernels::set_num_threads(request.at("threads").get<int>());
-    nlohmann::json answer = {{"target", kernels::target_name()}};
-    const auto kind = request.at("kind").get<std::string>();
-    if (kind == "peak") {
-      answer["gflops"] = bench::peak_gflops(request.at("threads").get<int>());
-    } else {
-      const auto name = request.at("case").get<std::string>();
-      const Case c = find_case(name);
-      auto& training = trainings[name];
-      if (!training) training = std::make_unique<Training>(c, data);
-      const auto steps = request.at("steps").get<std::size_t>();
-      if (kind == "train") {
-        training->seconds.clear();
-        training->wanted = steps;
-        training->solver->train();
-        answer["seconds"] = training->seconds;
-      } else {
-        answer["seconds"] = predict_times(*training->net, data, c.batch, steps);
-      }
-    }
-    std::cout << answer.dump() << std::endl;
-  }
+  for (std::string line; std::getline(std::cin, line);)
+    std::cout << answer_to(nlohmann::json::parse(line), data, trainings).dump() << std::endl;
 } catch (const std::exception& error) {
   std::cerr << error.what() << '\n';
   return 1;

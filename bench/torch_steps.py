@@ -71,6 +71,19 @@ class Training:
             return self.forward(self.batch_of(data, mean, torch.arange(self.batch))).float()
 
 
+def times(training, request, data, mean, labels):
+    training.net.train(request["kind"] == "train")
+    seconds = []
+    for _ in range(request["steps"]):
+        start = time.perf_counter()
+        if request["kind"] == "train":
+            training.step(data, mean, labels)
+        else:
+            training.predict(data, mean)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
 def main():
     torch.manual_seed(1)
     data = torch.randint(0, 256, (10000, 3, 32, 32), dtype=torch.uint8)
@@ -80,18 +93,12 @@ def main():
         request = json.loads(line)
         torch.set_num_threads(request["threads"])
         key = (request["case"], request["layout"], request["precision"], request["compiled"])
-        if key not in trainings:
-            trainings[key] = Training(*key)
-        training, seconds = trainings[key], []
-        training.net.train(request["kind"] == "train")
-        for _ in range(request["steps"]):
-            start = time.perf_counter()
-            if request["kind"] == "train":
-                training.step(data, mean, labels)
-            else:
-                training.predict(data, mean)
-            seconds.append(time.perf_counter() - start)
-        print(json.dumps({"seconds": seconds, "version": torch.__version__}), flush=True)
+        try:
+            if key not in trainings:
+                trainings[key] = Training(*key)
+            print(json.dumps({"seconds": times(trainings[key], request, data, mean, labels)}), flush=True)
+        except Exception as error:  # a way that this PyTorch does not have
+            print(json.dumps({"error": f"{type(error).__name__}: {str(error).strip()[:200]}"}), flush=True)
 
 
 main()
