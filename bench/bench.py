@@ -1,9 +1,9 @@
 """lamina against PyTorch, NumPy, ONNX Runtime and the processor's limit, interleaved in one run.
 
-    bench.py --steps BUILD/bench/steps [--torch PYTHON ...] [--numpy PYTHON] [--onnx PYTHON] [--cases n32,a32] [--rounds 5]
+    bench.py --steps BUILD/bench/steps [--torch PYTHON ...] [--numpy PYTHON] [--onnx PYTHON] [--cases n32,a32]
     bench.py --steps ... --busy      two threads against one, alone and with one core held by another process
     bench.py --steps ... --sweep     40 small trainings side by side against one after another
-    bench.py --steps ... --lamina BUILD/bin/lamina --recipe [FLAG ...]     a whole training run; FLAGS go to `lamina train`
+    bench.py --steps ... --lamina BUILD/bin/lamina --recipe [FLAG ...]     a whole run; FLAGS go to `lamina train`
 
 Contestants take turns round by round on the same machine. A rival's figure is the best of its ways of running (layout,
 threads, eager or compiled; the best eager way of each precision is also tried compiled). Medians over rounds of each
@@ -37,7 +37,7 @@ def peaks_of(field):
     peaks = {}
     for precision in ("float32", "bfloat16"):
         answers = [field.lamina.ask(kind="peak", threads=field.cores, precision=precision) for _ in range(3)]
-        if not any("error" in answer for answer in answers):
+        if all(answer.get("precision") == precision for answer in answers):
             peaks[precision] = max(answer["gflops"] for answer in answers)
     return peaks
 
@@ -54,16 +54,16 @@ def compare(field, args, peaks):
         best = field.measure(kind, case, args.rounds, args.seconds, lambda line: print(line, flush=True))
         results[kind].append((what, gflop, images, best))
         print(f"[{time.monotonic() - start:.0f} s] {what}{' (prediction)' * (kind == 'predict')}: "
-              + "; ".join(f"{rival} {precision} {milliseconds(t)} ({how})" for (rival, precision), (t, how) in best.items()),
-              flush=True)
+              + "; ".join(f"{rival} {precision} {milliseconds(t)} ({how})"
+                          for (rival, precision), (t, how) in best.items()), flush=True)
     tables = []
     if results["train"]:
         tables.append(page.steps_table("training step", results["train"], rivals, peaks))
     if results["predict"]:
         rivals += ["ONNX Runtime"] * (field.onnx is not None)
         tables.append(page.steps_table("prediction", results["predict"], rivals, peaks))
-    return (f"{page.machine(field, peaks)}; medians of {args.rounds} interleaved rounds; in brackets each one's best way.\n\n"
-            + "\n\n".join(tables))
+    return (f"{page.machine(field, peaks)}; medians of {args.rounds} interleaved rounds; in brackets each one's best "
+            "way.\n\n" + "\n\n".join(tables))
 
 
 def sweep(field, args, peaks):
@@ -73,11 +73,11 @@ def sweep(field, args, peaks):
                      for together in (False, True)])
         print(f"one after another {rows[-1][0]:.2f} s, side by side {rows[-1][1]:.2f} s", flush=True)
     one, side = (sorted(column)[len(rows) // 2] for column in zip(*rows))
-    head = ["40 trainings: seven layers of 50, half with batch norm, adam, 200 steps of 50", "time", "trainings a minute"]
-    return (f"{page.machine(field, peaks)}; medians of {args.rounds} interleaved rounds.\n\n"
-            + page.table(head, [[f"one after another, {field.cores} threads", f"{one:.2f} s", f"{2400 / one:.0f}"],
-                                [f"side by side, {field.cores} at a time", f"{side:.2f} s ({one / side:.2f} times as fast)",
-                                 f"{2400 / side:.0f}"]]))
+    head = ["40 trainings: eight layers of 50, half with batch norm, adam, 200 steps of 50", "time", "trainings/min"]
+    rows = [[f"one after another, {field.cores} threads", f"{one:.2f} s", f"{2400 / one:.0f}"],
+            [f"side by side, {field.cores} at a time", f"{side:.2f} s ({one / side:.2f} times as fast)",
+             f"{2400 / side:.0f}"]]
+    return f"{page.machine(field, peaks)}; medians of {args.rounds} interleaved rounds.\n\n" + page.table(head, rows)
 
 
 def main():
@@ -106,7 +106,8 @@ def main():
     field.close()
     text += f"\n\nOther programs took {page.share_of_others(before):.0%} of the processor meanwhile."
     print("\n" + text + "\n")
-    if args.write or not (args.cases or args.recipe):
+    whole = not args.cases and not recipe.changes(args.recipe or [])
+    if args.write or whole:
         page.put(args.write or page.PAGE, mode, text)
 
 

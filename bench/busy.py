@@ -59,5 +59,5 @@ def run(field, args, peaks):
             print(" | ".join(rows[-1]), flush=True)
     head = ["training step, float32", "one thread", f"{len(cores)} threads", f"{len(cores)} threads, one core held",
             f"{len(cores)} threads over one", "over one, with a core held"]
-    return (f"{page.machine(field, peaks)}; mean step times, medians of {args.rounds} interleaved rounds; the core is held "
-            "by a process that never rests.\n\n" + page.table(head, rows))
+    return (f"{page.machine(field, peaks)}; mean step times, medians of {args.rounds} interleaved rounds; the core is "
+            "held by a process that never rests.\n\n" + page.table(head, rows))

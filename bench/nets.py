@@ -1,4 +1,4 @@
-"""The nets that the benchmarks' Python programs train, as lists of layers; bench/steps.cc has the same ones of lamina."""
+"""The nets that the benchmarks' Python programs train, as lists of layers; bench/steps.cc has the same ones."""
 
 
 def convnet(filters, stride):

@@ -1,5 +1,5 @@
-"""Predictions of ONNX Runtime, for bench/bench.py: the same requests and answers as bench/steps.cc. The model takes bytes:
-their conversion and the mean are its first two nodes."""
+"""Predictions of ONNX Runtime, for bench/bench.py: the same requests and answers as bench/steps.cc. The model takes
+bytes: their conversion and the mean are its first two nodes."""
 import json
 import sys
 import time
@@ -33,8 +33,9 @@ def model_of(case):
     for i, (kind, *sizes) in enumerate(layers):
         if kind == "conv":
             channels, count, k, stride = sizes
-            node("Conv", constant(f"W{i}", 0.01 * random.randn(count, channels, k, k)), constant(f"b{i}", np.zeros(count)),
-                 kernel_shape=[k, k], strides=[stride, stride], pads=[(k - 1) // 2] * 4)
+            W = 0.01 * random.randn(count, channels, k, k)
+            node("Conv", constant(f"W{i}", W), constant(f"b{i}", np.zeros(count)), kernel_shape=[k, k],
+                 strides=[stride, stride], pads=[(k - 1) // 2] * 4)
         elif kind in ("spatial_batchnorm", "batchnorm"):
             d = sizes[0]
             node("BatchNormalization", *(constant(f"{name}{i}", np.full(d, value)) for name, value in

@@ -2,7 +2,8 @@
 // input, and answers each with one line: {"seconds": [...]}, or {"error": ...} where it cannot do what is asked.
 //
 //   {"case": "n32", "kind": "train", "threads": 2, "steps": 10, "precision": "float32"}
-//   {"kind": "peak", "threads": 2, "precision": "float32"}   an FMA loop in registers: the processor's measured limit
+//   {"kind": "peak", "threads": 2, "precision": "float32"}   {"gflops", "precision", "target"}: an FMA loop in
+//   registers: the processor's measured limit
 //   {"kind": "sweep", "threads": 2, "together": true}        {"total": seconds} of 40 small trainings
 #include <chrono>
 #include <cmath>
@@ -131,7 +132,8 @@ nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
   if (precision != "float32") return {{"error", "expected the precision float32, got " + precision}};
   const int threads = request.at("threads").get<int>();
   kernels::set_num_threads(threads);
-  if (kind == "peak") return {{"gflops", bench::peak_gflops(threads)}, {"target", kernels::target_name()}};
+  if (kind == "peak")
+    return {{"gflops", bench::peak_gflops(threads)}, {"precision", precision}, {"target", kernels::target_name()}};
   if (kind == "sweep") return {{"total", bench::sweep_seconds(data, request.at("together").get<bool>())}};
   const auto name = request.at("case").get<std::string>();
   const Case c = find_case(name);
