@@ -78,8 +78,17 @@ inline double sum_of_squares(Index n, const float* x) {
 template <class T>
 HWY_INLINE void column_sums(Index rows, Index columns, const T* x, T* sums) {
   for_vectors<T>(columns, [=](auto d, Index j) HWY_ATTR {
-    auto sum = hn::Zero(d);
-    for (Index i = 0; i < rows; ++i) sum = hn::Add(sum, hn::LoadU(d, x + i * columns + j));
+    // Four sums, so that none waits for the one before.
+    auto sum = hn::Zero(d), sum1 = sum, sum2 = sum, sum3 = sum;
+    Index i = 0;
+    for (const T* from = x + j; i + 4 <= rows; i += 4, from += 4 * columns) {
+      sum = hn::Add(sum, hn::LoadU(d, from));
+      sum1 = hn::Add(sum1, hn::LoadU(d, from + columns));
+      sum2 = hn::Add(sum2, hn::LoadU(d, from + 2 * columns));
+      sum3 = hn::Add(sum3, hn::LoadU(d, from + 3 * columns));
+    }
+    for (; i < rows; ++i) sum = hn::Add(sum, hn::LoadU(d, x + i * columns + j));
+    sum = hn::Add(hn::Add(sum, sum1), hn::Add(sum2, sum3));
     hn::StoreU(sum, d, sums + j);
   });
 }

@@ -346,8 +346,12 @@ HWY_INLINE void gradient_of_taps(const Grid& g, const float* x, const float* dou
         transform_tiles<kN, kN>(InputLine<kN>(), cells, columns, g.h.input_tiles(), g.w.input_tiles(), v, n * in_tiles);
       } else {
         const Index rows = g.h.tiles() * kTile, columns = g.w.tiles() * kTile;
-        float* cells = workspace<Cells, float>(rows * columns * out);
-        gather_cells(gradient, dout + (first + n) * g.h.places * g.w.places * F, 0, rows, 0, columns, cells);
+        const float* cells = dout + (first + n) * g.h.places * g.w.places * F;
+        if (rows != g.h.places || columns != g.w.places || F != out) {
+          float* padded = workspace<Cells, float>(rows * columns * out);
+          gather_cells(gradient, cells, 0, rows, 0, columns, padded);
+          cells = padded;
+        }
         transform_tiles<kN, 4>(ToPoints<kN, 4, false>(), cells, columns, g.h.tiles(), g.w.tiles(), y, n * tiles);
       }
     });
