@@ -14,14 +14,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // A vector of doubles is made from as many bytes, the mean taken off, and rounded to T.
 template <class T>
-HWY_INLINE void convert_row(Index example, const std::uint8_t* HWY_RESTRICT bytes, const double* HWY_RESTRICT mean,
-                            T* HWY_RESTRICT out) {
+HWY_INLINE void convert(Index count, const std::uint8_t* HWY_RESTRICT bytes, const double* HWY_RESTRICT mean,
+                        T* HWY_RESTRICT out) {
   const hn::ScalableTag<double> d;
   const hn::Rebind<std::uint8_t, decltype(d)> d8;
   const hn::Rebind<std::int32_t, decltype(d)> d32;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   Index j = 0;
-  for (; j + lanes <= example; j += lanes) {
+  for (; j + lanes <= count; j += lanes) {
     auto v = hn::PromoteTo(d, hn::PromoteTo(d32, hn::LoadU(d8, bytes + j)));
     if (mean != nullptr) v = hn::Sub(v, hn::LoadU(d, mean + j));
     if constexpr (sizeof(T) == sizeof(float)) {
@@ -31,14 +31,18 @@ HWY_INLINE void convert_row(Index example, const std::uint8_t* HWY_RESTRICT byte
       hn::StoreU(v, d, out + j);
     }
   }
-  for (; j < example; ++j) out[j] = static_cast<T>(static_cast<double>(bytes[j]) - (mean ? mean[j] : 0.0));
+  for (; j < count; ++j) out[j] = static_cast<T>(static_cast<double>(bytes[j]) - (mean ? mean[j] : 0.0));
 }
+
+constexpr Index kColumns = 1024;  // of which the mean stays in the first-level cache
 
 template <class T>
 HWY_INLINE void convert_rows(Index count, Index example, const std::uint8_t* bytes, const Index* rows,
                              const double* mean, T* out) {
-  for (Index i = 0; i < count; ++i)
-    convert_row(example, bytes + (rows ? rows[i] : i) * example, mean, out + i * example);
+  for (Index j = 0; j < example; j += kColumns)
+    for (Index i = 0; i < count; ++i)
+      convert(std::min(kColumns, example - j), bytes + (rows ? rows[i] : i) * example + j, mean ? mean + j : nullptr,
+              out + i * example + j);
 }
 
 void RowsFloat(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,

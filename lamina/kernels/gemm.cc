@@ -29,11 +29,13 @@ struct GemmArgs {
   bool relu;
 };
 
+struct PackedA {};
 struct PackedB {};
 struct BlockOfA {};
 
 constexpr Index kBlockK = 512;                  // of B a block of so many rows stays in the second-level cache
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
+constexpr Index kFewRows = 128;                 // of A, where they all stay in the second-level cache
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
 
 }  // namespace
@@ -112,18 +114,34 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
   Index height = kRowsOfChunk[0];
   for (Index candidate : kRowsOfChunk)
     if (s.m / height < 4) height = candidate;
+  if (s.m <= kFewRows && panels >= 16) height = s.m;  // B is read once
   const Index row_chunks = (s.m + height - 1) / height;
   const Index wide = row_chunks >= 4 ? panels : std::max<Index>(1, panels * row_chunks / 8);  // panels a chunk
   const Index column_chunks = (panels + wide - 1) / wide;
+
+  // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.
+  const Index line = static_cast<Index>(64 / sizeof(T));
+  const T* all_a = s.a;
+  Index lda_all = s.lda;
+  bool conflicts = s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0;
+  if (conflicts && !s.transpose_a && column_chunks > 1) {  // once for all chunks
+    lda_all = s.k + line;
+    T* copy = workspace<PackedA, T>(s.m * lda_all);
+    for_each((s.m + 3) / 4, [&](Index chunk) HWY_ATTR {
+      for (Index i = 4 * chunk; i < std::min(4 * chunk + 4, s.m); ++i)
+        std::copy_n(s.a + i * s.lda, s.k, copy + i * lda_all);
+    });
+    all_a = copy;
+    conflicts = false;
+  }
   for_each(row_chunks * column_chunks, [&](Index chunk) HWY_ATTR {
     const Index row = chunk % row_chunks * height, first = chunk / row_chunks * wide;
     const Index rows = std::min(height, s.m - row);
-    // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.
-    const bool copy = s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0 &&
-                      (!s.transpose_a || panels > 1);  // worth it where it is read more than once
-    const Index block_k = std::min(kBlockK, s.k), line = static_cast<Index>(64 / sizeof(T));
+    // A transposed block is worth its copy where it is read more than once.
+    const bool copy = conflicts && (!s.transpose_a || panels > 1);
+    const Index block_k = std::min(kBlockK, s.k);
     const Index pitch = s.transpose_a ? (rows + line - 1) / line * line : block_k + line;
-    const Index lda = copy ? pitch : s.lda;
+    const Index lda = copy ? pitch : lda_all;
     T* block = copy ? workspace<BlockOfA, T>((s.transpose_a ? block_k : rows) * pitch) : nullptr;
     TileArgs<T> t{};
     t.a_row = s.transpose_a ? 1 : lda;
@@ -131,10 +149,10 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
     t.ldc = s.ldc;
     for (Index k0 = 0; k0 < s.k; k0 += kBlockK) {
       t.k = std::min(kBlockK, s.k - k0);
-      const T* a = s.transpose_a ? s.a + k0 * s.lda + row : s.a + row * s.lda + k0;
+      const T* a = all_a + (s.transpose_a ? k0 * lda_all + row : row * lda_all + k0);
       if (copy)
         for (Index i = 0; i < (s.transpose_a ? t.k : rows); ++i)
-          std::copy_n(a + i * s.lda, s.transpose_a ? rows : t.k, block + i * pitch);
+          std::copy_n(a + i * lda_all, s.transpose_a ? rows : t.k, block + i * pitch);
       t.a = copy ? block : a;
       t.accumulate = k0 > 0;
       const bool last = k0 + t.k == s.k;
