@@ -7,4 +7,7 @@ namespace bench {
 /// the instruction set in use: the best of several tries.
 double peak_gflops(int threads);
 
+/// The same of products of bfloat16 with sums in float32; peak_gflops() where the instruction set in use has none.
+double bf16_peak_gflops(int threads);
+
 }  // namespace bench

@@ -129,11 +129,13 @@ nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
                          std::map<std::string, std::unique_ptr<Training>>& trainings) {
   const auto kind = request.at("kind").get<std::string>();
   const std::string precision = request.value("precision", "float32");
-  if (precision != "float32") return {{"error", "expected the precision float32, got " + precision}};
   const int threads = request.at("threads").get<int>();
   kernels::set_num_threads(threads);
-  if (kind == "peak")
-    return {{"gflops", bench::peak_gflops(threads)}, {"precision", precision}, {"target", kernels::target_name()}};
+  if (kind == "peak") {
+    const double gflops = precision == "bfloat16" ? bench::bf16_peak_gflops(threads) : bench::peak_gflops(threads);
+    return {{"gflops", gflops}, {"precision", precision}, {"target", kernels::target_name()}};
+  }
+  if (precision != "float32") return {{"error", "expected the precision float32, got " + precision}};
   if (kind == "sweep") return {{"total", bench::sweep_seconds(data, request.at("together").get<bool>())}};
   const auto name = request.at("case").get<std::string>();
   const Case c = find_case(name);
