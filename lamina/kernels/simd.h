@@ -11,8 +11,10 @@
 //   #endif
 //
 // No include guard: foreach_target.h includes the source again and again.
+// Not built: SSSE3 and Ice Lake's additions to AVX-512, which would bring nothing, and those whose vectors have no size
+// that the compiler knows (SVE, RISC-V), so that they cannot stand in arrays; processors with SVE have NEON.
 #ifndef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
 #ifdef HWY_TARGET_INCLUDE
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
