@@ -135,11 +135,13 @@ nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
     const double gflops = precision == "bfloat16" ? bench::bf16_peak_gflops(threads) : bench::peak_gflops(threads);
     return {{"gflops", gflops}, {"precision", precision}, {"target", kernels::target_name()}};
   }
-  if (precision != "float32") return {{"error", "expected the precision float32, got " + precision}};
+  if (precision != "float32" && precision != "bfloat16")
+    return {{"error", "expected a precision of float32 or bfloat16, got " + precision}};
   if (kind == "sweep") return {{"total", bench::sweep_seconds(data, request.at("together").get<bool>())}};
   const auto name = request.at("case").get<std::string>();
-  const Case c = find_case(name);
-  auto& training = trainings[name];
+  Case c = find_case(name);
+  c.net.precision = precision == "bfloat16" ? Precision::bf16 : Precision::full;
+  auto& training = trainings[name + " " + precision];
   if (!training) training = std::make_unique<Training>(c, data);
   const auto steps = request.at("steps").get<std::size_t>();
   if (kind != "train") return {{"seconds", predict_times(*training->net, data, c.batch, steps)}};

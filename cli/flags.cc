@@ -215,6 +215,21 @@ void add_data_dir(CLI::App& app, std::filesystem::path& data_dir) {
       ->type_name("DIR");
 }
 
+CLI::Option* add_precision(CLI::App& app, std::string& precision) {
+  return app
+      .add_option("--precision", precision,
+                  "Of the products: full, which is --dtype, or bf16: operands rounded to bfloat16, sums in float32")
+      ->type_name("NAME")
+      ->check(one_of({"full", "bf16"}))
+      ->capture_default_str();
+}
+
+Precision precision_of(const std::string& precision, const std::string& dtype) {
+  if (precision != "bf16") return Precision::full;
+  if (dtype != "float32") throw UsageError(fmt::format("--precision bf16 belongs to --dtype float32, got {}", dtype));
+  return Precision::bf16;
+}
+
 void add_threads(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "Threads; 0: one a processor. The results do not depend on it")
       ->type_name("N")

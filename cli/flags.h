@@ -54,6 +54,10 @@ class ModelFlags {
   CLI::Option *hidden_ = nullptr, *num_filters_ = nullptr, *filter_sizes_ = nullptr;
 };
 
+/// --precision, and what it says; throws UsageError where it does not go with --dtype.
+CLI::Option* add_precision(CLI::App& app, std::string& precision);
+Precision precision_of(const std::string& precision, const std::string& dtype);
+
 /// --data-dir and --threads.
 void add_data_dir(CLI::App& app, std::filesystem::path& data_dir);
 void add_threads(CLI::App& app, int& threads);

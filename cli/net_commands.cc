@@ -14,7 +14,7 @@ namespace {
 
 struct NetFlags {
   ModelFlags model;
-  std::string dtype = "float32", input;
+  std::string dtype = "float32", precision = "full", input;
   Index classes = 10, batch_size = 100, entries = 30;
   std::uint32_t seed = 231;
 };
@@ -57,6 +57,7 @@ void print_summary(const NetConfig& net, Index batch_size) {
 
 int run_summary(const NetFlags& flags) {
   NetConfig net = flags.model.net_config();
+  net.precision = precision_of(flags.precision, flags.dtype);
   net.num_classes = flags.classes;
   if (!flags.input.empty()) net.input_dim = parse_input(flags.input);
   check_fits_memory(net, flags.dtype == "float32" ? 4 : 8);
@@ -120,6 +121,7 @@ Command add_summary(CLI::App& app) {
       ->type_name("NAME")
       ->check(one_of({"float32", "float64"}))
       ->capture_default_str();
+  add_precision(*summary, flags->precision);
   summary->add_option("--batch-size", flags->batch_size, "Images a training step, for arithmetic and memory")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000))

@@ -36,7 +36,7 @@ void catch_signals() {
 struct TrainFlags {
   ModelFlags model;
   RunConfig config;
-  std::string update_rule = "sgd";
+  std::string update_rule = "sgd", precision = "full";
   fs::path out, resume, toml;
   int threads = 0;
   bool overwrite = false, quiet = false;
@@ -163,6 +163,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   fs::path out = flags.out;
   if (!resuming) {
     config.net = flags.model.net_config();
+    config.net.precision = precision_of(flags.precision, config.dtype);
     config.update_rule = update_rule_from_name(flags.update_rule);
     if (app.get_option("--momentum")->count() > 0 && config.update_rule != UpdateRule::sgd_momentum)
       throw UsageError(fmt::format("--momentum belongs to --update-rule sgd_momentum, got {}", flags.update_rule));
@@ -209,6 +210,7 @@ Command add_train(CLI::App& app) {
           ->check(one_of({"float32", "float64"}))
           ->capture_default_str(),
       training);
+  add(add_precision(*train, flags->precision), training);
   add(train->add_option("--update-rule", flags->update_rule, "sgd, sgd_momentum, rmsprop or adam")
           ->type_name("NAME")
           ->check(one_of({"sgd", "sgd_momentum", "rmsprop", "adam"}))

@@ -21,12 +21,6 @@ void conv_backward_data(const ConvShape& s, const T* dout, const T* w, T* dx);
 template <class T>
 void conv_backward_filter(const ConvShape& s, const T* x, const T* dout, T* dw, T* db);
 
-/// The same with the operands of products (x, w, dout; not b) rounded to bfloat16 and sums in float32. db is the sum
-/// of dout as it is.
-void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
-void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx);
-void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw, float* db);
-
 /// The same, each output a plain sum of products.
 template <class T>
 void conv_forward_direct(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out);
@@ -34,5 +28,11 @@ template <class T>
 void conv_backward_data_direct(const ConvShape& s, const T* dout, const T* w, T* dx);
 template <class T>
 void conv_backward_filter_direct(const ConvShape& s, const T* x, const T* dout, T* dw);
+
+/// conv_forward and the gradients with the operands of products (x, w, dout; not b) rounded to bfloat16 and sums in
+/// float32. db is the sum of dout as it is.
+void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
+void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx);
+void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw, float* db);
 
 }  // namespace lamina::kernels

@@ -17,6 +17,7 @@ struct Target {
   const char* name;
   bool bf16 = false;
 };
+// Best first.
 constexpr Target kTargets[] = {{HWY_AVX3, "AVX-512-BF16", true},
                                {HWY_AVX3, "AVX-512"},
                                {HWY_AVX2, "AVX2"},
@@ -38,7 +39,7 @@ bool bf16_supported() {
 #endif
 }
 
-bool bf16_chosen = true;
+bool bf16_chosen = false;
 
 // What this processor has, before any of it is forced.
 std::int64_t supported() {
@@ -54,6 +55,16 @@ void use(const Target& target) {
   bf16_chosen = target.bf16;
 }
 
+void force(const std::string& name) {
+  std::string list;
+  for (const Target& target : kTargets)
+    if (available(target)) {
+      if (name == target.name) return use(target);
+      list += (list.empty() ? "" : ", ") + std::string(target.name);
+    }
+  fail("LAMINA_TARGET", "expected an instruction set of this processor, one of ", list, ", got '", name, "'");
+}
+
 }  // namespace
 
 std::vector<std::string> available_targets() {
@@ -64,13 +75,8 @@ std::vector<std::string> available_targets() {
 }
 
 void set_target(const std::string& name) {
-  std::string list;
-  for (const Target& target : kTargets)
-    if (available(target)) {
-      if (name == target.name) return use(target);
-      list += (list.empty() ? "" : ", ") + std::string(target.name);
-    }
-  fail("LAMINA_TARGET", "expected an instruction set of this processor, one of ", list, ", got '", name, "'");
+  detail::target_ready();
+  force(name);
 }
 
 std::string target_name() {
@@ -83,13 +89,13 @@ std::string target_name() {
 
 bool has_bf16_products() {
   detail::target_ready();
-  return bf16_chosen && bf16_supported() && (hwy::SupportedTargets() & HWY_TARGETS & HWY_AVX3);
+  return bf16_chosen;
 }
 
 bool detail::target_ready() {
   static const bool ready = [] {
-    supported();
-    if (const char* name = std::getenv("LAMINA_TARGET"); name && *name) set_target(name);
+    bf16_chosen = available(kTargets[0]);
+    if (const char* name = std::getenv("LAMINA_TARGET"); name && *name) force(name);
     return true;
   }();
   return ready;

@@ -15,13 +15,22 @@ Index example_size(std::string_view where, const Shape& x) {
   return D;
 }
 
+// kernels::gemm, or gemm_bf16.
+template <class T, class... Args>
+void product(Precision precision, Args... args) {
+  if constexpr (std::is_same_v<T, float>)
+    if (precision == Precision::bf16) return kernels::gemm_bf16(args...);
+  kernels::gemm<T>(args...);
+}
+
 }  // namespace
 
 namespace detail {
 
 template <class T>
 void affine_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
-                    bool relu, Tensor<T>& out, AffineCache<T>& cache) {
+                    bool relu, Tensor<T>& out, AffineCache<T>& cache, Precision precision) {
+  check_precision<T>(where, precision);
   const Index D = example_size(where, x.shape());
   if (w.rank() != 2 || w.dim(0) != D)
     fail(where, "expected w of shape (", D, ", M) to match x ", x.shape(), ", got ", w.shape());
@@ -29,8 +38,9 @@ void affine_forward(std::string_view where, const TensorView<T>& x, const Tensor
   if (!(b.shape() == Shape{M})) check_shape(where, "b", b.shape(), {M}, "w " + w.shape().to_string());
   cache.x = x;
   cache.w = w;
+  cache.precision = precision;
   out.resize({N, M});
-  kernels::gemm(false, false, N, M, D, x.data(), D, w.data(), M, out.data(), M, b.data(), relu);
+  product<T>(precision, false, false, N, M, D, x.data(), D, w.data(), M, out.data(), M, b.data(), relu);
 }
 
 template <class T>
@@ -42,11 +52,11 @@ void affine_backward(std::string_view where, const TensorView<T>& dout, const Af
   check_shape(where, "dout", dout.shape(), {N, M}, "out");
   check_shape(where, "dw", dw.shape(), w.shape(), "w");
   check_shape(where, "db", db.shape(), {M}, "b");
-  kernels::gemm(true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M);
+  product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
   kernels::column_sums(N, M, dout.data(), db.data());
   if (dx) {
     dx->resize(x.shape());
-    kernels::gemm(false, true, N, D, M, dout.data(), M, w.data(), M, dx->data(), D);
+    product<T>(cache.precision, false, true, N, D, M, dout.data(), M, w.data(), M, dx->data(), D, nullptr, false);
   }
 }
 
@@ -54,8 +64,8 @@ void affine_backward(std::string_view where, const TensorView<T>& dout, const Af
 
 template <class T>
 void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
-                    AffineCache<T>& cache) {
-  detail::affine_forward("affine_forward", x, w, b, false, out, cache);
+                    AffineCache<T>& cache, Precision precision) {
+  detail::affine_forward("affine_forward", x, w, b, false, out, cache, precision);
 }
 
 template <class T>
@@ -83,11 +93,11 @@ AffineGradients<T> affine_backward(const TensorView<T>& dout, const AffineCache<
 
 #define LAMINA_AFFINE(T)                                                                                           \
   template void detail::affine_forward(std::string_view, const TensorView<T>&, const TensorView<T>&,               \
-                                       const TensorView<T>&, bool, Tensor<T>&, AffineCache<T>&);                   \
+                                       const TensorView<T>&, bool, Tensor<T>&, AffineCache<T>&, Precision);        \
   template void detail::affine_backward(std::string_view, const TensorView<T>&, const AffineCache<T>&, Tensor<T>*, \
                                         TensorView<T>, TensorView<T>);                                             \
   template void affine_forward(const TensorView<T>&, const TensorView<T>&, const TensorView<T>&, Tensor<T>&,       \
-                               AffineCache<T>&);                                                                   \
+                               AffineCache<T>&, Precision);                                                        \
   template void affine_backward(const TensorView<T>&, const AffineCache<T>&, Tensor<T>*, TensorView<T>,            \
                                 TensorView<T>);                                                                    \
   template std::pair<Tensor<T>, AffineCache<T>> affine_forward(const TensorView<T>&, const TensorView<T>&,         \

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lamina/layers/precision.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -15,6 +16,7 @@ namespace lamina {
 template <class T>
 struct AffineCache {
   TensorView<T> x, w;
+  Precision precision = Precision::full;
 };
 
 template <class T>
@@ -23,10 +25,11 @@ struct AffineGradients {
 };
 
 /// Writes x W + b to `out`, resized to (N, M); it must not be the tensor that x views. N may be 0. Throws
-/// std::invalid_argument where the shapes do not fit.
+/// std::invalid_argument where the shapes do not fit, or the precision does not fit T. The cache keeps the precision
+/// for the backward pass.
 template <class T>
 void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
-                    AffineCache<T>& cache);
+                    AffineCache<T>& cache, Precision precision = Precision::full);
 /// dout (N, M). Overwrites dw (D, M), db (M,) and, unless null, *dx, resized to x's shape, which must not be the
 /// tensor that dout views.
 template <class T>
@@ -44,7 +47,7 @@ namespace detail {
 /// affine_forward under the name `where` in errors [and max(0, out) in the same pass].
 template <class T>
 void affine_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
-                    bool relu, Tensor<T>& out, AffineCache<T>& cache);
+                    bool relu, Tensor<T>& out, AffineCache<T>& cache, Precision precision = Precision::full);
 template <class T>
 void affine_backward(std::string_view where, const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx,
                      TensorView<T> dw, TensorView<T> db);

@@ -39,6 +39,27 @@ kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, co
   return {N, H, W, C, F, HH, WW, stride, param.pad, OH, OW};
 }
 
+template <class T>
+void forward(Precision precision, const kernels::ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) {
+  if constexpr (std::is_same_v<T, float>)
+    if (precision == Precision::bf16) return kernels::conv_forward_bf16(s, x, w, b, relu, out);
+  kernels::conv_forward(s, x, w, b, relu, out);
+}
+
+template <class T>
+void backward_data(Precision precision, const kernels::ConvShape& s, const T* dout, const T* w, T* dx) {
+  if constexpr (std::is_same_v<T, float>)
+    if (precision == Precision::bf16) return kernels::conv_backward_data_bf16(s, dout, w, dx);
+  kernels::conv_backward_data(s, dout, w, dx);
+}
+
+template <class T>
+void backward_filter(Precision precision, const kernels::ConvShape& s, const T* x, const T* dout, T* dw, T* db) {
+  if constexpr (std::is_same_v<T, float>)
+    if (precision == Precision::bf16) return kernels::conv_backward_filter_bf16(s, x, dout, dw, db);
+  kernels::conv_backward_filter(s, x, dout, dw, db);
+}
+
 Shape out_shape(const kernels::ConvShape& s, Layout layout) {
   return layout == Layout::nhwc ? Shape{s.N, s.OH, s.OW, s.F} : Shape{s.N, s.F, s.OH, s.OW};
 }
@@ -50,6 +71,7 @@ namespace detail {
 template <class T>
 void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                   const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache) {
+  check_precision<T>(where, conv_param.precision);
   const kernels::ConvShape s = conv_shape(where, x, w, conv_param);
   check_shape(where, "b", b.shape(), {s.F}, "w");
   cache.x = x;
@@ -58,13 +80,13 @@ void conv_forward(std::string_view where, const TensorView<T>& x, const TensorVi
   out.resize(out_shape(s, conv_param.layout));
   if (s.N == 0) return;
   if (conv_param.layout == Layout::nhwc) {
-    kernels::conv_forward(s, x.data(), w.data(), b.data(), relu, out.data());
+    forward(conv_param.precision, s, x.data(), w.data(), b.data(), relu, out.data());
     return;
   }
   cache.x_nhwc.resize({s.N, s.H, s.W, s.C});
   kernels::transpose(s.N, s.C, s.H * s.W, x.data(), cache.x_nhwc.data());
   T* out_nhwc = kernels::workspace<ImagesSlot, T>(out.size());
-  kernels::conv_forward(s, cache.x_nhwc.data(), w.data(), b.data(), relu, out_nhwc);
+  forward<T>(conv_param.precision, s, cache.x_nhwc.data(), w.data(), b.data(), relu, out_nhwc);
   kernels::transpose(s.N, s.OH * s.OW, s.F, out_nhwc, out.data());
 }
 
@@ -82,16 +104,16 @@ void conv_backward(std::string_view where, const TensorView<T>& dout, const Conv
     return;
   }
   if (cache.param.layout == Layout::nhwc) {
-    kernels::conv_backward_filter(s, cache.x.data(), dout.data(), dw.data(), db.data());
-    if (dx) kernels::conv_backward_data(s, dout.data(), cache.w.data(), dx->data());
+    backward_filter<T>(cache.param.precision, s, cache.x.data(), dout.data(), dw.data(), db.data());
+    if (dx) backward_data<T>(cache.param.precision, s, dout.data(), cache.w.data(), dx->data());
     return;
   }
   T* dout_nhwc = kernels::workspace<GradientSlot, T>(dout.size());
   kernels::transpose(s.N, s.F, s.OH * s.OW, dout.data(), dout_nhwc);
-  kernels::conv_backward_filter(s, cache.x_nhwc.data(), dout_nhwc, dw.data(), db.data());
+  backward_filter<T>(cache.param.precision, s, cache.x_nhwc.data(), dout_nhwc, dw.data(), db.data());
   if (!dx) return;
   T* dx_nhwc = kernels::workspace<ImagesSlot, T>(dx->size());
-  kernels::conv_backward_data(s, dout_nhwc, cache.w.data(), dx_nhwc);
+  backward_data<T>(cache.param.precision, s, dout_nhwc, cache.w.data(), dx_nhwc);
   kernels::transpose(s.N, s.H * s.W, s.C, dx_nhwc, dx->data());
 }
 

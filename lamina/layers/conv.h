@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lamina/layers/precision.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -20,6 +21,7 @@ struct ConvParam {
   Index stride = 1;
   Index pad = 0;
   Layout layout = Layout::nchw;  ///< of x, out and their gradients; nhwc: (N, H, W, C) and (N, OH, OW, F)
+  Precision precision = Precision::full;
 };
 
 /// Holds views of x and w, which must outlive it.
@@ -37,7 +39,7 @@ struct ConvGradients {
 
 /// `out` is resized; it must not be the tensor that x views. w keeps the shape (F, C, HH, WW) in both layouts.
 /// Channels last runs without a copy. N may be 0. Throws std::invalid_argument where the shapes do not fit, the
-/// filter is larger than the padded image, stride < 1, pad < 0 or pad > 2^20.
+/// filter is larger than the padded image, stride < 1, pad < 0 or pad > 2^20, or the precision does not fit T.
 template <class T>
 void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, const ConvParam& conv_param,
                   Tensor<T>& out, ConvCache<T>& cache);

@@ -66,6 +66,7 @@ ParameterLayout parameter_layout(const ConvNetOptions& options) {
 
 template <class T>
 ConvNet<T>::ConvNet(const Options& options, RandomState& random) : options_(options) {
+  check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
   make_layers();
@@ -79,7 +80,7 @@ void ConvNet<T>::make_layers() {
   for (std::size_t i = 0; i < conv_.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     ConvLayer& layer = conv_[i];
-    layer.conv_param = {options_.conv_stride, (options_.filter_sizes[i] - 1) / 2, Layout::nhwc};
+    layer.conv_param = {options_.conv_stride, (options_.filter_sizes[i] - 1) / 2, Layout::nhwc, options_.precision};
     layer.W = "W_" + number;
     layer.b = "b_" + number;
     if (!options_.use_batch_norm) continue;
@@ -112,7 +113,7 @@ void ConvNet<T>::forward(const TensorView<T>& X, Mode mode) {
   }
   max_pool_forward(x, {2, 2, 2, Layout::nhwc}, pooled_, pool_cache_);
   to_nchw<T>(pooled_, pooled_nchw_);
-  affine_forward<T>(pooled_nchw_, params[score_W_], params[score_b_], scores_, score_cache_);
+  affine_forward<T>(pooled_nchw_, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
 }
 
 template <class T>
@@ -160,7 +161,7 @@ std::vector<NamedTensor<T>> ConvNet<T>::buffers() {
 
 template <class T>
 NetSummary ConvNet<T>::summary() const {
-  NetSummary result{detail::title<T>(kWhere), options_.input_dim, {}, sizeof(T)};
+  NetSummary result{detail::title<T>(kWhere, options_.precision), options_.input_dim, {}, sizeof(T)};
   const std::vector<Shape> outputs = conv_outputs(options_);
   Index C = options_.input_dim[0];
   for (std::size_t i = 0; i < conv_.size(); ++i) {
@@ -194,6 +195,7 @@ template <class U>
 ConvNet<U> ConvNet<T>::to() const {
   ConvNet<U> net;
   net.options_ = options_;
+  net.options_.precision = detail::precision_in<U>(options_.precision);
   net.assign(*this);
   net.make_layers();
   for (std::size_t i = 0; i < conv_.size(); ++i)

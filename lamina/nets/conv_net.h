@@ -21,7 +21,8 @@ struct ConvNetOptions {
   double weight_scale = 1e-3;
   double reg = 0;
   bool use_batch_norm = true;
-  Index conv_stride = 1;  ///< of every convolution
+  Index conv_stride = 1;                  ///< of every convolution
+  Precision precision = Precision::full;  ///< of the products
 };
 
 /// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.

@@ -35,6 +35,7 @@ ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
 template <class T>
 FullyConnectedNet<T>::FullyConnectedNet(const Options& options, RandomState& random)
     : options_(options), random_(&random) {
+  check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
   make_layers();
@@ -68,6 +69,7 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
   const auto& params = this->params_;
   AffineNormReluDropoutParam<T> param;
   param.normalization = options_.normalization;
+  param.precision = options_.precision;
   if (options_.dropout != 1 && mode == Mode::train) {
     param.dropout = &dropout_param_;
     param.random = random_;
@@ -80,7 +82,7 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
     affine_norm_relu_dropout_forward(x, params[layer.W], params[layer.b], gamma, beta, param, layer.out, layer.cache);
     x = layer.out;
   }
-  affine_forward(x, params[score_W_], params[score_b_], scores_, score_cache_);
+  affine_forward(x, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
 }
 
 template <class T>
@@ -123,7 +125,7 @@ std::vector<NamedTensor<T>> FullyConnectedNet<T>::buffers() {
 
 template <class T>
 NetSummary FullyConnectedNet<T>::summary() const {
-  NetSummary result{detail::title<T>(kWhere), Shape{options_.input_dim}, {}, sizeof(T)};
+  NetSummary result{detail::title<T>(kWhere, options_.precision), Shape{options_.input_dim}, {}, sizeof(T)};
   Index inputs = options_.input_dim;
   for (std::size_t i = 0; i < hidden_.size(); ++i) {
     const Index outputs = options_.hidden_dims[i];
@@ -156,6 +158,7 @@ template <class U>
 FullyConnectedNet<U> FullyConnectedNet<T>::to() const {
   FullyConnectedNet<U> net;
   net.options_ = options_;
+  net.options_.precision = detail::precision_in<U>(options_.precision);
   net.random_ = random_;
   net.assign(*this);
   net.make_layers();

@@ -20,7 +20,8 @@ struct FullyConnectedNetOptions {
   Normalization normalization = Normalization::none;
   double reg = 0;
   double weight_scale = 1e-2;
-  std::optional<std::uint32_t> seed;  ///< of dropout: where given, every dropout layer re-seeds the run's stream
+  std::optional<std::uint32_t> seed;      ///< of dropout: where given, every dropout layer re-seeds the run's stream
+  Precision precision = Precision::full;  ///< of the products
 };
 
 /// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.

@@ -32,15 +32,16 @@ auto with_options(const NetConfig& config, Use use) {
     fail("make_net", "expected input_dim (C, H, W), each at least 1, got ", config.input_dim);
   if (config.model == "two-layer")
     return use(TwoLayerNetOptions{config.input_dim.size(), only(config, "hidden", config.hidden), config.num_classes,
-                                  weight_scale(config, TwoLayerNetOptions{}.weight_scale), config.reg});
+                                  weight_scale(config, TwoLayerNetOptions{}.weight_scale), config.reg,
+                                  config.precision});
   if (config.model == "fc")
-    return use(FullyConnectedNetOptions{config.hidden, config.input_dim.size(), config.num_classes, config.dropout,
-                                        config.normalization, config.reg,
-                                        weight_scale(config, FullyConnectedNetOptions{}.weight_scale), std::nullopt});
+    return use(FullyConnectedNetOptions{
+        config.hidden, config.input_dim.size(), config.num_classes, config.dropout, config.normalization, config.reg,
+        weight_scale(config, FullyConnectedNetOptions{}.weight_scale), std::nullopt, config.precision});
   if (config.model == "convnet")
     return use(ConvNetOptions{config.input_dim, config.num_filters, config.filter_sizes, config.num_classes,
                               weight_scale(config, ConvNetOptions{}.weight_scale), config.reg, config.use_batch_norm,
-                              config.conv_stride});
+                              config.conv_stride, config.precision});
   if (config.model == "three-layer-convnet") {
     ThreeLayerConvNetOptions options;
     options.input_dim = config.input_dim;
@@ -52,6 +53,7 @@ auto with_options(const NetConfig& config, Use use) {
     options.num_classes = config.num_classes;
     options.weight_scale = weight_scale(config, options.weight_scale);
     options.reg = config.reg;
+    options.precision = config.precision;
     return use(options);
   }
   fail("make_net", "expected a model of two-layer, fc, convnet or three-layer-convnet, got '", config.model, "'");
@@ -75,6 +77,7 @@ std::unique_ptr<Net<T>> make(const ThreeLayerConvNetOptions& options, RandomStat
 }
 
 constexpr const char* kNormalizations[] = {"none", "batchnorm", "layernorm"};
+constexpr const char* kPrecisions[] = {"full", "bf16"};
 constexpr const char* kFrom = "net_config_from_json";
 
 /// Reads one option from JSON, or says what it should have been.
@@ -140,7 +143,8 @@ json as_json(const NetConfig& config) {
           {"conv_stride", config.conv_stride},
           {"use_batch_norm", config.use_batch_norm},
           {"weight_scale", config.weight_scale},
-          {"reg", config.reg}};
+          {"reg", config.reg},
+          {"precision", kPrecisions[static_cast<std::size_t>(config.precision)]}};
 }
 
 }  // namespace
@@ -197,6 +201,11 @@ NetConfig net_config_from_json(const std::string& text) {
   config.use_batch_norm = reader.boolean("use_batch_norm");
   config.weight_scale = reader.number("weight_scale");
   config.reg = reader.number("reg");
+  if (object.contains("precision")) {  // files of before it have none
+    const std::string precision = reader.text("precision");
+    if (precision != "full" && precision != "bf16") Reader::wrong("precision", "full or bf16", object["precision"]);
+    config.precision = precision == "bf16" ? Precision::bf16 : Precision::full;
+  }
   return config;
 }
 

@@ -27,6 +27,7 @@ struct NetConfig {
   bool use_batch_norm = true;
   double weight_scale = 0;  ///< 0: the model's default, 1e-2 for fc, else 1e-3
   double reg = 0;
+  Precision precision = Precision::full;  ///< bf16: only with T = float
 };
 
 /// The net that `config` describes, its parameters drawn from `random`, which must outlive it. Throws
@@ -40,7 +41,7 @@ ParameterLayout parameter_layout(const NetConfig& config);
 /// All options as one JSON object with the names above, on one line: what model files and checkpoints store.
 std::string to_json(const NetConfig& config);
 /// The options that to_json wrote. Throws std::invalid_argument with one line where the text is not JSON, an option
-/// is missing, unknown or of a wrong type, or the model's name is unknown.
+/// is missing (precision apart: full), unknown or of a wrong type, or the model's name is unknown.
 NetConfig net_config_from_json(const std::string& text);
 
 }  // namespace lamina

@@ -10,6 +10,7 @@
 
 #include "lamina/check.h"
 #include "lamina/layers/batchnorm.h"
+#include "lamina/layers/precision.h"
 #include "lamina/nets/net.h"
 
 namespace lamina::detail {
@@ -66,8 +67,15 @@ void check_images(std::string_view where, const TensorView<T>& X, const Shape& i
 }
 
 template <class T>
-std::string title(std::string_view net) {
-  return std::string(net) + (std::is_same_v<T, float> ? ", float32" : ", float64");
+std::string title(std::string_view net, Precision precision) {
+  return std::string(net) + (std::is_same_v<T, float> ? ", float32" : ", float64") +
+         (precision == Precision::bf16 ? ", products in bf16" : "");
+}
+
+/// The precision of a net's copy in U.
+template <class U>
+Precision precision_in(Precision precision) {
+  return std::is_same_v<U, float> ? precision : Precision::full;
 }
 
 /// Takes over running averages from a layer of another precision.

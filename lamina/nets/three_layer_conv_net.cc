@@ -35,6 +35,7 @@ ParameterLayout parameter_layout(const ThreeLayerConvNetOptions& options) {
 
 template <class T>
 ThreeLayerConvNet<T>::ThreeLayerConvNet(const Options& options, RandomState& random) : options_(options) {
+  check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
   for (const char* name : {"W1", "W2", "W3"}) this->draw_weights(name, options.weight_scale, random);
@@ -44,13 +45,13 @@ template <class T>
 void ThreeLayerConvNet<T>::forward(const TensorView<T>& X) {
   this->check_parameters(kWhere);
   const auto& params = this->params_;
-  const ConvParam conv_param{1, (options_.filter_size - 1) / 2, Layout::nhwc};
+  const ConvParam conv_param{1, (options_.filter_size - 1) / 2, Layout::nhwc, options_.precision};
   to_nhwc(X, input_nhwc_);
   conv_relu_pool_forward<T>(input_nhwc_, params["W1"], params["b1"], conv_param, {2, 2, 2, Layout::nhwc}, pooled_,
                             conv_cache_);
   to_nchw<T>(pooled_, pooled_nchw_);
-  affine_relu_forward<T>(pooled_nchw_, params["W2"], params["b2"], hidden_, hidden_cache_);
-  affine_forward<T>(hidden_, params["W3"], params["b3"], scores_, score_cache_);
+  affine_relu_forward<T>(pooled_nchw_, params["W2"], params["b2"], hidden_, hidden_cache_, options_.precision);
+  affine_forward<T>(hidden_, params["W3"], params["b3"], scores_, score_cache_, options_.precision);
 }
 
 template <class T>
@@ -80,7 +81,7 @@ NetSummary ThreeLayerConvNet<T>::summary() const {
   const Shape output{F, options_.input_dim[1], options_.input_dim[2]}, pool = pooled(options_);
   LayerSummary conv = detail::conv_summary(detail::conv_name(F, k, 1) + " - relu", "W1 b1", C, k, output, true);
   conv.activation_count += options_.input_dim.size();  // the images, channels last
-  return {detail::title<T>(kWhere),
+  return {detail::title<T>(kWhere, options_.precision),
           options_.input_dim,
           // The pooled images, channels last and first, and the places of the maxima.
           {conv, LayerSummary{"2x2 max pool, stride 2", "", pool, 0, 0, 3 * pool.size()},
@@ -94,6 +95,7 @@ template <class U>
 ThreeLayerConvNet<U> ThreeLayerConvNet<T>::to() const {
   ThreeLayerConvNet<U> net;
   net.options_ = options_;
+  net.options_.precision = detail::precision_in<U>(options_.precision);
   net.assign(*this);
   return net;
 }

@@ -21,6 +21,7 @@ ParameterLayout parameter_layout(const TwoLayerNetOptions& options) {
 
 template <class T>
 TwoLayerNet<T>::TwoLayerNet(const Options& options, RandomState& random) : options_(options) {
+  check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
   this->draw_weights("W1", options.weight_scale, random);
@@ -31,8 +32,8 @@ template <class T>
 void TwoLayerNet<T>::forward(const TensorView<T>& X) {
   this->check_parameters(kWhere);
   const auto& params = this->params_;
-  affine_relu_forward(X, params["W1"], params["b1"], hidden_, hidden_cache_);
-  affine_forward<T>(hidden_, params["W2"], params["b2"], scores_, score_cache_);
+  affine_relu_forward(X, params["W1"], params["b1"], hidden_, hidden_cache_, options_.precision);
+  affine_forward<T>(hidden_, params["W2"], params["b2"], scores_, score_cache_, options_.precision);
 }
 
 template <class T>
@@ -57,7 +58,7 @@ LossAndGradients<T> TwoLayerNet<T>::loss(const TensorView<T>& X, std::span<const
 template <class T>
 NetSummary TwoLayerNet<T>::summary() const {
   const Index D = options_.input_dim, H = options_.hidden_dim, C = options_.num_classes;
-  return {detail::title<T>(kWhere),
+  return {detail::title<T>(kWhere, options_.precision),
           Shape{D},
           {detail::affine_summary("affine - relu", "W1 b1", D, H, true),
            detail::affine_summary("affine - softmax", "W2 b2", H, C, false)},
@@ -69,6 +70,7 @@ template <class U>
 TwoLayerNet<U> TwoLayerNet<T>::to() const {
   TwoLayerNet<U> net;
   net.options_ = options_;
+  net.options_.precision = detail::precision_in<U>(options_.precision);
   net.assign(*this);
   return net;
 }

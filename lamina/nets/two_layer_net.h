@@ -13,6 +13,7 @@ struct TwoLayerNetOptions {
   Index num_classes = 10;
   double weight_scale = 1e-3;
   double reg = 0;
+  Precision precision = Precision::full;  ///< of the products
 };
 
 /// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.

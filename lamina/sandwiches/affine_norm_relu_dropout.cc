@@ -18,9 +18,9 @@ void affine_norm_relu_dropout_forward(const TensorView<T>& x, const TensorView<T
   cache.dropped = param.dropout != nullptr;
   Tensor<T>& hidden = cache.dropped ? cache.hidden : out;
   if (param.normalization == Normalization::none) {
-    detail::affine_forward(where, x, w, b, true, hidden, cache.affine);
+    detail::affine_forward(where, x, w, b, true, hidden, cache.affine, param.precision);
   } else {
-    detail::affine_forward(where, x, w, b, false, cache.a, cache.affine);
+    detail::affine_forward(where, x, w, b, false, cache.a, cache.affine, param.precision);
     if (param.normalization == Normalization::batchnorm)
       detail::batchnorm_forward<T>(where, cache.a, gamma, beta, *param.batchnorm, true, hidden, cache.batchnorm);
     else

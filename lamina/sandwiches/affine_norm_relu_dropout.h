@@ -38,6 +38,7 @@ struct AffineNormReluDropoutParam {
   LayerNormParam layernorm;
   const DropoutParam* dropout = nullptr;
   RandomState* random = nullptr;  ///< dropout's stream
+  Precision precision = Precision::full;
 };
 
 /// x (N, ...), w (D, M), b, gamma, beta (M,); gamma and beta are read only where there is a normalization.

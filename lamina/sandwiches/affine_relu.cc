@@ -7,8 +7,8 @@ namespace lamina {
 
 template <class T>
 void affine_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
-                         AffineReluCache<T>& cache) {
-  detail::affine_forward("affine_relu_forward", x, w, b, true, out, cache.affine);
+                         AffineReluCache<T>& cache, Precision precision) {
+  detail::affine_forward("affine_relu_forward", x, w, b, true, out, cache.affine, precision);
   cache.relu.out = out;
 }
 
@@ -25,7 +25,7 @@ void affine_relu_backward(const TensorView<T>& dout, const AffineReluCache<T>& c
 
 #define LAMINA_BOTH(T)                                                                                            \
   template void affine_relu_forward(const TensorView<T>&, const TensorView<T>&, const TensorView<T>&, Tensor<T>&, \
-                                    AffineReluCache<T>&);                                                         \
+                                    AffineReluCache<T>&, Precision);                                              \
   template void affine_relu_backward(const TensorView<T>&, const AffineReluCache<T>&, Tensor<T>*, TensorView<T>,  \
                                      TensorView<T>);
 LAMINA_BOTH(float)

@@ -16,10 +16,10 @@ struct AffineReluCache {
   mutable Tensor<T> da;  ///< scratch: the gradient between the two
 };
 
-/// Shapes as affine_forward's.
+/// Shapes and errors as affine_forward's.
 template <class T>
 void affine_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
-                         AffineReluCache<T>& cache);
+                         AffineReluCache<T>& cache, Precision precision = Precision::full);
 /// Overwrites dw, db and, unless null, *dx.
 template <class T>
 void affine_relu_backward(const TensorView<T>& dout, const AffineReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,

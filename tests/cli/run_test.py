@@ -114,6 +114,35 @@ def interruption(base, data):
         check(same_history(history(out), history(whole)), "an interrupted run has another history")
 
 
+def products_of_bfloat16(base, data):
+    """--precision bf16, from a flag or a file: near float32, kept by a run that goes on, and by the model it leaves."""
+    args = [*CONVNET, "--epochs", "20", "--data", data, "--quiet"]
+    toml = os.path.join(base, "bf16.toml")
+    with open(toml, "w") as file:
+        file.write('precision = "bf16"\n')
+    whole, stopped, full = (os.path.join(base, name) for name in ("bf16", "bf16-stopped", "unrounded"))
+    succeeded(run("train", *args, "--precision", "bf16", "--out", whole))
+    succeeded(run("train", *args, "--out", full))
+    seen, other = history(whole)["loss_history"], history(full)["loss_history"]
+    check(history(whole)["config"]["precision"] == "bf16" and history(full)["config"]["precision"] == "full", "config")
+    check(seen != other and all(abs(a - b) < 0.02 for a, b in zip(seen[:5], other[:5])), seen[:5], other[:5])
+    process = subprocess.Popen([LAMINA, "train", *args, "--config", toml, "--out", stopped], env=environment(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
+    while not os.path.exists(os.path.join(stopped, "checkpoint")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    if "go on with" in process.communicate(timeout=60)[1]:
+        done = succeeded(run("train", "--resume", stopped))
+        check("ConvNet, float32, products in bf16:" in done.stdout, done.stdout)
+    check(same_history(history(stopped), history(whole)), "a run in bf16 that goes on has another history")
+    models = [open(os.path.join(out, "model.safetensors"), "rb").read() for out in (whole, full)]
+    headers = [json.loads(m[8:8 + int.from_bytes(m[:8], "little")]) for m in models]
+    tensors = [{name: (t["dtype"], t["shape"]) for name, t in h.items() if name != "__metadata__"} for h in headers]
+    check(tensors[0] == tensors[1], "the same tensors in both precisions:", tensors)
+    found = json.loads(succeeded(run("eval", whole, "--split", "val", "--json")).stdout)
+    check(found["accuracy"] == history(whole)["best_val_acc"], found["accuracy"])
+
+
 def another_processor(base, data):
     """A run that goes on with another instruction set says so, and goes on."""
     args = ["--model", "fc", "--hidden", "30", "--num-train", "200", "--batch-size", "50", "--epochs", "300",
@@ -174,6 +203,7 @@ def main():
         files_of_a_run(base, data)
         settings_from_a_file(base, data)
         interruption(base, data)
+        products_of_bfloat16(base, data)
         another_processor(base, data)
         full_disk(base, data)
         nets_and_data(base, data)

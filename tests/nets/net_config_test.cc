@@ -38,6 +38,7 @@ NetConfig unusual() {
   config.use_batch_norm = false;
   config.weight_scale = 0.1 + 0.2;
   config.reg = 1e-300;
+  config.precision = Precision::bf16;
   return config;
 }
 
@@ -58,6 +59,7 @@ TEST(NetConfig, GoesThroughJson) {
     EXPECT_EQ(back.use_batch_norm, config.use_batch_norm);
     EXPECT_EQ(back.weight_scale, config.weight_scale);
     EXPECT_EQ(back.reg, config.reg);
+    EXPECT_EQ(back.precision, config.precision);
     EXPECT_EQ(to_json(back), text);
   }
 }
@@ -84,6 +86,8 @@ TEST(NetConfig, WrongJsonIsOneLine) {
   expect(changed("\"reg\":", "\"rag\":"), "the options of a net, got an unknown one: \"rag\"");
   expect(changed("\"convnet\"", "\"resnet\""),
          "model to be two-layer, fc, convnet or three-layer-convnet, got \"resnet\"");
+  expect(changed("\"full\"", "\"half\""), "precision to be full or bf16, got \"half\"");
+  EXPECT_EQ(net_config_from_json(changed("\"precision\":\"full\",", "")).precision, Precision::full);  // older files
   expect(changed("\"convnet\"", "3"), "model to be text, got 3");
   expect(changed("\"none\"", "\"group\""), "normalization to be none, batchnorm or layernorm, got \"group\"");
   expect(changed("\"use_batch_norm\":true", "\"use_batch_norm\":1"), "use_batch_norm to be true or false, got 1");

@@ -40,6 +40,19 @@ using lamina::testing::NetCase;
 using lamina::testing::random_batch;
 using lamina::testing::step;
 
+// The nets of net_cases, in float32 with products of bfloat16 as well.
+template <class T>
+std::vector<NetCase> all_cases(Index size) {
+  std::vector<NetCase> cases = net_cases(size);
+  if constexpr (std::is_same_v<T, float>)
+    for (NetCase c : net_cases(size)) {
+      c.name += ", bf16";
+      c.config.precision = Precision::bf16;
+      cases.push_back(c);
+    }
+  return cases;
+}
+
 template <class T>
 class NetSteady : public ::testing::Test {
  protected:
@@ -56,7 +69,7 @@ TYPED_TEST(NetSteady, CountsAllocations) {
 TYPED_TEST(NetSteady, AStepAllocatesNothing) {
   using T = TypeParam;
   kernels::set_num_threads(1);
-  for (const NetCase& c : net_cases(12)) {
+  for (const NetCase& c : all_cases<T>(12)) {
     SCOPED_TRACE(c.name);
     RandomState random(7);
     const auto net = make_net<T>(c.config, random);
@@ -78,7 +91,7 @@ TYPED_TEST(NetSteady, AStepAllocatesNothing) {
 TYPED_TEST(NetSteady, AStepOfThreeThreadsAllocatesNothing) {
   using T = TypeParam;
   kernels::set_num_threads(3);
-  for (const NetCase& c : net_cases(12)) {
+  for (const NetCase& c : all_cases<T>(12)) {
     SCOPED_TRACE(c.name);
     RandomState random(7);
     const auto net = make_net<T>(c.config, random);
@@ -95,7 +108,7 @@ TYPED_TEST(NetSteady, AStepOfThreeThreadsAllocatesNothing) {
 
 TYPED_TEST(NetSteady, BitsDoNotDependOnThreads) {
   using T = TypeParam;
-  for (NetCase c : net_cases(16)) {
+  for (NetCase c : all_cases<T>(16)) {
     SCOPED_TRACE(c.name);
     for (Index& size : c.config.hidden) size *= 8;
     for (Index& size : c.config.num_filters) size = size * 3 + 1;

@@ -70,6 +70,9 @@ TEST_F(ModelFiles, GiveTheSameScoresByTheBit) {
   for (const char* model : {"two-layer", "fc", "convnet", "three-layer-convnet"}) {
     expect_round_trip<float>(dir_ / "a", small_config(model), "float32");
     expect_round_trip<double>(dir_ / "a", small_config(model), "float64");
+    NetConfig rounded = small_config(model);
+    rounded.precision = Precision::bf16;
+    expect_round_trip<float>(dir_ / "a", rounded, "float32");
   }
 }
 
