@@ -92,6 +92,15 @@ bool has_bf16_products() {
   return bf16_chosen;
 }
 
+bool same_bits_without_bf16(const std::string& a, const std::string& b) {
+  const auto bit = [](const std::string& name) {
+    for (const Target& target : kTargets)
+      if (name == target.name) return target.bit;
+    return std::int64_t{0};
+  };
+  return a == b || (bit(a) != 0 && bit(a) == bit(b));
+}
+
 bool detail::target_ready() {
   static const bool ready = [] {
     bf16_chosen = available(kTargets[0]);

@@ -15,5 +15,7 @@ std::vector<std::string> available_targets();
 void set_target(const std::string& name);
 /// Whether it is AVX-512-BF16: AVX-512 and instructions that multiply pairs of bfloat16. All else runs as on AVX-512.
 bool has_bf16_products();
+/// Whether results on two named instruction sets have the same bits where no products of bfloat16 are asked for.
+bool same_bits_without_bf16(const std::string& a, const std::string& b);
 
 }  // namespace lamina::kernels

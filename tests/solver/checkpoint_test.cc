@@ -281,5 +281,12 @@ TEST_F(CheckpointFile, AnotherInstructionSetIsReported) {
   kernels::set_target(chosen);
 }
 
+TEST(InstructionSets, DifferByBf16Alone) {
+  EXPECT_TRUE(kernels::same_bits_without_bf16("AVX-512", "AVX-512-BF16"));
+  EXPECT_TRUE(kernels::same_bits_without_bf16("AVX2", "AVX2"));
+  EXPECT_FALSE(kernels::same_bits_without_bf16("AVX2", "AVX-512"));
+  EXPECT_FALSE(kernels::same_bits_without_bf16("AVX2", "one of the future"));
+}
+
 }  // namespace
 }  // namespace lamina
