@@ -421,7 +421,7 @@ namespace lamina::kernels {
 
 // Multiplications and additions of one tile of outputs, those of the transforms counted thrice, since they wait for
 // memory. The constants are those that fit the measured times of AVX-512 and AVX2 (bench/conv.cc).
-bool winograd_suits(const ConvShape& s) {
+bool winograd_suits(const ConvShape& s, double direct_speed) {
   constexpr double kLanes = 16, kTransform = 3, kGain = 0.85;
   if (s.HH != s.WW || s.N == 0 || s.OH == 0 || s.OW == 0) return false;
   const Axis h = forward_axis(s.H, s.HH, s.stride, s.pad, s.OH), w = forward_axis(s.W, s.WW, s.stride, s.pad, s.OW);
@@ -434,7 +434,7 @@ bool winograd_suits(const ConvShape& s) {
   const double products = n * n * static_cast<double>(h.blocks() * w.blocks()) * in * out;
   const double transforms = in_tiles / tiles * 2 * n * 3 * n * in + (n + 4) * 15 * out;
   const double direct = static_cast<double>(s.OH * s.OW * s.HH * s.WW * s.C * s.F);
-  return tiles * (products + kTransform * transforms) < kGain * direct;
+  return tiles * (products + kTransform * transforms) < kGain / direct_speed * direct;
 }
 
 HWY_EXPORT(Forward);
