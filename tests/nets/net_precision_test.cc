@@ -1,4 +1,5 @@
 // Nets whose products have operands of bfloat16: near their float32 selves, and alike in all else.
+#include "lamina/kernels/bf16.h"
 #include "lamina/nets/conv_net.h"
 #include "tests/nets/net_testing.h"
 
@@ -46,6 +47,32 @@ TEST(NetPrecision, GradientsAreNearThoseOfFloat32) {
       }
     }
   });
+}
+
+// With all that the last layer sees set to one, the scores are the sums of its weights, rounded.
+TEST(NetPrecision, TheScoresAreProductsToo) {
+  for (const NetCase& c : testing::net_cases(12)) {
+    SCOPED_TRACE(c.name);
+    RandomState random(7);
+    const auto net = make_net<float>(bf16(c.config), random);
+    std::string last;
+    for (const auto& [name, value] : net->params())
+      if (name[0] == 'W') last = name;
+    for (auto& [name, value] : net->params())
+      if (name != last) value.fill(name[0] == 'b' ? 1.0f : 0.0f);  // biases and betas; weights and gammas
+    TensorView<float>& w = net->params()[last];
+    Tensor<float> X({2, 3, 12, 12});
+    X.fill(1);
+    const Tensor<float>& scores = net->loss(X);
+    for (Index j = 0; j < w.dim(1); ++j) {
+      double sum = 1, norm = 1;
+      for (Index i = 0; i < w.dim(0); ++i) {
+        sum += static_cast<double>(kernels::round_to_bf16(w(i, j)));
+        norm += std::abs(static_cast<double>(w(i, j)));
+      }
+      EXPECT_NEAR(static_cast<double>(scores(1, j)), sum, 4 * norm * std::numeric_limits<float>::epsilon());
+    }
+  }
 }
 
 TEST(NetPrecision, WeightsStayInFloat32) {
