@@ -102,6 +102,7 @@ TEST_F(Parallel, SideBySideDoesEveryJobOnceAndEachOnOneThread) {
     for (Index jobs : {0, 1, 2, 40}) {
       std::vector<std::atomic<int>> done(static_cast<std::size_t>(jobs)), told(done.size());
       std::atomic<int> now{0}, most{0}, telling{0};
+      const int expected = std::min<int>(threads, static_cast<int>(jobs));
       const auto errors = side_by_side(
           jobs,
           [&](Index i) {
@@ -110,7 +111,10 @@ TEST_F(Parallel, SideBySideDoesEveryJobOnceAndEachOnOneThread) {
             const auto here = std::this_thread::get_id();
             parallel_for(20, [&](Index) { EXPECT_EQ(std::this_thread::get_id(), here); });
             side_by_side(3, [&](Index) { EXPECT_EQ(std::this_thread::get_id(), here); });
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            // Until as many jobs have met as there are threads; some seconds at most.
+            const auto start = std::chrono::steady_clock::now();
+            while (most < expected && std::chrono::steady_clock::now() - start < std::chrono::seconds(10))
+              std::this_thread::yield();
             ++done[static_cast<std::size_t>(i)];
             --now;
           },
@@ -123,7 +127,7 @@ TEST_F(Parallel, SideBySideDoesEveryJobOnceAndEachOnOneThread) {
       EXPECT_EQ(errors, std::vector<std::exception_ptr>(done.size()));
       for (const auto& count : done) EXPECT_EQ(count, 1);
       for (const auto& count : told) EXPECT_EQ(count, 1);
-      EXPECT_EQ(most, std::min<int>(threads, static_cast<int>(jobs)));
+      EXPECT_EQ(most, expected);
     }
   }
 }
