@@ -78,22 +78,27 @@ TEST_F(Parallel, SeveralCallersAtOnce) {
 
 TEST_F(Parallel, AloneKeepsCallsInItsThread) {
   set_num_threads(2);
-  const auto threads_used = [] {
+  // The threads that a call runs on; its chunks wait, some seconds at most, until there are so many.
+  const auto threads_used = [](std::size_t awaited) {
     std::set<std::thread::id> ids;
     std::mutex lock;
+    const auto start = std::chrono::steady_clock::now();
     parallel_for(50, [&](Index) {
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
-      const std::lock_guard<std::mutex> guard(lock);
-      ids.insert(std::this_thread::get_id());
+      for (std::size_t seen = 0; seen < awaited && std::chrono::steady_clock::now() - start < std::chrono::seconds(10);
+           std::this_thread::yield()) {
+        const std::lock_guard<std::mutex> guard(lock);
+        ids.insert(std::this_thread::get_id());
+        seen = ids.size();
+      }
     });
     return ids;
   };
   {
     const Alone outer;
     { const Alone inner; }
-    EXPECT_EQ(threads_used(), std::set<std::thread::id>{std::this_thread::get_id()});
+    EXPECT_EQ(threads_used(1), std::set<std::thread::id>{std::this_thread::get_id()});
   }
-  EXPECT_EQ(threads_used().size(), 2U);
+  EXPECT_EQ(threads_used(2).size(), 2U);
 }
 
 TEST_F(Parallel, SideBySideDoesEveryJobOnceAndEachOnOneThread) {
