@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lamina/kernels/parallel.h"
+#include "lamina/kernels/winograd_grid.h"
 #include "lamina/kernels/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -12,10 +13,12 @@
 #include "lamina/kernels/tile-inl.h"
 #include "lamina/kernels/winograd-inl.h"
 
-#ifndef LAMINA_KERNELS_WINOGRAD_GRID
-#define LAMINA_KERNELS_WINOGRAD_GRID
+#ifndef LAMINA_KERNELS_WINOGRAD_SLOTS
+#define LAMINA_KERNELS_WINOGRAD_SLOTS
 namespace lamina::kernels {
 namespace {
+
+using namespace winograd;
 
 struct Taps {};             // scratch of the calling thread: filters by tap, [a][b][in][out]
 struct Filters {};          // and at the points
@@ -25,91 +28,9 @@ struct Gradients {};        // tiles of dout at the points
 struct Outputs {};          // tiles of outputs at the points
 struct Cells {};            // padded images
 
-constexpr Index kTile = 4;              // output places of a tile, a side
 constexpr Index kChunkTiles = 32;       // that are transformed together
 constexpr Index kGroupBytes = 2 << 20;  // of inputs and gradients at the points that filters' gradients take at a time
 constexpr Index kApart = 16;            // elements that keep the values of two points off the same cache lines
-
-Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
-Index round_up(Index a, Index b) { return ceil_div(a, b) * b; }
-
-// An axis of a convolution of stride 1 on cells of `step` neighbouring pixels: output place o takes the cells
-// o - before .. o - before + taps - 1.
-struct Axis {
-  Index pixels, step, before, taps, places;
-  Index cells() const { return ceil_div(pixels, step); }
-  Index tiles() const { return ceil_div(places, kTile); }
-  Index blocks() const { return ceil_div(taps, kTile); }  // of four taps; a block reaches the tile next to the last
-  Index input_tiles() const { return tiles() + blocks() - 1; }
-};
-
-// A convolution of a stride is one of stride 1 on cells of stride x stride pixels, whose channels are the pixels'
-// side by side. Pixel h is in cell h / step; taps before the filter's first and behind its last count as zero.
-Axis forward_axis(Index pixels, Index filter, Index stride, Index pad, Index places) {
-  const Index before = ceil_div(pad, stride);
-  const Index last = filter - 1 - pad;
-  const Index behind = last >= 0 ? last / stride : -ceil_div(-last, stride);
-  return {pixels, stride, before, behind + before + 1, places};
-}
-// The gradient of the cells: dout's places are pixels, taps run the other way.
-Axis gradient_axis(const Axis& a, Index places_of_dout) {
-  return {places_of_dout, 1, a.taps - 1 - a.before, a.taps, a.cells()};
-}
-
-struct Grid {
-  Index images;
-  Axis h, w;
-  Index C;         // of a pixel
-  Index channels;  // of a cell, in whole vectors
-  Index tiles() const { return h.tiles() * w.tiles(); }
-  Index input_tiles() const { return h.input_tiles() * w.input_tiles(); }
-  Index blocks() const { return h.blocks() * w.blocks(); }
-  Index taps() const { return std::max(h.taps, w.taps); }
-};
-
-// Cells first .. first + rows - 1 of an image (pixels before the first and behind the last are zeros), from column
-// `left` on, channels-last with `channels` a cell.
-void gather_cells(const Grid& g, const float* image, Index first, Index rows, Index left, Index columns, float* to) {
-  const Index step = g.h.step, piece = step * g.C;  // of one pixel row, contiguous in the image
-  const Index used = step * piece;
-  for (Index i = first; i < first + rows; ++i) {
-    if (i < 0 || i >= g.h.cells()) {
-      to = std::fill_n(to, columns * g.channels, 0.0f);
-      continue;
-    }
-    const Index j0 = std::clamp<Index>(-left, 0, columns), j1 = std::clamp<Index>(g.w.cells() - left, j0, columns);
-    to = std::fill_n(to, j0 * g.channels, 0.0f);
-    if (step == 1 && g.channels == g.C) {
-      to = std::copy_n(image + (i * g.w.pixels + left + j0) * g.C, (j1 - j0) * g.C, to);
-    } else {
-      for (Index j = left + j0; j < left + j1; ++j, to += g.channels) {
-        for (Index ph = 0; ph < step; ++ph) {
-          const Index h = i * step + ph, count = h < g.h.pixels ? std::min(piece, (g.w.pixels - j * step) * g.C) : 0;
-          float* end = std::copy_n(image + (h * g.w.pixels + j * step) * g.C, count, to + ph * piece);
-          std::fill(end, to + (ph + 1) * piece, 0.0f);
-        }
-        std::fill(to + used, to + g.channels, 0.0f);
-      }
-    }
-    to = std::fill_n(to, (columns - j1) * g.channels, 0.0f);
-  }
-}
-
-// Calls body(p, q, a, b, phase) for each pixel (p, q) of a filter, the tap (a, b) and the pixel of
-// the cell, `phase`, that it falls on.
-template <class Body>
-void each_tap(const ConvShape& s, const Axis& h, const Axis& w, Body&& body) {
-  const auto place = [&](Index p, const Axis& axis) {  // (tap, pixel of the cell)
-    const Index at = p - s.pad + axis.before * s.stride;
-    return std::pair<Index, Index>(at / s.stride, at % s.stride);
-  };
-  for (Index p = 0; p < s.HH; ++p)
-    for (Index q = 0; q < s.WW; ++q) {
-      const auto [a, ph] = place(p, h);
-      const auto [b, pw] = place(q, w);
-      body(p, q, a, b, ph * s.stride + pw);
-    }
-}
 
 }  // namespace
 }  // namespace lamina::kernels
