@@ -25,9 +25,9 @@ def machine(field, peaks):
 def busy_seconds():
     """(all processes', this one's and its ended children's, the wall's) seconds until now."""
     with open("/proc/stat", encoding="utf-8") as stat:
-        user, nice, system, _, _, irq, softirq = map(int, stat.readline().split()[1:8])
+        user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
     own = os.times()
-    return ((user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK"), sum(own[:4]), time.monotonic())
+    return ((user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"), sum(own[:4]), time.monotonic())
 
 
 def share_of_others(before):
