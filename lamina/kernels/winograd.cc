@@ -344,7 +344,7 @@ namespace lamina::kernels {
 // memory. The constants are those that fit the measured times of AVX-512 and AVX2 (bench/conv.cc).
 bool winograd_suits(const ConvShape& s, double direct_speed) {
   constexpr double kLanes = 16, kTransform = 3, kGain = 0.85;
-  if (s.HH != s.WW || s.N == 0 || s.OH == 0 || s.OW == 0) return false;
+  if (s.HH != s.WW || s.stride > s.HH || s.N == 0 || s.OH == 0 || s.OW == 0) return false;
   const Axis h = forward_axis(s.H, s.HH, s.stride, s.pad, s.OH), w = forward_axis(s.W, s.WW, s.stride, s.pad, s.OW);
   if (h.taps < 3 || h.taps > 2 * kTile) return false;
   const double n = h.taps <= 3 ? 6 : 7;

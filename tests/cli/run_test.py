@@ -145,20 +145,26 @@ def products_of_bfloat16(base, data):
 
 def another_processor(base, data):
     """A run that goes on with another instruction set says so, and goes on."""
-    args = ["--model", "fc", "--hidden", "30", "--num-train", "200", "--batch-size", "50", "--epochs", "300",
+    args = ["--model", "fc", "--hidden", "5", "--num-train", "200", "--batch-size", "50", "--epochs", "100",
             "--data", data, "--quiet"]
     out = os.path.join(base, "moved")
-    process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, encoding="utf-8")
-    while not os.path.exists(os.path.join(out, "checkpoint")):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    check("go on with" in process.communicate(timeout=60)[1], "the run was quicker than the signal")
+    error = ""
+    for _ in range(10):  # a run may be quicker than the signal
+        shutil.rmtree(out, ignore_errors=True)
+        process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
+        while not os.path.exists(os.path.join(out, "checkpoint")):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=60)[1]
+        if "go on with" in error:
+            break
+    check("go on with" in error, "ten runs were quicker than the signal")
     done = succeeded(run("train", "--resume", out, env=environment(LAMINA_TARGET="portable")))
     here = re.match(r"lamina \S+, (.+), ", succeeded(run("--version")).stdout).group(1)
     said = [line for line in (done.stdout + done.stderr).splitlines() if here in line and "portable" in line]
     check(len(said) == 1, "one line that names", here, "and portable:", done.stdout[:500], done.stderr)
-    check(len(history(out)["loss_history"]) == 1200, "the run was not finished")
+    check(len(history(out)["loss_history"]) == 400, "the run was not finished")
     done = succeeded(run("eval", out, "--split", "val"))
     check("portable" not in done.stdout + done.stderr, done.stdout)
 
