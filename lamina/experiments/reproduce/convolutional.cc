@@ -1,0 +1,204 @@
+// The fourth notebook: convolutional nets.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lamina/experiments/reproduce/convolutional_layers.h"
+#include "lamina/experiments/reproduce/notebooks.h"
+#include "lamina/experiments/reproduce/training.h"
+#include "lamina/io/images.h"
+#include "lamina/nets/conv_net.h"
+#include "lamina/vis/visualize_grid.h"
+
+namespace lamina::reproduce {
+namespace {
+
+constexpr const char* kModelFile = "best-convolutional.safetensors";
+constexpr const char* kFiltersFile = "filters.png";
+
+struct ConvRun {
+  std::vector<Index> num_filters, filter_sizes;
+  double reg, learning_rate;
+  bool use_batch_norm = true;
+};
+
+NetConfig config_of(const Dataset& data, const ConvRun& run) {
+  NetConfig config;
+  config.model = "convnet";
+  config.input_dim = data.example_shape();
+  config.num_classes = static_cast<Index>(data.class_names.size());
+  config.num_filters = run.num_filters;
+  config.filter_sizes = run.filter_sizes;
+  config.weight_scale = 0.01;
+  config.reg = run.reg;
+  config.use_batch_norm = run.use_batch_norm;
+  return config;
+}
+
+/// Three epochs of the whole training split in batches of 32; with --quick one of 640 images.
+SolverData conv_data(const Notebook& notebook) {
+  const Dataset& data = notebook.data();
+  if (!notebook.quick()) return {data.train, data.val};
+  return {data.train.first(640), data.val.first(200)};
+}
+SolverOptions conv_options(const Notebook& notebook, double learning_rate) {
+  SolverOptions options;
+  options.update_rule = UpdateRule::sgd_momentum;
+  options.optim_config.learning_rate = learning_rate;
+  options.batch_size = 32;
+  options.num_epochs = notebook.quick() ? 1 : 3;
+  options.num_train_samples = notebook.quick() ? 200 : 1000;
+  options.print_every = 50;
+  return options;
+}
+
+void overfit(Cell& cell) {
+  Notebook& notebook = cell.notebook();
+  notebook.random.seed(231);
+  const Dataset& data = notebook.data();
+  const auto model = make_net<float>(config_of(data, {{16, 32}, {7, 3}, 0, 1e-2}), notebook.random);
+  SolverOptions options;
+  options.update_rule = UpdateRule::sgd_momentum;
+  options.optim_config.learning_rate = 1e-2;
+  options.num_epochs = 50;
+  options.batch_size = 20;
+  const SolverData small = small_data(data, 100);
+  RandomState whole = notebook.random;
+  skip_training(whole, small, options);
+  if (notebook.quick()) options.num_epochs = 15;
+  if (notebook.quick()) options.num_val_samples = 100;
+  const History history = train(cell, "overfitting 100 images", *model, small, options);
+  notebook.random = whole;  // the next net is drawn as after 50 epochs
+  cell.equals("first loss", {history.loss_history.at(0)}, {2.735618}, kLossTolerance * 2.735618, kLossNote,
+              When::cifar10);
+  cell.above("training accuracy", largest(history.train_acc_history), 0.999, 1, "the text asks to overfit",
+             When::cifar10_in_full);
+  cell.experiment(
+          "Overfit small data",
+          fmt::format("100 images, {} epochs of sgd_momentum at 1e-2: training accuracy {:.2f}, best validation "
+                      "accuracy {:.3f}.",
+                      options.num_epochs, history.train_acc_history.back(), history.best_val_acc))
+      .histories = training_plots({{"ConvNet", &history}});
+}
+
+void good_net(Cell& cell) {
+  Notebook& notebook = cell.notebook();
+  const ConvRun run{{16, 32, 64}, {7, 7, 3}, 1e-6, 5e-3};
+  const NetConfig config = config_of(notebook.data(), run);
+  const auto model = make_net<float>(config, notebook.random);
+  const History history =
+      train(cell, "the good ConvNet", *model, conv_data(notebook), conv_options(notebook, run.learning_rate));
+  keep_model(notebook, kModelFile, *model, config);
+  cell.equals("first loss", {history.loss_history.at(0)}, {2.813290}, kLossTolerance * 2.813290, kLossNote,
+              When::cifar10_in_full);
+  cell.above("best validation accuracy", history.best_val_acc, 0.62, 0.670,
+             "the text asks for more than 62%; the notebook's lr_decay stands inside optim_config, where nothing reads "
+             "it, so the learning rate stays 5e-3",
+             When::cifar10_in_full);
+  cell.experiment(
+          "A good ConvNet",
+          fmt::format("Three convolutions (16, 32, 64 filters of 7, 7, 3) with batch normalization, sgd_momentum "
+                      "at 5e-3, batches of 32, {} epoch{}: best validation accuracy {:.3f}.",
+                      notebook.quick() ? 1 : 3, notebook.quick() ? "" : "s", history.best_val_acc))
+      .histories = training_plots({{"ConvNet", &history}});
+}
+
+void test_good_net(Cell& cell) {
+  const auto [val, test] = accuracies_of(cell.notebook(), kModelFile);
+  cell.above(
+      "Validation set accuracy", val, 0.62, 0.672,
+      "here it is the best accuracy that Solver saw; the notebook prints another one (0.670) on the same parameters "
+      "since its test time uses the batch's statistics",
+      When::cifar10_in_full);
+  cell.above("Test set accuracy", test, 0.62, 0.666, "", When::cifar10_in_full);
+}
+
+void filters(Cell& cell) {
+  const Notebook& notebook = cell.notebook();
+  const Tensor<float> W = first_parameter(notebook, kModelFile);
+  Tensor<double> weights(W.shape());
+  std::copy(W.begin(), W.end(), weights.begin());
+  NotebookExperiment& experiment = cell.experiment(
+      "Visualize filters", "The first layer's filters of the good net, each stretched to its own range.");
+  if (W.dim(1) != 1 && W.dim(1) != 3) return;  // no colours
+  write_png(notebook.setting().directory / kFiltersFile, visualize_filters(weights));
+  experiment.images.push_back({"Filters of the first convolution", kFiltersFile});
+}
+
+/// A training that the notebook reports without its code: on a stream of its own, from seed 231.
+History reported(Cell& cell, const std::string& what, const ConvRun& run) {
+  Notebook& notebook = cell.notebook();
+  const RandomState::State before = notebook.random.state();
+  notebook.random.seed(231);
+  const auto model = make_net<float>(config_of(notebook.data(), run), notebook.random);
+  const History history = train(cell, what, *model, conv_data(notebook), conv_options(notebook, run.learning_rate));
+  notebook.random.set_state(before);
+  return history;
+}
+
+void other_row(Cell& cell, const ConvRun& run, double printed) {
+  const std::string name = fmt::format("num_filters {}, {}, {}, filter_sizes {}, {}, {}, learning rate 5e-2",
+                                       run.num_filters[0], run.num_filters[1], run.num_filters[2], run.filter_sizes[0],
+                                       run.filter_sizes[1], run.filter_sizes[2]);
+  const History history = reported(cell, name, run);
+  cell.below("best validation accuracy", history.best_val_acc, 0.5, printed,
+             "the notebook's fails to learn at this learning rate; its draws are not known", When::cifar10_in_full);
+  cell.experiment(name, fmt::format("Another choice of hyper-parameters, ten times the learning rate: best validation "
+                                    "accuracy {:.3f} (the notebook's: {}).",
+                                    history.best_val_acc, printed))
+      .histories = training_plots({{"ConvNet", &history}});
+}
+
+void without_batch_norm(Cell& cell) {
+  Notebook& notebook = cell.notebook();
+  const ConvRun run{{16, 32, 64}, {7, 7, 3}, 1e-6, 5e-4, false};
+  const History history = reported(cell, "a ConvNet without batch normalization", run);
+  const NotebookExperiment& with = notebook.experiment_of("17");
+  const double best = largest(with.histories.at(2).series.at(0).y);
+  cell.above("best validation accuracy without batch normalization", history.best_val_acc, 0.4, 0.61,
+             "the notebook does not say with which hyper-parameters; here those of the good net, at a learning rate of "
+             "5e-4",
+             When::cifar10_in_full);
+  cell.above("validation accuracy with batch normalization minus without", best - history.best_val_acc, 0, 0.672 - 0.61,
+             "the answer: with batch normalization it is more accurate", When::cifar10_in_full);
+  NotebookExperiment& experiment = cell.experiment(
+      "Without batch normalization",
+      fmt::format("The good net without batch normalization at a learning rate of 5e-4: best validation "
+                  "accuracy {:.3f}, against {:.3f} with it.",
+                  history.best_val_acc, best));
+  experiment.histories = training_plots({{"without batch normalization", &history}});
+  for (std::size_t i = 0; i < experiment.histories.size(); ++i) {
+    NotebookSeries line = with.histories.at(i).series.at(0);
+    line.name = "with batch normalization";
+    experiment.histories[i].series.push_back(std::move(line));
+  }
+}
+
+}  // namespace
+
+void run_convolutional(Notebook& notebook) {
+  notebook.cell("4", "Convolution: naive forward pass", conv_forward_cell);
+  notebook.cell("5", "Convolution: naive backward pass", conv_backward_cell);
+  notebook.cell("6", "Max-pooling: naive forward", max_pool_forward_cell);
+  notebook.cell("7", "Max-pooling: naive backward", max_pool_backward_cell);
+  notebook.cell("8", "Spatial batch normalization: forward", spatial_batchnorm_forward_cell);
+  notebook.cell("9", "Spatial batch normalization: forward at test time", spatial_batchnorm_test_time_cell);
+  notebook.cell("10", "Spatial batch normalization: backward", spatial_batchnorm_backward_cell);
+  notebook.cell("11", "Spatial group normalization: forward", groupnorm_forward_cell);
+  notebook.cell("12", "Spatial group normalization: backward", groupnorm_backward_cell);
+  notebook.cell("13", "ConvNet: sanity check loss", conv_net_loss_cell);
+  notebook.cell("14", "ConvNet: gradient check", conv_net_gradients_cell);
+  notebook.cell("15", "Overfit small data", overfit);
+  notebook.cell("17", "Train a good CNN", good_net);
+  notebook.cell("18", "Test your model", test_good_net);
+  notebook.cell("19", "Visualize filters", filters);
+  notebook.cell("table 1", "Other hyper-parameters, first row", [](Cell& cell) {
+    other_row(cell, {{32, 32, 64}, {7, 7, 3}, 1e-6, 5e-2}, 0.18);
+  });
+  notebook.cell("table 2", "Other hyper-parameters, second row", [](Cell& cell) {
+    other_row(cell, {{16, 32, 64}, {7, 3, 3}, 1e-5, 5e-2}, 0.13);
+  });
+  notebook.cell("4.4", "A ConvNet without batch normalization", without_batch_norm);
+}
+
+}  // namespace lamina::reproduce

@@ -1,0 +1,43 @@
+#include "lamina/experiments/reproduce/layer_checks.h"
+
+namespace lamina::reproduce {
+
+GradientError gradient_error(Net<double>& net, const std::string& name, View X, std::span<const Label> y, double h,
+                             Index stride) {
+  net.loss(X, y);
+  const Tensor<double> analytic(net.grads()[name]);
+  double largest = 0;
+  for (const double g : net.grads().flat()) largest = std::max(largest, std::abs(g));
+  TensorView<double>& parameter = net.params()[name];
+  GradientError worst;
+  for (Index i = 0; i < parameter.size(); i += stride) {
+    const auto loss = [&](const TensorView<double>&) { return net.loss(X, y).loss; };
+    const double numerical = eval_numerical_gradient(loss, TensorView<double>(&parameter[i], Shape{1}), h)[0];
+    const double error = std::abs(numerical - analytic[i]);
+    if (!(std::abs(analytic[i]) <= 1e-6 * largest)) {
+      const double relative = error / std::max(1e-8, std::abs(numerical) + std::abs(analytic[i]));
+      if (!(relative <= worst.relative)) worst.relative = relative;
+      ++worst.counted;
+    } else {
+      if (!(error <= worst.absolute)) worst.absolute = error;
+      ++worst.others;
+    }
+  }
+  return worst;
+}
+
+void check_gradients(Cell& cell, const std::string& prefix, Net<double>& net, View X, std::span<const Label> y,
+                     const std::vector<PrintedError>& printed) {
+  for (const PrintedError& one : printed) {
+    const GradientError error = gradient_error(net, one.name, X, y, 1e-5);
+    if (error.counted > 0) cell.below(prefix + one.name + " relative error", error.relative, one.bound, one.printed);
+    if (error.others > 0)
+      cell.below(
+          prefix + one.name + " absolute error", error.absolute, 1e-9, error.counted == 0 ? one.printed : kNotPrinted,
+          error.counted == 0 ? "the gradient is zero, since batch normalization subtracts the mean: the notebook "
+                               "compares rounding noise with rounding noise, here the absolute error counts"
+                             : "of the elements whose gradient is below 1e-6 of the net's largest");
+  }
+}
+
+}  // namespace lamina::reproduce

@@ -1,0 +1,85 @@
+#include "lamina/experiments/reproduce/reproduce.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lamina/check.h"
+#include "lamina/experiments/reproduce/notebooks.h"
+#include "lamina/experiments/run_data.h"
+#include "lamina/kernels/target.h"
+
+namespace lamina {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Program {
+  const char *name, *title;
+  void (*run)(reproduce::Notebook&);
+};
+constexpr std::array<Program, 4> kPrograms = {{
+    {"fully-connected", "Fully-Connected Neural Nets", reproduce::run_fully_connected},
+    {"batch-normalization", "Batch Normalization", reproduce::run_batch_normalization},
+    {"dropout", "Dropout", reproduce::run_dropout},
+    {"convolutional", "Convolutional Networks", reproduce::run_convolutional},
+}};
+
+/// By their first labels: copies of CIFAR-10 may differ a little in their pixels.
+bool is_cifar10(const Dataset& data) {
+  constexpr std::array<Label, 12> kFirst = {6, 9, 9, 4, 1, 1, 2, 7, 8, 3, 4, 7};
+  return data.name == "CIFAR-10" && data.train.size() == 49000 && data.val.size() == 1000 && data.test.size() == 1000 &&
+         std::equal(kFirst.begin(), kFirst.end(), data.train.y.begin());
+}
+
+/// What the directory holds of the same data, or empty results.
+ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, bool quick) {
+  ReproduceResults results;
+  results.lamina_version = LAMINA_VERSION;
+  results.instruction_set = kernels::target_name();
+  results.data_name = data.name;
+  results.data_digest = data_digest(data);
+  results.is_cifar10 = is_cifar10(data);
+  results.quick = quick;
+  const fs::path path = directory / "results.json";
+  if (!fs::exists(path)) return results;
+  ReproduceResults held = read_results(path);
+  const auto require = [&](bool same, const std::string& what) {
+    if (!same) fail_file("reproduce", path, "holds results ", what, "; choose another --out, or remove it");
+  };
+  require(held.data_digest == results.data_digest, "of other data (" + held.data_name + ")");
+  require(held.quick == quick, quick ? "of a run without --quick" : "of a run with --quick");
+  require(held.lamina_version == results.lamina_version, "of lamina " + held.lamina_version);
+  require(held.instruction_set == results.instruction_set, "computed with " + held.instruction_set);
+  return held;
+}
+
+}  // namespace
+
+const std::vector<std::string>& notebook_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Program& program : kPrograms) all.emplace_back(program.name);
+    return all;
+  }();
+  return names;
+}
+
+ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, const Dataset& data,
+                                     const fs::path& directory, bool quick, const ReproduceWatcher& watcher) {
+  for (const std::string& name : names)
+    if (std::find(notebook_names().begin(), notebook_names().end(), name) == notebook_names().end())
+      fail("reproduce", "expected the name of a notebook, got '", name, "'");
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) fail_file("reproduce", directory, "cannot be made a directory: ", error.message());
+  ReproduceResults results = start_or_go_on(directory, data, quick);
+  write_results(directory / "results.json", results);  // whether it can be written is told before anything is done
+  for (const Program& program : kPrograms) {
+    if (std::find(names.begin(), names.end(), program.name) == names.end()) continue;
+    reproduce::Notebook notebook(program.name, program.title, {data, directory, quick, watcher}, results);
+    program.run(notebook);
+  }
+  return results;
+}
+
+}  // namespace lamina

@@ -1,0 +1,85 @@
+// What a reproduction of the notebooks found, cell by cell, and results.json, which holds it.
+#pragma once
+
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lamina/random.h"
+
+namespace lamina {
+
+/// One number, or a few, held against what the notebook prints or asks for.
+struct NotebookCheck {
+  enum class Kind { equals, below, above };  ///< each |value - printed| <= tolerance; value < bound; value > bound
+  std::string cell, name;                    ///< "5"; the notebook's words: "dx error"
+  Kind kind = Kind::equals;
+  std::vector<double> value;
+  std::vector<double> printed;                                  ///< by the notebook; empty: nothing, or cut off
+  double bound = std::numeric_limits<double>::quiet_NaN();      ///< of below and above
+  double tolerance = std::numeric_limits<double>::quiet_NaN();  ///< of equals
+  std::optional<bool> holds;                                    ///< nothing: not checked, and `note` says why
+  std::string note;
+};
+
+struct NotebookSeries {
+  std::string name;
+  std::vector<double> x, y;
+};
+
+/// What the notebook plots: series over one pair of axes.
+struct NotebookPlot {
+  std::string title, x_label, y_label;
+  bool log_x = false;
+  std::vector<NotebookSeries> series;
+};
+
+/// A picture beside results.json.
+struct NotebookImage {
+  std::string title, file;
+};
+
+/// An experiment: what it does and found, in words, and its histories.
+struct NotebookExperiment {
+  std::string cell, name, text;
+  std::vector<NotebookPlot> histories;
+  std::vector<NotebookImage> images;
+};
+
+/// A cell, or a few that belong together; done as a whole or not at all.
+struct NotebookCell {
+  std::string number, title;
+  std::string output;  ///< what it printed
+  double seconds = 0;
+  std::vector<NotebookCheck> checks;
+  std::vector<NotebookExperiment> experiments;
+  RandomState::State stream;  ///< after it
+};
+
+struct NotebookResults {
+  std::string name, title;  ///< "fully-connected", "Fully-Connected Neural Nets"
+  std::vector<NotebookCell> cells;
+};
+
+struct ReproduceResults {
+  std::string lamina_version, instruction_set;
+  std::string data_name, data_digest;
+  bool is_cifar10 = false;  ///< the notebooks' own images and labels
+  bool quick = false;
+  std::vector<NotebookResults> notebooks;
+
+  /// Checks that hold, that fail and that were not made.
+  struct Count {
+    int hold = 0, fail = 0, not_checked = 0;
+  };
+  Count count() const;
+};
+
+/// Writes results.json, atomically. Throws std::runtime_error with one line where that cannot be.
+void write_results(const std::filesystem::path& path, const ReproduceResults& results);
+/// Throws std::runtime_error with one line for a file that cannot be read or is not one of write_results.
+ReproduceResults read_results(const std::filesystem::path& path);
+
+}  // namespace lamina
