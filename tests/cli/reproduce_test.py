@@ -171,7 +171,7 @@ def own_data(base):
 def main():
     with Directory() as base:
         out = os.path.join(base, "all")
-        succeeded(run("reproduce", "all", "--quick", "--data", "synthetic", "--out", out, timeout=280))
+        succeeded(run("reproduce", "all", "--quick", "--data", "synthetic", "--out", out, timeout=1400))
         found = results(out)
         structure(found, out)
         draws(found)

