@@ -82,7 +82,7 @@ void batchnorm_test_time_cell(Cell& cell) {
 
 void batchnorm_backward_cell(Cell& cell) {
   const auto [x, gamma, beta, dout] = norm_inputs(cell.notebook().random, 4, 5);
-  const View X = x, G = gamma, B = beta;
+  const TensorView<double> X = x, G = gamma, B = beta;
   BatchNormParam<double> bn_param;
   const auto dx = eval_numerical_gradient_array([&](View v) { return batchnorm_forward(v, G, B, bn_param).first; },
                                                 Tensor<double>(x), dout);
@@ -185,7 +185,7 @@ void layernorm_forward_cell(Cell& cell) {
 
 void layernorm_backward_cell(Cell& cell) {
   const auto [x, gamma, beta, dout] = norm_inputs(cell.notebook().random, 4, 5);
-  const View X = x, G = gamma, B = beta;
+  const TensorView<double> X = x, G = gamma, B = beta;
   const auto dx =
       eval_numerical_gradient_array([&](View v) { return layernorm_forward(v, G, B).first; }, Tensor<double>(x), dout);
   const auto da = eval_numerical_gradient_array([&](View v) { return layernorm_forward(X, v, B).first; },
