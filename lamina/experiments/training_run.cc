@@ -1,10 +1,5 @@
 #include "lamina/experiments/training_run.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -13,6 +8,7 @@
 
 #include "lamina/check.h"
 #include "lamina/data/load.h"
+#include "lamina/experiments/directory_lock.h"
 #include "lamina/experiments/run_data.h"
 #include "lamina/experiments/run_output.h"
 #include "lamina/io/atomic_file.h"
@@ -28,26 +24,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// Keeps a second process out of a run directory, for as long as this one lives.
-class DirectoryLock {
- public:
-  explicit DirectoryLock(const fs::path& directory)
-      : file_(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      close(file_);
-      fail_file("train", directory, "another process is training in this directory");
-    }
-  }
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
-  ~DirectoryLock() {
-    if (file_ >= 0) close(file_);
-  }
-
- private:
-  int file_;
-};
 
 template <class T>
 RunResult result_of(const fs::path& directory, const SolverState<T>& state, bool finished) {
@@ -246,7 +222,7 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
   const bool is_new = fs::create_directories(directory, error);
   if (error) fail_file("train", directory, "cannot be made a run directory: ", error.message());
   try {
-    const DirectoryLock lock(directory);
+    const DirectoryLock lock("train", directory);
     write_file_atomically(directory / ".writable", "");
     fs::remove(directory / ".writable");
     RunConfig config = given;
@@ -267,7 +243,7 @@ RunResult resume_run(const fs::path& directory, const fs::path& data_dir, const 
     fail_file("train", directory,
               holds_run(directory) ? "expected a checkpoint to resume, found none"
                                    : "expected the directory of a run to resume, found no run");
-  const DirectoryLock lock(directory);
+  const DirectoryLock lock("train", directory);
   RunConfig config;
   try {
     config = run_config_from_json(read_checkpoint_info(path).config);

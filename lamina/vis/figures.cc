@@ -82,16 +82,24 @@ Axes axes_of(const Figure& figure) {
   double low_x = kLargest, high_x = -kLargest, low_y = kLargest, high_y = -kLargest;
   for (const Series& s : figure.series)
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
-      if (!usable(s.x[i], false) || !usable(s.y[i], figure.log_y)) continue;
+      if (!usable(s.x[i], figure.log_x) || !usable(s.y[i], figure.log_y)) continue;
       low_x = std::min(low_x, s.x[i]);
       high_x = std::max(high_x, s.x[i]);
       low_y = std::min(low_y, s.y[i]);
       high_y = std::max(high_y, s.y[i]);
     }
   if (low_x > high_x) low_x = low_y = 0.1, high_x = high_y = 1;
-  if (low_x > 0 && low_x <= 0.5 * high_x) low_x = 0;
   Axes axes;
-  axes.x = linear_axis(low_x, high_x, 8, false, high_x - low_x >= 2 ? 1 : 0);  // iterations and epochs are whole
+  if (!figure.x_names.empty()) {
+    axes.x.low = -0.5;
+    axes.x.high = static_cast<double>(figure.x_names.size()) - 0.5;
+    for (std::size_t i = 0; i < figure.x_names.size(); ++i) axes.x.ticks.push_back(static_cast<double>(i));
+  } else if (figure.log_x) {
+    axes.x = log_axis(low_x, high_x);
+  } else {
+    if (low_x > 0 && low_x <= 0.5 * high_x) low_x = 0;
+    axes.x = linear_axis(low_x, high_x, 8, false, high_x - low_x >= 2 ? 1 : 0);  // iterations and epochs are whole
+  }
   if (figure.log_y) {
     axes.y = log_axis(low_y, high_y);
   } else {
@@ -119,8 +127,15 @@ std::string tick_text(const Axis& axis, double v, bool percent) {
   return with_commas(fmt::format("{:.{}f}", v, axis.decimals));
 }
 
+/// A name as its share of the axis has room for it.
+std::string name_text(const std::vector<std::string>& names, double place) {
+  const std::string& name = names[static_cast<std::size_t>(std::lround(place))];
+  const auto room = static_cast<std::size_t>(std::max(2.0, kPlotWidth / static_cast<double>(names.size()) / 7.6));
+  return name.size() <= room ? name : name.substr(0, room - 1) + "\u2026";
+}
+
 // Where a curve has many points, the lowest and highest of each pixel column stand for all of it.
-std::string path_of(const Series& s, const Axes& axes, bool log) {
+std::string path_of(const Series& s, const Axes& axes, const Figure& figure) {
   struct Point {
     double x, y;
   };
@@ -144,7 +159,7 @@ std::string path_of(const Series& s, const Axes& axes, bool log) {
     column.clear();
   };
   for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
-    if (!usable(s.x[i], false) || !usable(s.y[i], log)) {
+    if (!usable(s.x[i], figure.log_x) || !usable(s.y[i], figure.log_y)) {
       flush();
       pen_down = false;
       continue;
@@ -174,7 +189,7 @@ void draw_axes(std::string& svg, const Figure& figure, const Axes& axes) {
     fmt::format_to(out, "<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{}\" y2=\"{}\"/>", x, x, bottom,
                    bottom + 5);
     fmt::format_to(out, "<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1f}\" y=\"{}\">{}</text>\n", x, bottom + 20,
-                   tick_text(axes.x, v, false));
+                   figure.x_names.empty() ? tick_text(axes.x, v, false) : escape_html(name_text(figure.x_names, v)));
   }
   fmt::format_to(out, "<text class=\"label\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>\n",
                  kLeft + kPlotWidth / 2, kHeight - 12, escape_html(figure.x_label));
@@ -193,6 +208,14 @@ void draw_legend(std::string& svg, const Figure& figure) {
                    kTop - 18);
     x -= 40;
   }
+}
+
+void draw_dot(std::string& svg, const Series& s, std::size_t i, const Axes& axes) {
+  const auto out = std::back_inserter(svg);
+  fmt::format_to(out, "<circle class=\"dot c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"", s.colour,
+                 pixel_x(axes.x, s.x[i]), pixel_y(axes.y, s.y[i]), s.titles.empty() ? "3.2" : "5");
+  if (i < s.keys.size()) fmt::format_to(out, " data-key=\"{}\"", s.keys[i]);
+  svg += i < s.titles.size() ? "><title>" + escape_html(s.titles[i]) + "</title></circle>\n" : std::string("/>\n");
 }
 
 std::string described(const Figure& figure) {
@@ -266,16 +289,14 @@ std::string to_svg(const Figure& figure, bool standalone) {
     for (const Series& s : figure.series)
       if (s.faint == faint && s.line)
         fmt::format_to(out, "<path class=\"c{} {}\" d=\"{}\"/>\n", s.colour, faint ? "faint" : "line",
-                       path_of(s, axes, figure.log_y));
+                       path_of(s, axes, figure));
   for (const Series& s : figure.series) {
     if (!s.dots) continue;
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
-      if (usable(s.x[i], false) && usable(s.y[i], figure.log_y))
-        fmt::format_to(out, "<circle class=\"dot c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\"/>\n", s.colour,
-                       pixel_x(axes.x, s.x[i]), pixel_y(axes.y, s.y[i]));
+      if (usable(s.x[i], figure.log_x) && usable(s.y[i], figure.log_y)) draw_dot(svg, s, i, axes);
   }
   for (const Mark& mark : figure.marks) {
-    if (!usable(mark.x, false) || !usable(mark.y, figure.log_y)) continue;
+    if (!usable(mark.x, figure.log_x) || !usable(mark.y, figure.log_y)) continue;
     const double x = pixel_x(axes.x, mark.x);
     const double y = pixel_y(axes.y, mark.y);
     const bool left = x > kLeft + kPlotWidth / 2;

@@ -18,6 +18,9 @@ struct Series {
   bool dots = false;   ///< mark the points
   bool faint = false;  ///< drawn thin and pale, behind the others
   int colour = 0;      ///< 0 to 4, of the page's colours
+  /// What is told of each marked point where it is pointed at, and a number by which a page's script may know it.
+  std::vector<std::string> titles = {};
+  std::vector<Index> keys = {};
 };
 
 /// A point that is ringed and labelled.
@@ -33,6 +36,9 @@ struct Figure {
   bool percent = false;    ///< y values are fractions, to be shown as percentages
   bool from_zero = false;  ///< the y axis starts at 0
   bool log_y = false;      ///< logarithmic y axis; values of 0 or less are left out
+  bool log_x = false;      ///< the same of the x axis
+  /// Where there are any: what stands at x = 0, 1, 2, ... in place of numbers.
+  std::vector<std::string> x_names = {};
 };
 
 /// The figure as SVG text. `standalone`: a whole file with its own colours, light and dark; otherwise a piece of a page
