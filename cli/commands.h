@@ -13,6 +13,7 @@ Command add_predict(CLI::App& app);
 Command add_summary(CLI::App& app);
 Command add_gradcheck(CLI::App& app);
 Command add_reproduce(CLI::App& app);
+Command add_search(CLI::App& app);
 std::vector<Command> add_data(CLI::App& app);  // data info, data fetch
 
 }  // namespace lamina::cli

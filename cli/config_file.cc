@@ -32,9 +32,41 @@ std::optional<std::string> as_argument(const toml::node& value) {
   return std::nullopt;
 }
 
+/// A range of the table [search] as --search takes it; a list of values is a choice.
+std::optional<std::string> as_range(const toml::node& value) {
+  if (const auto* text = value.as_string()) return text->get();
+  const auto* list = value.as_array();
+  if (list == nullptr || list->empty()) return std::nullopt;
+  std::string range = "choice:";
+  for (const toml::node& item : *list) {
+    const auto* truth = item.as_boolean();
+    const auto part =
+        truth != nullptr ? std::optional(std::string(truth->get() ? "true" : "false")) : as_argument(item);
+    if (!part) return std::nullopt;
+    range += (range.ends_with(':') ? "" : "|") + *part;
+  }
+  return range;
+}
+
+void read_search_table(const toml::node& value, const std::string& where, SearchTable* search) {
+  if (search == nullptr) throw UsageError(fmt::format("{}: belongs to lamina search", where));
+  const auto* table = value.as_table();
+  if (table == nullptr)
+    throw UsageError(fmt::format("{}: expected a table, [search], of flags and their ranges", where));
+  for (const auto& [key, range] : *table) {
+    std::string flag(key.str());
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    const auto text = as_range(range);
+    if (!text)
+      throw UsageError(
+          fmt::format("{}: {}: expected a range such as \"log-uniform:1e-4:1e-2\", or a list of values", where, flag));
+    (*search)[flag] = *text;
+  }
+}
+
 }  // namespace
 
-void read_config_file(CLI::App& app, const std::filesystem::path& path) {
+void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTable* search) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
     throw UsageError(fmt::format("--config {}: expected a TOML file that can be read", path.string()));
@@ -49,13 +81,17 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path) {
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames())
-      if (name != "help" && name != "config" && name != "resume") known.push_back(name);
+      if (name != "help" && name != "config" && name != "resume" && name != "search") known.push_back(name);
 
   for (const auto& [key, value] : table) {
     const std::string written(key.str());
     std::string name = written;
     std::replace(name.begin(), name.end(), '_', '-');
     const std::string where = fmt::format("{}:{}: {}", path.string(), value.source().begin.line, written);
+    if (name == "search") {
+      read_search_table(value, where, search);
+      continue;
+    }
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       const auto near = nearest(name, known, 3);
       throw UsageError(fmt::format("{}: unknown key; {} {}", where, near.empty() ? "known are" : "did you mean",

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -64,8 +65,9 @@ void add_threads(CLI::App& app, int& threads);
 
 /// Gives `app` the options of a TOML file whose keys are its long flags, where the command line has not set them.
 /// Throws UsageError that names file and key for unknown keys (with the nearest known ones) and values that do
-/// not fit.
-void read_config_file(CLI::App& app, const std::filesystem::path& path);
+/// not fit. The table [search], flags and their ranges, goes to `search`; null: it does not belong there.
+using SearchTable = std::map<std::string, std::string>;
+void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTable* search = nullptr);
 
 /// The words of `known` nearest to `word`, at most `count`, the nearest first.
 std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count);

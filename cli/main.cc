@@ -55,8 +55,8 @@ int run(int argc, char** argv) {
       "Start with: lamina train --data auto\n"
       "Exit codes: 0 success, 1 failure, 2 a call that does not make sense.");
 
-  std::vector<Command> commands = {add_train(app),   add_eval(app),      add_predict(app),
-                                   add_summary(app), add_gradcheck(app), add_reproduce(app)};
+  std::vector<Command> commands = {add_train(app),     add_eval(app),      add_predict(app), add_summary(app),
+                                   add_gradcheck(app), add_reproduce(app), add_search(app)};
   for (Command& command : add_data(app)) commands.push_back(std::move(command));
 
   if (argc <= 1) {

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/progress_bar.h"
+#include "cli/train_flags.h"
 #include "lamina/experiments/training_run.h"
 #include "lamina/kernels/parallel.h"
 
@@ -20,46 +21,15 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-volatile std::sig_atomic_t stop_requested = 0;
+volatile std::sig_atomic_t stopping = 0;
 
-/// The first SIGINT or SIGTERM asks for a stop; a second one ends the process as usual.
-extern "C" void request_stop(int) { stop_requested = 1; }
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-struct TrainFlags {
-  ModelFlags model;
-  RunConfig config;
-  std::string update_rule = "sgd", precision = "full";
-  fs::path out, resume, toml;
-  int threads = 0;
-  bool overwrite = false, quiet = false;
-};
+extern "C" void request_stop(int) { stopping = 1; }
 
 /// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
 bool diverges_at_default(const RunConfig& config) {
   const NetConfig& net = config.net;
   return net.model == "two-layer" || (net.model == "fc" && net.normalization == Normalization::none) ||
          (net.model == "convnet" && !net.use_batch_norm);
-}
-
-/// runs/MODEL-DATE-TIME, with a number behind it where that is taken.
-fs::path default_directory(const std::string& model) {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local);
-  const fs::path base = fs::path("runs") / (model + "-" + text);
-  fs::path path = base;
-  for (int i = 2; fs::exists(path); ++i) path = fs::path(base.string() + "-" + std::to_string(i));
-  return path;
 }
 
 /// What stands on the screen while a run works: on a terminal one line that moves, else the notebooks' lines.
@@ -130,11 +100,6 @@ class Screen {
   bool checked_ = false;
 };
 
-std::string shown(const fs::path& path) {
-  const std::string text = path.string();
-  return text.find_first_of(" '\"$&()*;<>?[\\]`{|}~") == std::string::npos ? text : "'" + text + "'";
-}
-
 void print_end(const RunResult& result) {
   const std::string directory = shown(result.directory);
   fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iterations\n", result.best_val_acc, result.epochs,
@@ -159,15 +124,10 @@ int run_train(TrainFlags& flags, CLI::App& app) {
     }
   }
   kernels::set_num_threads(flags.threads);
-  RunConfig& config = flags.config;
+  const RunConfig& config = flags.config;
   fs::path out = flags.out;
   if (!resuming) {
-    config.net = flags.model.net_config();
-    config.net.precision = precision_of(flags.precision, config.dtype);
-    config.update_rule = update_rule_from_name(flags.update_rule);
-    if (app.get_option("--momentum")->count() > 0 && config.update_rule != UpdateRule::sgd_momentum)
-      throw UsageError(fmt::format("--momentum belongs to --update-rule sgd_momentum, got {}", flags.update_rule));
-    if (config.optim_config.learning_rate == 0 && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
+    complete_run_flags(app, flags);
     if (out.empty()) out = default_directory(config.net.model);
   }
 
@@ -180,7 +140,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   watcher.on_iteration = [&](const IterationEvent& event) { screen.iteration(event); };
   watcher.on_epoch = [&](const EpochEvent& event) { screen.epoch(event); };
   watcher.on_notice = [&](const std::string& text) { screen.notice(text); };
-  watcher.should_stop = [] { return stop_requested != 0; };
+  watcher.should_stop = [] { return stop_requested(); };
   const RunResult result =
       resuming ? resume_run(flags.resume, config.data_dir, watcher) : start_run(config, out, flags.overwrite, watcher);
   screen.clear();
@@ -197,9 +157,47 @@ int run_train(TrainFlags& flags, CLI::App& app) {
 
 }  // namespace
 
-Command add_train(CLI::App& app) {
-  CLI::App* train = app.add_subcommand("train", "Train a net, or go on with a run that was interrupted");
-  auto flags = std::make_shared<TrainFlags>();
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool stop_requested() { return stopping != 0; }
+
+fs::path default_directory(const std::string& name) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local);
+  const fs::path base = fs::path("runs") / (name + "-" + text);
+  fs::path path = base;
+  for (int i = 2; fs::exists(path); ++i) path = fs::path(base.string() + "-" + std::to_string(i));
+  return path;
+}
+
+std::string shown(const fs::path& path) {
+  const std::string text = path.string();
+  if (!text.empty() && text.find_first_of(" '\"$&()*;<>?[\\]`{|}~") == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+void complete_run_flags(const CLI::App& app, TrainFlags& flags) {
+  RunConfig& config = flags.config;
+  config.net = flags.model.net_config();
+  config.net.precision = precision_of(flags.precision, config.dtype);
+  config.update_rule = update_rule_from_name(flags.update_rule);
+  if (app.get_option("--momentum")->count() > 0 && config.update_rule != UpdateRule::sgd_momentum)
+    throw UsageError(fmt::format("--momentum belongs to --update-rule sgd_momentum, got {}", flags.update_rule));
+  if (config.optim_config.learning_rate == 0 && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
+}
+
+void add_run_flags(CLI::App* train, TrainFlags* flags) {
   RunConfig& config = flags->config;
   flags->model.add_to(*train);
 
@@ -268,6 +266,16 @@ Command add_train(CLI::App& app) {
       files);
   add_data_dir(*train, config.data_dir);
   train->get_option("--data-dir")->group(files);
+}
+
+Command add_train(CLI::App& app) {
+  CLI::App* train = app.add_subcommand("train", "Train a net, or go on with a run that was interrupted");
+  auto flags = std::make_shared<TrainFlags>();
+  RunConfig& config = flags->config;
+  add_run_flags(train, flags.get());
+
+  const auto add = [&](CLI::Option* option, const std::string& group) { return option->group(group); };
+  const std::string files = "Data and files";
   add(train
           ->add_option("--out", flags->out,
                        "The run directory: history, model, checkpoint, figures, report "
