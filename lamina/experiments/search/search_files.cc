@@ -1,6 +1,7 @@
 #include "lamina/experiments/search/search_files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -216,8 +217,8 @@ std::string trials_csv(const SearchPlan& plan, const std::vector<SearchTrial>& t
     const bool begun = !state.val_acc.empty();
     text += "," + (begun ? number(state.best_val_acc) : "") + "," + (begun ? number(state.train_acc) : "") + ",";
     text += begun || state.loss != 0 ? number(state.loss) : "";
-    text += "," + (state.parameters > 0 ? std::to_string(state.parameters) : "") + "," + number(state.seconds) + "," +
-            quoted(state.error) + "\n";
+    text += "," + (state.parameters > 0 ? std::to_string(state.parameters) : "") + "," +
+            fmt::format("{:.3f}", state.seconds) + "," + quoted(state.error) + "\n";
   }
   return text;
 }

@@ -16,11 +16,9 @@ constexpr const char* kStyle = R"(
 .figure .dot{cursor:pointer;fill:currentColor;fill-opacity:.55;stroke-width:1.5}
 .figure .dot.c0{color:var(--c0)}.figure .dot.c4{color:var(--c4)}
 .figure .dot.on{fill-opacity:1;stroke:var(--ink);stroke-width:3}
-tr.on{background:var(--panel)}
+tr.on,p.on{background:var(--panel)}
 tr.best td{font-weight:600}
-td.note{color:var(--muted);max-width:44ch}
-.trials th,.trials td{white-space:nowrap}.trials td.note{white-space:normal}
-.key i{display:inline-block;width:11px;height:11px;border-radius:50%;margin:0 5px 0 14px;opacity:.7}
+.trials th,.trials td{white-space:nowrap}
 )";
 
 /// Points at a trial everywhere: its dots in all figures and its row in the table.
@@ -52,7 +50,7 @@ std::string percent(double fraction) { return fmt::format("{:.1f}%", 100 * fract
 std::string several(Index n, const char* one, const char* more) { return fmt::format("{} {}", n, n == 1 ? one : more); }
 
 std::string time_text(double seconds) {
-  if (seconds < 100) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 100) return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 2 : 1);
   const auto whole = static_cast<Index>(std::lround(seconds));
   return whole < 3600 ? fmt::format("{} min {} s", whole / 60, whole % 60)
                       : fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
@@ -106,11 +104,10 @@ void add_table(std::string& page, const SearchPlan& plan, const std::vector<Sear
   page +=
       "<section><h2>All trials</h2>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"trials\"><thead><tr>"
       "<th class=\"n\" scope=\"col\">Trial</th><th class=\"n\" scope=\"col\">Validation</th><th class=\"n\" "
-      "scope=\"col\">Training</th><th class=\"n\" scope=\"col\">Loss</th><th class=\"n\" scope=\"col\">Epochs</th>";
+      "scope=\"col\">Training</th><th class=\"n\" scope=\"col\">Loss</th><th class=\"n\" scope=\"col\">Epochs</th>"
+      "<th scope=\"col\">End</th>";
   for (const Range& range : plan.ranges) fmt::format_to(out, "<th scope=\"col\">{}</th>", escape_html(range.flag()));
-  page +=
-      "<th class=\"n\" scope=\"col\">Parameters</th><th class=\"n\" scope=\"col\">Time</th><th scope=\"col\">End</th>"
-      "</tr></thead><tbody>\n";
+  page += "<th class=\"n\" scope=\"col\">Parameters</th><th class=\"n\" scope=\"col\">Time</th></tr></thead><tbody>\n";
   std::vector<Index> order = result.ranking();
   for (const TrialStatus status : {TrialStatus::failed, TrialStatus::waiting})
     for (std::size_t i = 0; i < trials.size(); ++i)
@@ -123,13 +120,18 @@ void add_table(std::string& page, const SearchPlan& plan, const std::vector<Sear
     fmt::format_to(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
                    begun ? percent(state.best_val_acc) : "", begun ? percent(state.train_acc) : "",
                    begun ? fmt::format("{:.4g}", state.loss) : "", state.epochs);
+    fmt::format_to(out, "<td>{}</td>", name_of(result.status[at(i)]));
     for (const std::string& value : trials[at(i)].values)
       fmt::format_to(out, "<td><code>{}</code></td>", escape_html(value));
-    fmt::format_to(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"note\">{}</td></tr>\n",
-                   state.parameters > 0 ? std::to_string(state.parameters) : "", time_text(state.seconds),
-                   state.failed() ? escape_html("failed: " + state.error) : std::string(name_of(result.status[at(i)])));
+    fmt::format_to(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                   state.parameters > 0 ? std::to_string(state.parameters) : "", time_text(state.seconds));
   }
-  page += "</tbody></table></div></section>\n";
+  page += "</tbody></table></div>\n";
+  for (const Index i : order)
+    if (result.status[at(i)] == TrialStatus::failed)
+      fmt::format_to(out, "<p data-key=\"{}\">Trial {} failed: {}</p>\n", i + 1, i + 1,
+                     escape_html(result.states[at(i)].error));
+  page += "</section>\n";
 }
 
 void add_rungs(std::string& page, const SearchPlan& plan, const SearchResult& result) {

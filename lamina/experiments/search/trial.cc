@@ -44,6 +44,13 @@ struct Training {
   Solver<Net<T>> solver;
 };
 
+/// An error's text without the name of the function before it.
+std::string reason(const std::exception& error) {
+  const std::string text = error.what();
+  const std::size_t end = text.find("] ");
+  return text.starts_with('[') && end != std::string::npos ? text.substr(end + 2) : text;
+}
+
 template <class T>
 void describe(const Solver<Net<T>>& solver, Index per_epoch, TrialState& trial) {
   const History& history = solver.history();
@@ -100,7 +107,7 @@ void train(const RunConfig& config, const Dataset& data, const fs::path& checkpo
       trial.ended = solver.train();
       save();
     } catch (const NonFiniteLoss& error) {
-      trial.error = error.what();
+      trial.error = reason(error);
     }
   }
   describe(solver, per_epoch, trial);
@@ -133,12 +140,13 @@ TrialState train_trial(const RunConfig& config, const Dataset& data, const fs::p
   fs::create_directories(checkpoint.parent_path(), error);
   if (error) fail_file("search", checkpoint.parent_path(), "cannot be made a directory: ", error.message());
   try {
+    check_fits_memory(config.net, config.dtype == "float32" ? 4 : 8);
     if (config.dtype == "float32")
       train<float>(config, data, checkpoint, until_epoch, watcher, trial, stopped);
     else
       train<double>(config, data, checkpoint, until_epoch, watcher, trial, stopped);
   } catch (const std::invalid_argument& cause) {
-    trial.error = cause.what();
+    trial.error = reason(cause);
   }
   trial.ended = trial.ended || trial.failed();
   return trial;
