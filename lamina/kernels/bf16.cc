@@ -12,16 +12,8 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 void RoundToBf16(Index n, const float* x, float* out) {
-  for_vectors<float>(n, [=](auto d, Index i) HWY_ATTR {
-    const hn::RebindToUnsigned<decltype(d)> u;
-    const auto v = hn::LoadU(d, x + i);
-    const auto bits = hn::BitCast(u, v);
-    const auto tie = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1u));
-    const auto up = hn::Add(hn::Add(bits, hn::Set(u, 0x7fffu)), tie);
-    const auto nan = hn::Or(v, hn::BitCast(d, hn::Set(u, 0x400000u)));
-    const auto kept = hn::BitCast(u, hn::IfThenElse(hn::Eq(v, v), hn::BitCast(d, up), nan));
-    hn::StoreU(hn::BitCast(d, hn::And(kept, hn::Set(u, 0xffff0000u))), d, out + i);
-  });
+  for_vectors<float>(
+      n, [=](auto d, Index i) HWY_ATTR { hn::StoreU(rounded_to_bf16(d, hn::LoadU(d, x + i)), d, out + i); });
 }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE

@@ -137,35 +137,71 @@ HWY_INLINE void pair_tile(const PairTile& s, Index rows) {
     pair_tile_of<2>(s, rows, std::make_index_sequence<12>());
 }
 
+// One output row of several images: pixel j of image n reads at a + n a_image + j t.a_row, its sums go to
+// c + n c_image + j t.ldc. The last four of a row's pixels may overlap those before them: they are computed twice.
+HWY_INLINE void pixels_of_images(PairTile& t, Index images, Index pixels, const std::uint16_t* a, Index a_image,
+                                 float* c, Index c_image) {
+  if (pixels == 0) return;
+  if (pixels < 4) {
+    for (Index n = 0; n < images; ++n) {
+      t.a[0] = a + n * a_image;
+      t.c[0] = c + n * c_image;
+      pair_tile(t, pixels);
+    }
+    return;
+  }
+  const Index most = t.columns <= kPairLanes ? 6 : 3;
+  Index left = images * ((pixels + 3) / 4), n = 0, j = 0;
+  while (left > 0) {
+    const Index quads = left >= most ? most : left == 4 ? 2 : std::min<Index>(left, 3);
+    for (Index g = 0; g < quads; ++g) {
+      const Index from = std::min(j, pixels - 4);
+      t.a[g] = a + n * a_image + from * t.a_row;
+      t.c[g] = c + n * c_image + from * t.ldc;
+      j += 4;
+      if (j >= pixels) {
+        j = 0;
+        ++n;
+      }
+    }
+    pair_tile(t, 4 * quads);
+    left -= quads;
+  }
+}
+
+HWY_INLINE __m256i rounded(__m512 x) {
+  __m256i v;
+  asm("vcvtneps2bf16 %1, %0" : "=v"(v) : "v"(x));
+  return v;
+}
+
+// The pairs of x's and y's lanes.
+HWY_INLINE __m512i rounded_pairs(__m512 x, __m512 y) {
+  alignas(64) static constexpr std::uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                           21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                           11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  __m512i v;
+  asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(v) : "v"(x), "v"(y));
+  return _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), v);
+}
+
 // to[i] = x[i] rounded to bfloat16.
 HWY_INLINE void round_row(const float* x, Index n, std::uint16_t* to) {
   Index i = 0;
-  for (; i + 16 <= n; i += 16) {
-    __m256i v;
-    asm("vcvtneps2bf16 %1, %0" : "=v"(v) : "v"(_mm512_loadu_ps(x + i)));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), v);
-  }
+  for (; i + 16 <= n; i += 16) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), rounded(_mm512_loadu_ps(x + i)));
   if (i < n) {
     const auto mask = static_cast<__mmask16>((1u << (n - i)) - 1);
-    __m256i v;
-    asm("vcvtneps2bf16 %1, %0" : "=v"(v) : "v"(_mm512_maskz_loadu_ps(mask, x + i)));
-    _mm256_mask_storeu_epi16(to + i, mask, v);
+    _mm256_mask_storeu_epi16(to + i, mask, rounded(_mm512_maskz_loadu_ps(mask, x + i)));
   }
 }
 
 // to[i] = the pair of x[i] and y[i], rounded; y null: of x[i] and 0.
 HWY_INLINE void round_pairs(const float* x, const float* y, Index n, Pair* to) {
-  alignas(64) static constexpr std::uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                                           21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                                           11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  const __m512i order = _mm512_load_si512(kOrder);
   for (Index i = 0; i < n; i += 16) {
     const auto mask = static_cast<__mmask16>(n - i >= 16 ? 0xffff : (1u << (n - i)) - 1);
     const __m512 first = _mm512_maskz_loadu_ps(mask, x + i);
     const __m512 second = y ? _mm512_maskz_loadu_ps(mask, y + i) : _mm512_setzero_ps();
-    __m512i v;
-    asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(v) : "v"(first), "v"(second));
-    _mm512_mask_storeu_epi32(to + i, mask, _mm512_permutexvar_epi16(order, v));
+    _mm512_mask_storeu_epi32(to + i, mask, rounded_pairs(first, second));
   }
 }
 

@@ -30,12 +30,12 @@ template <class T>
 void conv_backward_filter_direct(const ConvShape& s, const T* x, const T* dout, T* dw);
 
 /// conv_forward and the gradients with the operands of products (x, w, dout; not b) rounded to bfloat16 and sums in
-/// float32. db is the sum of dout as it is. Where rounds_to_bf16(s) is false, they are float32's own.
+/// float32. db is the sum of dout as it is. Where winograd_suits_bf16(s), they are winograd_forward_bf16 and its
+/// gradients, which round the values at the points instead.
 void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
 void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx);
 void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw, float* db);
-/// Whether products of bfloat16 are worth their rounding: false where float32 with the fewer multiplications of
-/// winograd.h is faster yet. It depends on the sizes alone.
-bool rounds_to_bf16(const ConvShape& s);
+/// Whether the fewer multiplications of winograd.h are faster for bfloat16 too. It depends on the sizes alone.
+bool winograd_suits_bf16(const ConvShape& s);
 
 }  // namespace lamina::kernels

@@ -80,38 +80,6 @@ HWY_INLINE void pad_rows(const float* x, Index first, Index last, Index row, Ind
   }
 }
 
-// One output row of several images: pixel j of image n reads at a + n a_image + j t.a_row, its sums go to
-// c + n c_image + j t.ldc. The last four of a row's pixels may overlap those before them: they are computed twice.
-HWY_INLINE void pixels_of_images(PairTile& t, Index images, Index pixels, const std::uint16_t* a, Index a_image,
-                                 float* c, Index c_image) {
-  if (pixels == 0) return;
-  if (pixels < 4) {
-    for (Index n = 0; n < images; ++n) {
-      t.a[0] = a + n * a_image;
-      t.c[0] = c + n * c_image;
-      pair_tile(t, pixels);
-    }
-    return;
-  }
-  const Index most = t.columns <= kPairLanes ? 6 : 3;
-  Index left = images * ceil_div(pixels, 4), n = 0, j = 0;
-  while (left > 0) {
-    const Index quads = left >= most ? most : left == 4 ? 2 : std::min<Index>(left, 3);
-    for (Index g = 0; g < quads; ++g) {
-      const Index from = std::min(j, pixels - 4);
-      t.a[g] = a + n * a_image + from * t.a_row;
-      t.c[g] = c + n * c_image + from * t.ldc;
-      j += 4;
-      if (j >= pixels) {
-        j = 0;
-        ++n;
-      }
-    }
-    pair_tile(t, 4 * quads);
-    left -= quads;
-  }
-}
-
 void Bf16Forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
   const Index width = panel_width(s.F), panels = ceil_div(s.F, width);
   const Index taps = s.WW * s.C;  // of one filter row: contiguous in a channels-last image
@@ -345,13 +313,13 @@ Index filter_size(const ConvShape& s) { return s.F * s.C * s.HH * s.WW; }
 
 }  // namespace
 
-bool rounds_to_bf16(const ConvShape& s) {
-  constexpr double kSpeed = 1.85;  // of the direct way, against float32's: measured on Zen 4
-  return !winograd_suits(s, kSpeed);
+bool winograd_suits_bf16(const ConvShape& s) {
+  constexpr double kSpeed = 1.85;  // of products of bfloat16, against float32's: measured on Zen 4
+  return winograd_suits(s, kSpeed);
 }
 
 void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
-  if (!rounds_to_bf16(s)) return conv_forward(s, x, w, b, relu, out);
+  if (winograd_suits_bf16(s)) return winograd_forward_bf16(s, x, w, b, relu, out);
 #if HWY_TARGETS & HWY_AVX3
   if (has_bf16_products()) return N_AVX3::Bf16Forward(s, x, w, b, relu, out);
 #endif
@@ -359,7 +327,7 @@ void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const
 }
 
 void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx) {
-  if (!rounds_to_bf16(s)) return conv_backward_data(s, dout, w, dx);
+  if (winograd_suits_bf16(s)) return winograd_backward_data_bf16(s, dout, w, dx);
 #if HWY_TARGETS & HWY_AVX3
   if (has_bf16_products()) return N_AVX3::Bf16DataGradient(s, dout, w, dx);
 #endif
@@ -367,8 +335,8 @@ void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float*
 }
 
 void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw, float* db) {
-  if (!rounds_to_bf16(s)) return conv_backward_filter(s, x, dout, dw, db);
   if (db) column_sums(s.N * s.OH * s.OW, s.F, dout, db);
+  if (winograd_suits_bf16(s)) return winograd_backward_filter_bf16(s, x, dout, dw);
 #if HWY_TARGETS & HWY_AVX3
   if (has_bf16_products()) return N_AVX3::Bf16FilterGradient(s, x, dout, dw);
 #endif

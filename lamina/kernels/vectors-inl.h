@@ -1,4 +1,4 @@
-// A loop over elements in vectors. Included by kernel sources, once an instruction set.
+// A loop over elements in vectors, and rounding. Included by kernel sources, once an instruction set.
 #if defined(LAMINA_KERNELS_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_VECTORS_INL_H_
 #undef LAMINA_KERNELS_VECTORS_INL_H_
@@ -24,6 +24,18 @@ HWY_INLINE void for_vectors(Index n, Body&& body) {
   for (; i + lanes <= n; i += lanes) body(d, i);
   for (; i + few <= n; i += few) body(shorter, i);
   for (; i < n; ++i) body(one, i);
+}
+
+// Floats rounded to bfloat16, to the nearest, ties to even; a NaN stays one.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V rounded_to_bf16(D d, V v) {
+  const hn::RebindToUnsigned<D> u;
+  const auto bits = hn::BitCast(u, v);
+  const auto tie = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1u));
+  const auto up = hn::Add(hn::Add(bits, hn::Set(u, 0x7fffu)), tie);
+  const auto nan = hn::Or(v, hn::BitCast(d, hn::Set(u, 0x400000u)));
+  const auto kept = hn::BitCast(u, hn::IfThenElse(hn::Eq(v, v), hn::BitCast(d, up), nan));
+  return hn::BitCast(d, hn::And(kept, hn::Set(u, 0xffff0000u)));
 }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE

@@ -19,15 +19,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Four outputs y of a filter g of kTaps = kN - 3 taps along a line of kN inputs x, by kN products:
 //   y = A^T [(G g) o (B^T x)],   and for gradients   dg = G^T [(A dy) o (B^T x)].
 // Two polynomials are multiplied by their values at kN points (Toom and Cook), turned round by transposition (Winograd,
-// Arithmetic Complexity of Computations, 1980). The points are 0, 1, -1, 2, -2 and, for seven, 1/2 and -1/2, for six
-// infinity. Points of opposite sign share the even and the odd half of each sum. B^T holds the products of (x - point),
-// whose coefficients are exact; G their divisors.
+// Arithmetic Complexity of Computations, 1980). The points are, for six, 0, 5/8, -5/8, 3/2, -3/2 and infinity, for
+// seven 0, 5/8, -5/8, 5/4, -5/4, 13/4 and -13/4: of those with few bits the ones that multiply rounding errors least
+// (half as much as 0, 1/2, 1, 2 do). Points of opposite sign share the even and the odd half of each sum. B^T holds the
+// products of (x - point), whose coefficients are exact; G their divisors.
 template <int kN>
 struct Winograd {
   static_assert(kN == 6 || kN == 7);
   static constexpr int kTaps = kN - 3, kOutputs = 4, kPairs = kN == 7 ? 3 : 2;
   static constexpr bool kInfinity = kN == 6;
-  static constexpr double kPoint[3] = {1, 2, 0.5};
+  static constexpr double kPoint[3] = {0.625, kN == 6 ? 1.5 : 1.25, 3.25};
 
   // The coefficients of the product of (y - point^2) over all pairs, or all but `pair`, from y^0 on.
   static constexpr std::array<double, 4> product(int pair = -1) {

@@ -9,7 +9,18 @@
 
 namespace lamina::kernels::winograd {
 
-inline constexpr Index kTile = 4;  // output places of a tile, a side
+inline constexpr Index kTile = 4;              // output places of a tile, a side
+inline constexpr Index kChunkTiles = 32;       // that are transformed together
+inline constexpr Index kApart = 16;            // elements that keep the values of two points off the same cache lines
+inline constexpr Index kGroupBytes = 2 << 20;  // of inputs and gradients at the points that filters' gradients take
+
+struct Taps {};             // scratch of the calling thread: filters by tap, [a][b][in][out]
+struct Filters {};          // and at the points
+struct FilterGradients {};  // gradients of filters at the points
+struct Inputs {};           // scratch of each thread, or of the calling one: tiles of inputs at the points
+struct Gradients {};        // tiles of dout at the points
+struct Outputs {};          // tiles of outputs at the points
+struct Cells {};            // padded images
 
 inline Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 inline Index round_up(Index a, Index b) { return ceil_div(a, b) * b; }

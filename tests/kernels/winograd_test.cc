@@ -2,6 +2,7 @@
 #include "lamina/kernels/winograd.h"
 
 #include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {
@@ -33,6 +34,14 @@ Results by_winograd(const ConvShape& s, const Operands& o, bool relu = false) {
   kernels::winograd_forward(s, o.x.data(), o.w.data(), o.b.data(), relu, r.out.data());
   kernels::winograd_backward_data(s, o.dout.data(), o.w.data(), r.dx.data());
   kernels::winograd_backward_filter(s, o.x.data(), o.dout.data(), r.dw.data());
+  return r;
+}
+
+Results by_winograd_bf16(const ConvShape& s, const Operands& o, bool relu = false) {
+  Results r(o);
+  kernels::winograd_forward_bf16(s, o.x.data(), o.w.data(), o.b.data(), relu, r.out.data());
+  kernels::winograd_backward_data_bf16(s, o.dout.data(), o.w.data(), r.dx.data());
+  kernels::winograd_backward_filter_bf16(s, o.x.data(), o.dout.data(), r.dw.data());
   return r;
 }
 
@@ -101,6 +110,70 @@ TEST(Winograd, ErrorOfNetsLayers) {
   EXPECT_FALSE(kernels::winograd_suits({32, 8, 8, 32, 64, 3, 3, 2, 1, 4, 4}));
 }
 
+// Values at the points rounded to bfloat16: the error that their 8 bits leave, no more and no less.
+TEST(Winograd, RoundedToBfloat16) {
+  RandomState random(19);
+  testing::over_targets(400, [&](int i) {
+    const ConvShape s = testing::random_conv_shape(random, i);
+    SCOPED_TRACE(testing::describe(s));
+    const Operands o(s, random);
+    const Errors e = errors(s, o, by_winograd_bf16(s, o)).first;
+    const auto size = [](const Tensor<float>& t) { return static_cast<double>(t.size()); };
+    const double taps = static_cast<double>(s.HH * s.WW), places = static_cast<double>(s.N * s.OH * s.OW);
+    constexpr double kOfFloats = 3e5;  // 2 to the power of 16, and some more for few results
+    EXPECT_LE(e.out, kOfFloats * rounding(size(o.dout), taps * static_cast<double>(s.C) + 1));
+    EXPECT_LE(e.dx, kOfFloats * rounding(size(o.x), taps * static_cast<double>(s.F)));
+    EXPECT_LE(e.dw, kOfFloats * rounding(size(o.w), places));
+    Results with_relu = by_winograd_bf16(s, o, true), plain = by_winograd_bf16(s, o);
+    for (float& value : plain.out) value = std::max(value, 0.0f);
+    EXPECT_TRUE(testing::close(with_relu.out, plain.out, 0));
+  });
+}
+
+TEST(Winograd, Bfloat16ErrorOfNetsLayers) {
+  RandomState random(20);
+  for (ConvShape s :
+       {ConvShape{4, 32, 32, 16, 32, 7, 7, 1, 3, 32, 32}, ConvShape{5, 32, 32, 32, 64, 3, 3, 1, 1, 32, 32},
+        ConvShape{8, 16, 16, 64, 128, 7, 7, 2, 3, 8, 8}}) {
+    const Operands o(s, random);
+    testing::for_each_target([&](int) {
+      const Results got = by_winograd_bf16(s, o);
+      const Errors e = errors(s, o, got).first;
+      const double most = s.HH == 3 ? 0.02 : 0.04;
+      for (const auto& [error, of] : {std::pair(e.out, &got.out), std::pair(e.dx, &got.dx), std::pair(e.dw, &got.dw)}) {
+        const double norm = testing::norm<double>(cast<double, float>(*of));
+        EXPECT_LT(error, most * norm) << testing::describe(s);
+        EXPECT_GT(error, 1e-3 * norm) << testing::describe(s);
+      }
+    });
+  }
+}
+
+// The processor's products of pairs against rounded floats: the same values at the points, added in another order.
+TEST(Winograd, PairsEqualRoundedFloats) {
+  const std::string before = kernels::target_name();
+  const std::vector<std::string> names = kernels::available_targets();
+  if (names.front() != "AVX-512-BF16") GTEST_SKIP() << "this processor does not multiply pairs of bfloat16";
+  RandomState random(21);
+  for (int i = 0; i < 200 && !HasFailure(); ++i) {
+    const ConvShape s = testing::random_conv_shape(random, i);
+    SCOPED_TRACE(testing::describe(s));
+    const Operands o(s, random);
+    kernels::set_target("AVX-512");
+    const Results expected = by_winograd_bf16(s, o);
+    kernels::set_target("AVX-512-BF16");
+    const Results got = by_winograd_bf16(s, o);
+    const auto near = [](const Tensor<float>& a, const Tensor<float>& b, Index terms) {
+      EXPECT_LE(distance(a, cast<double, float>(b)),
+                60 * rounding(static_cast<double>(a.size()), static_cast<double>(terms)));
+    };
+    near(got.out, expected.out, s.HH * s.WW * s.C + 1);
+    near(got.dx, expected.dx, s.HH * s.WW * s.F);
+    near(got.dw, expected.dw, s.N * s.OH * s.OW);
+  }
+  kernels::set_target(before);
+}
+
 TEST(Winograd, SameBitsForAnyNumberOfThreads) {
   RandomState random(17);
   const int before = kernels::num_threads();
@@ -109,13 +182,15 @@ TEST(Winograd, SameBitsForAnyNumberOfThreads) {
     s.N = i % 2 ? 2 : 40;
     const Operands o(s, random);
     kernels::set_num_threads(1);
-    const Results expected = by_winograd(s, o);
+    const Results expected[] = {by_winograd(s, o), by_winograd_bf16(s, o)};
     for (int threads : {2, 3}) {
       kernels::set_num_threads(threads);
-      const Results got = by_winograd(s, o);
-      EXPECT_TRUE(testing::close(got.out, expected.out, 0));
-      EXPECT_TRUE(testing::close(got.dx, expected.dx, 0));
-      EXPECT_TRUE(testing::close(got.dw, expected.dw, 0));
+      const Results all[] = {by_winograd(s, o), by_winograd_bf16(s, o)};
+      for (int k = 0; k < 2; ++k) {
+        EXPECT_TRUE(testing::close(all[k].out, expected[k].out, 0));
+        EXPECT_TRUE(testing::close(all[k].dx, expected[k].dx, 0));
+        EXPECT_TRUE(testing::close(all[k].dw, expected[k].dw, 0));
+      }
     }
   });
   kernels::set_num_threads(before);
