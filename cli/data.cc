@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 struct DataFlags {
   std::string data, url, md5;
   fs::path data_dir;
+  Index height = 32, width = 32;
 };
 
 CLI::Validator md5_digest() {
@@ -62,7 +63,11 @@ void print_dataset(const Dataset& data) {
 
 int run_info(const DataFlags& flags) {
   if (!flags.data.empty()) {
-    print_dataset(load_dataset(flags.data, flags.data_dir));
+    LoadOptions options;
+    options.say = [](std::string_view line) { fmt::print(stderr, "lamina data info: {}\n", line); };
+    options.images.height = flags.height;
+    options.images.width = flags.width;
+    print_dataset(load_dataset(flags.data, flags.data_dir, options));
     return 0;
   }
   fmt::print("{:<16} {}\n", "name", "where");
@@ -114,6 +119,7 @@ std::vector<Command> add_data(CLI::App& app) {
   CLI::App* info = data->add_subcommand("info", "Which data sets are found and where; or all about one of them");
   info->add_option("data", flags->data, "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory or archive")
       ->type_name("NAME|DIR");
+  add_image_size(*info, flags->height, flags->width);
   add_data_dir(*info, flags->data_dir);
   info->footer("Examples:\n  lamina data info\n  lamina data info fashion-mnist");
 

@@ -209,6 +209,29 @@ NetConfig ModelFlags::net_config() const {
   return net;
 }
 
+CLI::Option* add_image_size(CLI::App& app, Index& height, Index& width) {
+  const auto read = [](const std::string& text, Index& h, Index& w) {
+    const std::size_t cross = text.find('x');
+    const std::string first = text.substr(0, cross),
+                      second = cross == std::string::npos ? first : text.substr(cross + 1);
+    return parse(first, h) && parse(second, w) && h >= 1 && h <= 4096 && w >= 1 && w <= 4096;
+  };
+  return app
+      .add_option_function<std::string>(
+          "--image-size", [&height, &width, read](const std::string& text) { read(text, height, width); },
+          "Height and width in pixels that images in folders are cropped and resized to")
+      ->type_name("H[xW]")
+      ->default_str("32")
+      ->check(CLI::Validator(
+          [read](std::string& text) {
+            Index h = 0, w = 0;
+            return read(text, h, w)
+                       ? std::string()
+                       : fmt::format("expected a height and a width of 1 to 4096, such as 32 or 48x64, got '{}'", text);
+          },
+          ""));
+}
+
 void add_data_dir(CLI::App& app, std::filesystem::path& data_dir) {
   app.add_option("--data-dir", data_dir,
                  "Where data sets lie and downloads go [$LAMINA_DATA, or ~/.cache/lamina where it is not set]")

@@ -35,6 +35,9 @@ CLI::Validator number_from_zero();
 /// Accepts one of the given words.
 CLI::Validator one_of(std::vector<std::string> words);
 
+/// A flag of an image's height and width: "48" or "48x64".
+CLI::Option* add_image_size(CLI::App& app, Index& height, Index& width);
+
 /// --model and the flags that describe a net.
 class ModelFlags {
  public:

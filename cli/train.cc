@@ -260,8 +260,25 @@ void add_run_flags(CLI::App* train, TrainFlags* flags) {
   add(train
           ->add_option("--data", config.data,
                        "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, "
-                       "synthetic, or a directory that holds one")
+                       "synthetic, a directory that holds one, or a directory with one folder of PNG and JPEG images "
+                       "a class")
           ->type_name("NAME|DIR")
+          ->capture_default_str(),
+      files);
+  add(add_image_size(*train, config.image_height, config.image_width), files);
+  add(train->add_option("--val-fraction", config.val_fraction, "Share of each folder's images that are for validation")
+          ->type_name("X")
+          ->check(number("a share above 0 and below 1", [](double x) { return x > 0 && x < 1; }))
+          ->capture_default_str(),
+      files);
+  add(train->add_option("--test-fraction", config.test_fraction, "Share of each folder's images that are for testing")
+          ->type_name("X")
+          ->check(number("a share from 0 to below 1", [](double x) { return x >= 0 && x < 1; }))
+          ->capture_default_str(),
+      files);
+  add(train->add_option("--split-seed", config.split_seed, "Seed that says which images these are, 0 to 4294967295")
+          ->type_name("N")
+          ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
           ->capture_default_str(),
       files);
   add_data_dir(*train, config.data_dir);

@@ -64,6 +64,7 @@ struct Dataset {
   std::vector<std::string> class_names;
   Split train, val, test;
   std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
+  std::string identity;  ///< what a digest must know besides the numbers: a user's own class names; may be empty
   Shape example_shape() const { return train.X.example_shape(); }
 };
 

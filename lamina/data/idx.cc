@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <sstream>
 
 #include "lamina/check.h"
 #include "lamina/data/gz_file.h"
+#include "lamina/io/atomic_file.h"
 
 namespace lamina {
 namespace {
@@ -67,6 +69,20 @@ LabelledImages read_pair(const fs::path& directory, const std::string& prefix, I
     pair.labels.push_back(labels[i]);
   }
   return pair;
+}
+
+// The lines of class-names.txt, without blanks at their ends and empty lines at the file's end.
+std::vector<std::string> read_class_names(const fs::path& file, std::size_t least) {
+  std::vector<std::string> names;
+  std::istringstream lines(read_file(file, 1 << 20));
+  for (std::string line; std::getline(lines, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
+    names.push_back(line);
+  }
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  if (names.size() < least || names.size() > 256)
+    fail_file(kWhere, file, "expected ", least, " to 256 names of classes, one a line, found ", names.size());
+  return names;
 }
 
 }  // namespace
@@ -137,7 +153,15 @@ Dataset load_idx(const fs::path& directory, std::string name) {
                                          *std::max_element(test.labels.begin(), test.labels.end()));
     for (Label label = 0; label <= largest; ++label) class_names.push_back(std::to_string(label));
   }
-  return split_dataset(std::move(name), std::move(class_names), std::move(train), std::move(test));
+  std::string identity;
+  std::error_code error;
+  if (const fs::path names = directory / "class-names.txt"; fs::exists(names, error)) {
+    class_names = read_class_names(names, class_names.size());
+    for (const std::string& class_name : class_names) identity += class_name + '\n';
+  }
+  Dataset data = split_dataset(std::move(name), std::move(class_names), std::move(train), std::move(test));
+  data.identity = std::move(identity);
+  return data;
 }
 
 }  // namespace lamina

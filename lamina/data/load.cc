@@ -52,14 +52,19 @@ Dataset load_found(const std::string& name, const fs::path& place) {
   return load_idx(place, name == "mnist" ? "MNIST" : "Fashion-MNIST");
 }
 
-Dataset load_directory(const fs::path& path) {
+Dataset load_directory(const fs::path& path, const LoadOptions& options) {
   if (const fs::path place = find_cifar10(path); !place.empty()) return load_cifar10(place);
   if (is_idx(path)) return load_idx(path);
+  if (is_image_folder(path)) {
+    ImageFolderOptions images = options.images;
+    images.say = options.say;
+    return load_image_folder(path, images);
+  }
   std::error_code error;
   if (fs::is_directory(path, error))
     fail_file(kWhere, path,
-              "expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz) or IDX "
-              "files (train-images-idx3-ubyte, also with .gz), found neither");
+              "expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz), IDX "
+              "files (train-images-idx3-ubyte, also with .gz) or one folder of PNG or JPEG images a class, found none");
   fail_file(kWhere, path,
             fs::exists(path, error)
                 ? "expected a directory or CIFAR-10's .tar.gz, found another file"
@@ -118,7 +123,7 @@ fs::path find_dataset(const std::string& name, const fs::path& data_dir) {
 Dataset load_dataset(const std::string& name, const fs::path& data_dir, const LoadOptions& options) {
   if (name == "auto") return load_auto(data_dir, options);
   if (name == "synthetic") return synthetic_dataset();
-  if (name != "cifar10" && name != "fashion-mnist" && name != "mnist") return load_directory(name);
+  if (name != "cifar10" && name != "fashion-mnist" && name != "mnist") return load_directory(name, options);
   const fs::path place = find_dataset(name, data_dir);
   if (place.empty())
     fail_file(kWhere, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));

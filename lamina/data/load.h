@@ -7,6 +7,7 @@
 
 #include "lamina/data/dataset.h"
 #include "lamina/data/fetch.h"
+#include "lamina/data/image_folder.h"
 
 namespace lamina {
 
@@ -15,6 +16,8 @@ struct LoadOptions {
   std::function<void(std::string_view line)> say;
   /// For the download that "auto" may start.
   FetchOptions fetch;
+  /// For a directory with one folder a class; its `say` is the one above.
+  ImageFolderOptions images;
 };
 
 /// Where data sets are looked for and put: `data_dir` (--data-dir), else $LAMINA_DATA, else ~/.cache/lamina.
@@ -25,8 +28,9 @@ std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});
 
 /// Loads a set: "cifar10", "fashion-mnist", "mnist", "synthetic", "auto" (CIFAR-10 where it is found, else downloads it
-/// to data_home(data_dir), else Fashion-MNIST), or the path of a directory or archive in one of their layouts. Throws
-/// std::runtime_error with one line where there is no such data or it is damaged.
+/// to data_home(data_dir), else Fashion-MNIST), or the path of a directory or archive in one of their layouts, or of a
+/// directory with one folder of images a class. Throws std::runtime_error with one line where there is no such data or
+/// it is damaged.
 Dataset load_dataset(const std::string& name_or_dir, const std::filesystem::path& data_dir = {},
                      const LoadOptions& options = {});
 

@@ -93,6 +93,9 @@ Evaluation TrainedNet::evaluate(const Dataset& data, const std::string& split_na
     throw std::runtime_error(detail::message("evaluate", "expected the net's ", info.class_names.size(),
                                              " classes, found other ones in ", data.name));
   const Split& split = split_of(data, split_name);
+  if (split.size() == 0)
+    throw std::runtime_error(
+        detail::message("evaluate", "expected images in the ", split_name, " split of ", data.name, ", found none"));
   const Examples examples =
       split.X.with_mean(info.mean.empty() ? nullptr : std::make_shared<const Tensor<double>>(info.mean));
   const std::size_t classes = info.class_names.size();
@@ -141,8 +144,12 @@ Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::p
   config.data_digest.clear();
   if (!data.empty()) config.data = data;
   if (!data_dir.empty()) config.data_dir = data_dir;
+  config.image_height = info.config.input_dim[1];
+  config.image_width = info.config.input_dim[2];
   LoadOptions options;
   options.say = say;
+  if (const Index channels = info.config.input_dim[0]; channels == 1 || channels == 3)
+    options.images.channels = channels;
   Dataset dataset = load_run_data(config, options);
   if (!digest.empty() && digest != config.data_digest && say)
     say("these data (" + dataset.name + ") are not those that the net was trained on");

@@ -39,6 +39,25 @@ double positive(const json& object, const char* key) {
   return value;
 }
 
+double fraction(const json& object, const char* key) {
+  const auto value = value_of<double>(object, key);
+  if (!(value >= 0 && value < 1)) fail(kFrom, "expected ", key, " of 0 to below 1, got ", value);
+  return value;
+}
+
+/// Files of earlier runs do not have these.
+void read_image_options(const json& object, RunConfig& config) {
+  if (!object.contains("image_size")) return;
+  const auto size = value_of<std::vector<Index>>(object, "image_size");
+  if (size.size() != 2 || size[0] < 1 || size[1] < 1)
+    fail(kFrom, "expected image_size to be a height and a width, got ", object["image_size"].dump());
+  config.image_height = size[0];
+  config.image_width = size[1];
+  config.split_seed = static_cast<std::uint32_t>(whole(object, "split_seed", 0));
+  config.val_fraction = fraction(object, "val_fraction");
+  config.test_fraction = fraction(object, "test_fraction");
+}
+
 }  // namespace
 
 std::string to_json(const RunConfig& config) {
@@ -56,6 +75,10 @@ std::string to_json(const RunConfig& config) {
                  {"seed", config.seed},
                  {"data", config.data},
                  {"data_dir", config.data_dir.string()},
+                 {"image_size", std::vector<Index>{config.image_height, config.image_width}},
+                 {"split_seed", config.split_seed},
+                 {"val_fraction", config.val_fraction},
+                 {"test_fraction", config.test_fraction},
                  {"data_digest", config.data_digest}});
   return object.dump(-1, ' ', true, json::error_handler_t::replace);
 }
@@ -84,6 +107,7 @@ RunConfig run_config_from_json(const std::string& text) {
   config.data = value_of<std::string>(object, "data");
   config.data_dir = value_of<std::string>(object, "data_dir");
   config.data_digest = value_of<std::string>(object, "data_digest");
+  read_image_options(object, config);
   return config;
 }
 

@@ -23,6 +23,9 @@ struct RunConfig {
   std::uint32_t seed = 231;
   std::string data = "auto";  ///< as load_dataset takes it
   std::filesystem::path data_dir;
+  Index image_height = 32, image_width = 32;  ///< what images in folders are resized to
+  std::uint32_t split_seed = 0;               ///< of their splits
+  double val_fraction = 0.1, test_fraction = 0.1;
   std::string data_digest;  ///< of the data that the run saw first; empty: not known yet
 };
 

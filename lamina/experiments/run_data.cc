@@ -22,6 +22,10 @@ class Digest {
     add(static_cast<std::uint32_t>(bits));
     add(static_cast<std::uint32_t>(bits >> 32));
   }
+  void add(const std::string& text) {
+    add(static_cast<std::uint32_t>(text.size()));
+    for (const char c : text) add(static_cast<std::uint32_t>(static_cast<unsigned char>(c)));
+  }
   void add(const Split& split, bool images) {
     add(static_cast<std::uint32_t>(split.size()));
     for (const Label label : split.y) add(static_cast<std::uint32_t>(label));
@@ -50,14 +54,21 @@ std::string data_digest(const Dataset& data) {
   Digest digest;
   if (data.mean)
     for (const double value : *data.mean) digest.add(value);
-  digest.add(data.train, !data.mean);
+  if (!data.identity.empty()) digest.add(data.identity);
+  digest.add(data.train, !data.mean || !data.identity.empty());
   digest.add(data.val, true);
   digest.add(data.test, true);
   return digest.text();
 }
 
-Dataset load_run_data(RunConfig& config, const LoadOptions& options) {
+Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   std::error_code error;
+  LoadOptions options = given;
+  options.images.height = config.image_height;
+  options.images.width = config.image_width;
+  options.images.split_seed = config.split_seed;
+  options.images.val_fraction = config.val_fraction;
+  options.images.test_fraction = config.test_fraction;
   if (!config.data_dir.empty()) config.data_dir = fs::absolute(config.data_dir);
   Dataset data = load_dataset(config.data, config.data_dir, options);
   if (config.data == "auto")

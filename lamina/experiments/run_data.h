@@ -9,7 +9,7 @@
 namespace lamina {
 
 /// Sixteen hexadecimal digits that stand for all that a run sees of the data: the labels, the training images (by their
-/// mean), the validation and test images.
+/// mean; a user's own one by one, and the names of their classes), the validation and test images.
 std::string data_digest(const Dataset& data);
 
 /// Loads config.data and completes the configuration: the data's own name where it was "auto", absolute paths, the

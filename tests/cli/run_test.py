@@ -204,6 +204,51 @@ def nets_and_data(base, data):
         check(max(map(len, text.splitlines())) <= 100, args, text)
 
 
+def own_images(base):
+    """One folder a class: trained on, named in answers, and recognised by a resume."""
+    data = os.path.join(base, "shades")
+    for name, shade in [("light", 200), ("dark", 40), ("middling", 120)]:
+        os.makedirs(os.path.join(data, name))
+        for i in range(12):
+            image = Image.new("RGB", (20 + i, 40 - i), (shade + i, shade, shade - i))
+            image.save(os.path.join(data, name, "%d.%s" % (i, "jpg" if i % 2 else "png")))
+    with open(os.path.join(data, "light", "notes.txt"), "w") as file:
+        file.write("no image")
+    out = os.path.join(base, "own")
+    args = ["--data", data, "--image-size", "12x16", "--num-filters", "4", "--filter-sizes", "3", "--update-rule", "adam",
+            "--batch-size", "6", "--epochs", "6"]
+    done = succeeded(run("train", *args, "--out", out))
+    check("shades: 30 train, 3 val and 3 test images of (3, 12, 16)" in done.stdout, done.stdout)
+    check("skipped 1 entry" in done.stderr and "notes.txt" in done.stderr, done.stderr)
+    check(history(out)["config"]["image_size"] == [12, 16], history(out)["config"])
+    found = json.loads(succeeded(run("eval", out, "--json")).stdout)
+    check([c["name"] for c in found["classes"]] == ["dark", "light", "middling"], found)
+    check(found["accuracy"] == history(out)["best_val_acc"], found)
+    answer = succeeded(run("predict", out, os.path.join(data, "dark", "0.png"))).stdout
+    check(set(re.findall(r"[a-z]+(?= \d\.)", answer)) == {"dark", "light", "middling"}, answer)
+
+    # Another image of the same name, then another name of a class: not the data of the run.
+    stopped = os.path.join(base, "own-stopped")
+    process = subprocess.Popen([LAMINA, "train", *args[:-1], "100000", "--out", stopped], env=environment(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not os.path.exists(os.path.join(stopped, "checkpoint")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    check(process.wait(timeout=60) == 1, "an interrupted run")
+    os.rename(os.path.join(data, "light"), os.path.join(data, "lighter"))
+    done = run("train", "--resume", stopped)
+    check(done.returncode == 1 and "expected the data that the run started with" in done.stderr, done.stderr)
+    os.rename(os.path.join(data, "lighter"), os.path.join(data, "light"))
+    for i in range(12):
+        Image.new("RGB", (9, 9), (i, 2, 3)).save(os.path.join(data, "light", "%d.png" % i))
+    done = run("train", "--resume", stopped)
+    check(done.returncode == 1 and "expected the data that the run started with" in done.stderr, done.stderr)
+    with open(os.path.join(data, "dark", "0.png"), "w") as file:
+        file.write("broken")
+    done = run("train", *args, "--out", os.path.join(base, "none"))
+    check(done.returncode == 1 and os.path.join(data, "dark", "0.png") in done.stderr.splitlines()[-1], done.stderr)
+
+
 def main():
     with Directory() as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
@@ -214,6 +259,7 @@ def main():
         another_processor(base, data)
         full_disk(base, data)
         nets_and_data(base, data)
+        own_images(base)
     print("all runs are as they should be")
 
 

@@ -40,6 +40,21 @@ TEST(Idx, ADirectoryIsSplit) {
   EXPECT_EQ(load_idx(here, "letters").class_names.size(), 10u);
 }
 
+TEST(Idx, ClassesMayHaveNames) {
+  const TemporaryDirectory temporary;
+  const fs::path here = temporary.path() / "letters", names = here / "class-names.txt";
+  write_idx(here, 2000, 10);
+  write_bytes(names, "a\nbe\r\nc\nd\ne\nf\ng\nh\ni\nthe tenth \n\n");
+  const Dataset data = load_idx(here);
+  ASSERT_EQ(data.class_names.size(), 10u);
+  EXPECT_EQ(data.class_names[1], "be");
+  EXPECT_EQ(data.class_names[9], "the tenth");
+  EXPECT_NE(data.identity, "");
+  write_bytes(names, "a\nb\n");
+  EXPECT_EQ(thrown([&] { load_idx(here); }),
+            "[read_idx] " + names.string() + ": expected 10 to 256 names of classes, one a line, found 2");
+}
+
 TEST(Idx, FaultsAreNamed) {
   const TemporaryDirectory temporary;
   const fs::path& here = temporary.path();

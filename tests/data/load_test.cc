@@ -69,8 +69,9 @@ TEST_F(Load, ADirectoryIsTakenForWhatItHolds) {
   const auto said = [](const fs::path& path) { return thrown([&] { load_dataset(path.string()); }); };
   EXPECT_EQ(said(given()),
             "[load_dataset] " + given().string() +
-                ": expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or "
-                "cifar-10-binary.tar.gz) or IDX files (train-images-idx3-ubyte, also with .gz), found neither");
+                ": expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz), IDX "
+                "files (train-images-idx3-ubyte, also with .gz) or one folder of PNG or JPEG images a class, found "
+                "none");
   EXPECT_EQ(said("cifar100"),
             "[load_dataset] cifar100: expected auto, cifar10, fashion-mnist, mnist, synthetic or a "
             "directory, found no such directory");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What is included stands to the left:
 
-{tensor, check, random, parameters, gradient_check} <- kernels <- {layers <- sandwiches <- nets, optim, data, io}
+{tensor, check, random, parameters, gradient_check} <- kernels <- {layers <- sandwiches <- nets, optim, io <- data}
   <- solver <- vis <- experiments <- {cli, python}
 
 and SIMD and threads stand in lamina/kernels/ alone.
@@ -23,7 +23,7 @@ PARTS = {
     "sandwiches": BASE | {"layers"},
     "nets": BASE | {"layers", "sandwiches"},
     "optim": BASE,
-    "data": BASE,
+    "data": BASE | {"io"},  # folders of images
     "io": BASE,
 }
 for left, part in [("nets", "solver"), ("solver", "vis"), ("vis", "experiments"), ("experiments", "cli"), ("experiments", "python")]:
