@@ -158,16 +158,31 @@ void ModelFlags::add_to(CLI::App& app) {
                                "three-layer-convnet has one: 7")
                           ->default_str("7,3"),
                       {"convnet", "three-layer-convnet"});
-  add(app.add_option("--conv-stride", net_.conv_stride, "Step of every convolution in pixels (convnet)")
-          ->type_name("N")
-          ->check(whole_number(1, 1024))
-          ->capture_default_str(),
+  add(add_list(app, "--conv-stride", strides_, 1024,
+               "Step of the convolutions in pixels, one for all or one each (convnet)")
+          ->default_str("1"),
+      {"convnet"});
+  add(add_list(app, "--pool", net_.pools, 1024,
+               "Side and step of the max pooling after each convolution, 1 for none (convnet) [2 after the last one]"),
+      {"convnet"});
+  add(app.add_flag("--global-average", net_.global_average,
+                   "The affine layer takes the mean of each channel instead of all its pixels (convnet)"),
       {"convnet"});
   add(app.add_flag("--no-batch-norm", no_batch_norm_, "No batch normalisation after the convolutions (convnet)"),
       {"convnet"});
+  add(app.add_option("--init", init_,
+                     "First weights: normal (of deviation --weight-scale) or he (of deviation sqrt(2 / inputs))")
+          ->type_name("NAME")
+          ->check(one_of({"normal", "he"}))
+          ->capture_default_str());
   add(app.add_option("--weight-scale", net_.weight_scale, "Standard deviation of the first weights [1e-3; fc: 1e-2]")
           ->type_name("X")
           ->check(positive_number()));
+  add(app.add_option("--label-smoothing", net_.label_smoothing,
+                     "Share of the loss's target that is spread over all classes")
+          ->type_name("X")
+          ->check(number("a share from 0 to below 1", [](double x) { return x >= 0 && x < 1; }))
+          ->capture_default_str());
   add(app.add_option("--reg", net_.reg, "Strength of L2 regularisation: the loss has 0.5 reg sum(W^2)")
           ->type_name("X")
           ->check(number_from_zero())
@@ -188,6 +203,12 @@ NetConfig ModelFlags::net_config() const {
                       : normalization_ == "layernorm" ? Normalization::layernorm
                                                       : Normalization::none;
   net.use_batch_norm = !no_batch_norm_;
+  net.he_init = init_ == "he";
+  if (net.he_init && net.weight_scale != 0) throw UsageError("--weight-scale belongs to --init normal, got he");
+  if (strides_.size() == 1)
+    net.conv_stride = strides_[0];
+  else
+    net.conv_strides = strides_;
   if (net.model == "three-layer-convnet") {
     if (num_filters_->count() == 0) net.num_filters = {32};
     if (filter_sizes_->count() == 0) net.filter_sizes = {7};
@@ -203,6 +224,10 @@ NetConfig ModelFlags::net_config() const {
     if (net.num_filters.size() != net.filter_sizes.size())
       throw UsageError(fmt::format("expected as many --filter-sizes as --num-filters, got {} for {}",
                                    fmt::join(net.filter_sizes, ","), fmt::join(net.num_filters, ",")));
+    for (const auto& [name, list] : {std::pair("--conv-stride", &net.conv_strides), std::pair("--pool", &net.pools)})
+      if (!list->empty() && list->size() != net.num_filters.size())
+        throw UsageError(fmt::format("{}: expected one for each of --num-filters {}, got {}", name,
+                                     fmt::join(net.num_filters, ","), fmt::join(*list, ",")));
     for (const Index k : net.filter_sizes)
       if (k % 2 == 0) throw UsageError(fmt::format("--filter-sizes: expected odd numbers, got {}", k));
   }

@@ -52,7 +52,8 @@ class ModelFlags {
     std::vector<std::string> models;  // empty: all
   };
   NetConfig net_;
-  std::string normalization_ = "none";
+  std::string normalization_ = "none", init_ = "normal";
+  std::vector<Index> strides_ = {1};
   bool no_batch_norm_ = false;
   std::vector<Belongs> flags_;
   CLI::Option *hidden_ = nullptr, *num_filters_ = nullptr, *filter_sizes_ = nullptr;

@@ -191,9 +191,7 @@ void complete_run_flags(const CLI::App& app, TrainFlags& flags) {
   RunConfig& config = flags.config;
   config.net = flags.model.net_config();
   config.net.precision = precision_of(flags.precision, config.dtype);
-  config.update_rule = update_rule_from_name(flags.update_rule);
-  if (app.get_option("--momentum")->count() > 0 && config.update_rule != UpdateRule::sgd_momentum)
-    throw UsageError(fmt::format("--momentum belongs to --update-rule sgd_momentum, got {}", flags.update_rule));
+  flags.training.complete(app, config);
   if (config.optim_config.learning_rate == 0 && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
 }
 
@@ -209,28 +207,7 @@ void add_run_flags(CLI::App* train, TrainFlags* flags) {
           ->capture_default_str(),
       training);
   add(add_precision(*train, flags->precision), training);
-  add(train->add_option("--update-rule", flags->update_rule, "sgd, sgd_momentum, rmsprop or adam")
-          ->type_name("NAME")
-          ->check(one_of({"sgd", "sgd_momentum", "rmsprop", "adam"}))
-          ->capture_default_str(),
-      training);
-  add(train
-          ->add_option("--learning-rate", config.optim_config.learning_rate,
-                       "Step size of the update rule [1e-2; 1e-3 for adam, and for two-layer, fc and convnet without "
-                       "normalisation]")
-          ->type_name("X")
-          ->check(positive_number()),
-      training);
-  add(train->add_option("--momentum", config.optim_config.momentum, "Momentum of sgd_momentum, 0 to 1")
-          ->type_name("X")
-          ->check(number("a number from 0 to below 1", [](double x) { return x >= 0 && x < 1; }))
-          ->capture_default_str(),
-      training);
-  add(train->add_option("--lr-decay", config.lr_decay, "The learning rate is multiplied by it after each epoch")
-          ->type_name("X")
-          ->check(positive_number())
-          ->capture_default_str(),
-      training);
+  flags->training.add_to(*train, config);
   add(train->add_option("--epochs", config.epochs, "Passes over the training split")
           ->type_name("N")
           ->check(whole_number(1))

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/flags.h"
+#include "cli/training_flags.h"
 #include "lamina/experiments/run_config.h"
 
 namespace lamina::cli {
@@ -12,7 +13,8 @@ namespace lamina::cli {
 struct TrainFlags {
   ModelFlags model;
   RunConfig config;
-  std::string update_rule = "sgd", precision = "full";
+  TrainingFlags training;
+  std::string precision = "full";
   std::filesystem::path out, resume, toml;
   int threads = 0;
   bool overwrite = false, quiet = false;

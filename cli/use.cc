@@ -24,7 +24,7 @@ struct UseFlags {
   std::vector<std::string> images;
   Index top = 3;
   int threads = 0;
-  bool json = false;
+  bool json = false, mirror = false;
 };
 
 double fraction(Index part, Index whole) {
@@ -79,6 +79,7 @@ void print_json(const Evaluation& found) {
 int run_eval(const UseFlags& flags) {
   kernels::set_num_threads(flags.threads);
   TrainedNet net(flags.run);
+  if (flags.mirror) net.set_mirror_averaging(true);
   const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
                                     [](std::string_view line) { fmt::print(stderr, "lamina eval: {}\n", line); });
   const Evaluation found = net.evaluate(data, flags.split);
@@ -92,6 +93,7 @@ int run_eval(const UseFlags& flags) {
 int run_predict(const UseFlags& flags) {
   kernels::set_num_threads(flags.threads);
   TrainedNet net(flags.run);
+  if (flags.mirror) net.set_mirror_averaging(true);
   int code = 0;
   for (const std::string& path : flags.images) {
     try {
@@ -124,6 +126,11 @@ CLI::Option* add_run(CLI::App& app, UseFlags& flags) {
       ->required();
 }
 
+void add_mirror(CLI::App& app, UseFlags& flags) {
+  app.add_flag("--mirror-averaging", flags.mirror,
+               "Take the mean of an image's scores and those of its mirror image, also where training did not");
+}
+
 }  // namespace
 
 Command add_eval(CLI::App& app) {
@@ -139,6 +146,7 @@ Command add_eval(CLI::App& app) {
       ->type_name("NAME|DIR");
   add_data_dir(*eval, flags->data_dir);
   add_threads(*eval, flags->threads);
+  add_mirror(*eval, *flags);
   eval->add_flag("--json", flags->json, "Print one JSON object");
   eval->footer("Example: lamina eval runs/cnn --split test");
   return {eval, [flags] { return run_eval(*flags); }};
@@ -157,6 +165,7 @@ Command add_predict(CLI::App& app) {
       ->check(whole_number(1))
       ->capture_default_str();
   add_threads(*predict, flags->threads);
+  add_mirror(*predict, *flags);
   predict->add_flag("--json", flags->json, "Print one JSON object an image");
   predict->footer(
       "An image that cannot be read gets a line on standard error; the others are answered, and the exit\n"

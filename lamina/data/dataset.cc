@@ -96,6 +96,36 @@ void Examples::gather(std::span<const Index> rows, Tensor<T>& out) const {
 }
 
 template <class T>
+void Examples::gather(std::span<const Index> rows, std::span<const kernels::Move> moves, Tensor<T>& out) const {
+  if (example_shape_.rank() != 3) fail("Examples::gather", "expected images (C, H, W) to move, got ", example_shape_);
+  if (moves.size() != rows.size())
+    fail("Examples::gather", "expected one move for each of ", rows.size(), " rows, got ", moves.size());
+  for (const Index row : rows)
+    if (row < 0 || row >= size_) fail("Examples::gather", "expected rows of 0 to ", size_ - 1, ", got ", row);
+  const Index count = static_cast<Index>(rows.size());
+  out.resize(batch_shape(count, example_shape_));
+  const Index C = example_shape_[0], H = example_shape_[1], W = example_shape_[2];
+  if (bytes_)
+    kernels::gather_moved_bytes(count, C, H, W, bytes_->data(), rows.data(), moves.data(),
+                                mean_ ? mean_->data() : nullptr, out.data());
+  else if (floats_)
+    kernels::gather_moved_numbers(count, C, H, W, floats_->data(), rows.data(), moves.data(), out.data());
+  else if (doubles_)
+    kernels::gather_moved_numbers(count, C, H, W, doubles_->data(), rows.data(), moves.data(), out.data());
+}
+
+void draw_moves(const Augmentation& augmentation, RandomState& random, std::span<kernels::Move> moves) {
+  const Index shift = augmentation.max_shift;
+  for (kernels::Move& move : moves) {
+    move = {};
+    if (augmentation.mirror) move.mirror = random.rand() < 0.5;
+    if (shift == 0) continue;
+    move.dy = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
+    move.dx = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
+  }
+}
+
+template <class T>
 void Examples::slice(Index first, Index count, Tensor<T>& out) const {
   if (first < 0 || count < 0 || first > size_ - count)
     fail("Examples::slice", "expected a range within 0 to ", size_, ", got ", count, " from ", first, " on");
@@ -154,6 +184,8 @@ Dataset split_dataset(std::string name, std::vector<std::string> class_names, La
 
 template void Examples::gather(std::span<const Index>, Tensor<float>&) const;
 template void Examples::gather(std::span<const Index>, Tensor<double>&) const;
+template void Examples::gather(std::span<const Index>, std::span<const kernels::Move>, Tensor<float>&) const;
+template void Examples::gather(std::span<const Index>, std::span<const kernels::Move>, Tensor<double>&) const;
 template void Examples::slice(Index, Index, Tensor<float>&) const;
 template void Examples::slice(Index, Index, Tensor<double>&) const;
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "lamina/kernels/gather.h"
+#include "lamina/random.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -40,6 +42,10 @@ class Examples {
   /// The same for `count` examples from `first` on.
   template <class T>
   void slice(Index first, Index count, Tensor<T>& out) const;
+  /// As gather for images (C, H, W), each moved by one of `moves`; what comes in from outside is 0, the mean. Throws
+  /// std::invalid_argument where examples are no images.
+  template <class T>
+  void gather(std::span<const Index> rows, std::span<const kernels::Move> moves, Tensor<T>& out) const;
 
  private:
   std::shared_ptr<const Tensor<std::uint8_t>> bytes_;
@@ -49,6 +55,17 @@ class Examples {
   Index size_ = 0;
   Shape example_shape_;
 };
+
+/// Random changes of training images that leave their class what it is.
+struct Augmentation {
+  bool mirror = false;  ///< from left to right, every other time
+  Index max_shift = 0;  ///< moved by up to so many pixels each way, as by a crop from the image in a frame of its mean
+  bool any() const { return mirror || max_shift > 0; }
+};
+
+/// Draws one move for each of `moves`: image by image rand() < 0.5 where it mirrors, then down and right
+/// randint(2 max_shift + 1) - max_shift where it shifts.
+void draw_moves(const Augmentation& augmentation, RandomState& random, std::span<kernels::Move> moves);
 
 /// Examples X and their labels y.
 struct Split {

@@ -41,7 +41,23 @@ struct TrainedNet::Inside {
   virtual void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) = 0;
   virtual std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) = 0;
   ModelInfo info;
+  bool mirror = false;
 };
+
+namespace {
+
+/// Whether the run that trained the net took mirror images into its accuracy checks.
+bool trained_with_mirror(const ModelInfo& info) {
+  const auto kept = info.metadata.find("run_config");
+  if (kept == info.metadata.end()) return false;
+  try {
+    return run_config_from_json(kept->second).mirror_averaging;
+  } catch (const std::invalid_argument&) {
+    return false;  // a model from elsewhere
+  }
+}
+
+}  // namespace
 
 template <class T>
 struct TrainedNet::InsideOf : TrainedNet::Inside {
@@ -51,23 +67,46 @@ struct TrainedNet::InsideOf : TrainedNet::Inside {
   }
   void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) override {
     examples.slice(first, count, batch);
-    const TensorView<T>& scores = net->loss(batch);
+    scores.assign(net->loss(batch));
+    if (mirror) {
+      rows.resize(static_cast<std::size_t>(count));
+      std::iota(rows.begin(), rows.end(), first);
+      const std::vector<kernels::Move> moves(rows.size(), kernels::Move{.mirror = true});
+      examples.gather(rows, moves, batch);
+      add_mirrored();
+    }
     const auto classes = static_cast<std::size_t>(scores.dim(1));
     best.clear();
     for (Index i = 0; i < count; ++i)
-      best.push_back(detail::argmax(scores.flat().subspan(static_cast<std::size_t>(i) * classes, classes)));
+      best.push_back(
+          detail::argmax(std::span<const T>(scores.flat()).subspan(static_cast<std::size_t>(i) * classes, classes)));
   }
   std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) override {
     batch.resize(Shape{1, image.dim(0), image.dim(1), image.dim(2)});
     for (Index i = 0; i < image.size(); ++i)
       batch[i] = static_cast<T>(static_cast<double>(image[i]) - (mean.empty() ? 0 : mean[i]));
+    scores.assign(net->loss(batch));
+    if (mirror) {
+      const Index W = image.dim(2);
+      for (Index i = 0; i < image.size(); ++i) {
+        const Index other = i - i % W + W - 1 - i % W;
+        batch[i] = static_cast<T>(static_cast<double>(image[other]) - (mean.empty() ? 0 : mean[i]));
+      }
+      add_mirrored();
+    }
     Tensor<T> result;
-    softmax(net->loss(batch), result);
+    softmax<T>(scores, result);
     return std::vector<double>(result.begin(), result.end());
+  }
+  /// Makes scores the mean of those and the batch's.
+  void add_mirrored() {
+    const TensorView<T>& other = net->loss(batch);
+    for (Index i = 0; i < scores.size(); ++i) scores[i] = (scores[i] + other[i]) / 2;
   }
   RandomState random;
   std::unique_ptr<Net<T>> net;
-  Tensor<T> batch;
+  Tensor<T> batch, scores;
+  std::vector<Index> rows;
 };
 
 TrainedNet::TrainedNet(const fs::path& path) {
@@ -76,12 +115,15 @@ TrainedNet::TrainedNet(const fs::path& path) {
     inside_ = std::make_unique<InsideOf<double>>(file);
   else
     inside_ = std::make_unique<InsideOf<float>>(file);
+  inside_->mirror = trained_with_mirror(inside_->info);
 }
 TrainedNet::TrainedNet(TrainedNet&&) noexcept = default;
 TrainedNet& TrainedNet::operator=(TrainedNet&&) noexcept = default;
 TrainedNet::~TrainedNet() = default;
 
 const ModelInfo& TrainedNet::info() const { return inside_->info; }
+
+void TrainedNet::set_mirror_averaging(bool on) { inside_->mirror = on; }
 
 Evaluation TrainedNet::evaluate(const Dataset& data, const std::string& split_name) {
   const ModelInfo& info = inside_->info;

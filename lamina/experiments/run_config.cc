@@ -46,6 +46,24 @@ double fraction(const json& object, const char* key) {
 }
 
 /// Files of earlier runs do not have these.
+void read_training_options(const json& object, RunConfig& config) {
+  if (!object.contains("schedule")) return;
+  config.schedule.kind = schedule_from_name(value_of<std::string>(object, "schedule"));
+  config.schedule.warmup_epochs = value_of<double>(object, "warmup_epochs");
+  config.schedule.step_epochs = value_of<double>(object, "step_epochs");
+  config.schedule.step_factor = value_of<double>(object, "step_factor");
+  check_schedule(config.schedule);
+  config.optim_config.nesterov = value_of<bool>(object, "nesterov");
+  config.optim_config.weight_decay = value_of<double>(object, "weight_decay");
+  config.shuffle = value_of<bool>(object, "shuffle");
+  config.augmentation.mirror = value_of<bool>(object, "mirror");
+  config.augmentation.max_shift = whole(object, "shift", 0);
+  config.average_decay = fraction(object, "average_decay");
+  config.mirror_averaging = value_of<bool>(object, "mirror_averaging");
+  config.patience = whole(object, "patience", 0);
+}
+
+/// Files of earlier runs do not have these.
 void read_image_options(const json& object, RunConfig& config) {
   if (!object.contains("image_size")) return;
   const auto size = value_of<std::vector<Index>>(object, "image_size");
@@ -68,6 +86,18 @@ std::string to_json(const RunConfig& config) {
                  {"learning_rate", optim.learning_rate},
                  {"momentum", optim.momentum},
                  {"lr_decay", config.lr_decay},
+                 {"schedule", std::string(name_of(config.schedule.kind))},
+                 {"warmup_epochs", config.schedule.warmup_epochs},
+                 {"step_epochs", config.schedule.step_epochs},
+                 {"step_factor", config.schedule.step_factor},
+                 {"nesterov", config.optim_config.nesterov},
+                 {"weight_decay", config.optim_config.weight_decay},
+                 {"shuffle", config.shuffle},
+                 {"mirror", config.augmentation.mirror},
+                 {"shift", config.augmentation.max_shift},
+                 {"average_decay", config.average_decay},
+                 {"mirror_averaging", config.mirror_averaging},
+                 {"patience", config.patience},
                  {"epochs", config.epochs},
                  {"batch_size", config.batch_size},
                  {"num_train", config.num_train},
@@ -107,6 +137,7 @@ RunConfig run_config_from_json(const std::string& text) {
   config.data = value_of<std::string>(object, "data");
   config.data_dir = value_of<std::string>(object, "data_dir");
   config.data_digest = value_of<std::string>(object, "data_digest");
+  read_training_options(object, config);
   read_image_options(object, config);
   return config;
 }
@@ -126,6 +157,12 @@ SolverOptions solver_options(const RunConfig& config) {
   options.update_rule = config.update_rule;
   options.optim_config = config.optim_config;
   options.lr_decay = config.lr_decay;
+  options.schedule = config.schedule;
+  options.shuffle = config.shuffle;
+  options.augmentation = config.augmentation;
+  options.average_decay = config.average_decay;
+  options.mirror_averaging = config.mirror_averaging;
+  options.patience = config.patience;
   options.batch_size = config.batch_size;
   options.num_epochs = config.epochs;
   options.print_every = config.print_every;

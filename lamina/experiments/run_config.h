@@ -16,6 +16,12 @@ struct RunConfig {
   UpdateRule update_rule = UpdateRule::sgd;
   OptimConfig optim_config;
   double lr_decay = 1;
+  Schedule schedule;
+  bool shuffle = false;
+  Augmentation augmentation;
+  double average_decay = 0;
+  bool mirror_averaging = false;
+  Index patience = 0;
   Index epochs = 10;
   Index batch_size = 100;
   Index num_train = 0;  ///< train on the first so many; 0: the whole split

@@ -7,6 +7,7 @@
 
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/workspace.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
@@ -54,6 +55,39 @@ void RowsDouble(Index count, Index example, const std::uint8_t* bytes, const Ind
   convert_rows(count, example, bytes, rows, mean, out);
 }
 
+// One image. `row` has room for W bytes.
+template <class T>
+HWY_INLINE void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean,
+                              std::uint8_t* row, T* out) {
+  const Index first = std::clamp<Index>(-move.dx, 0, W), end = std::clamp<Index>(W - move.dx, first, W);
+  for (Index c = 0; c < C; ++c)
+    for (Index y = 0; y < H; ++y, out += W) {
+      const Index from_y = y + move.dy;
+      if (from_y < 0 || from_y >= H || first == end) {
+        std::fill(out, out + W, T{0});
+        continue;
+      }
+      const std::uint8_t* from = bytes + (c * H + from_y) * W + first + move.dx;
+      if (move.mirror) {
+        const std::uint8_t* last = bytes + (c * H + from_y) * W + W - 1 - (first + move.dx);
+        for (Index x = 0; x < end - first; ++x) row[x] = last[-x];
+        from = row;
+      }
+      std::fill(out, out + first, T{0});
+      convert(end - first, from, mean ? mean + (c * H + y) * W + first : nullptr, out + first);
+      std::fill(out + end, out + W, T{0});
+    }
+}
+
+void MovedFloat(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean, std::uint8_t* row,
+                float* out) {
+  convert_moved(C, H, W, bytes, move, mean, row, out);
+}
+void MovedDouble(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean, std::uint8_t* row,
+                 double* out) {
+  convert_moved(C, H, W, bytes, move, mean, row, out);
+}
+
 // Sums of at most 257 rows fit into 16 bits.
 void AddBytes(Index count, Index example, const std::uint8_t* HWY_RESTRICT bytes, std::uint16_t* HWY_RESTRICT sums) {
   const hn::ScalableTag<std::uint16_t> d;
@@ -76,7 +110,11 @@ namespace {
 
 HWY_EXPORT(RowsFloat);
 HWY_EXPORT(RowsDouble);
+HWY_EXPORT(MovedFloat);
+HWY_EXPORT(MovedDouble);
 HWY_EXPORT(AddBytes);
+
+struct MovedRow {};
 
 constexpr Index kChunkElements = 1 << 14;
 constexpr Index kRowsIn16Bits = 257;
@@ -115,6 +153,42 @@ void gather_numbers(Index count, Index example, const From* numbers, const Index
   });
 }
 
+template <class T>
+void gather_moved_bytes(Index count, Index C, Index H, Index W, const std::uint8_t* bytes, const Index* rows,
+                        const Move* moves, const double* mean, T* out) {
+  const Index example = C * H * W;
+  for_rows(count, example, [&](Index first, Index n) {
+    std::uint8_t* row = workspace<MovedRow, std::uint8_t>(W);
+    for (Index i = first; i < first + n; ++i) {
+      const std::uint8_t* from = bytes + (rows ? rows[i] : i) * example;
+      if constexpr (sizeof(T) == sizeof(float))
+        LAMINA_DISPATCH(MovedFloat)(C, H, W, from, moves[i], mean, row, out + i * example);
+      else
+        LAMINA_DISPATCH(MovedDouble)(C, H, W, from, moves[i], mean, row, out + i * example);
+    }
+  });
+}
+
+template <class From, class To>
+void gather_moved_numbers(Index count, Index C, Index H, Index W, const From* numbers, const Index* rows,
+                          const Move* moves, To* out) {
+  const Index example = C * H * W;
+  for_rows(count, example, [&](Index first, Index n) {
+    for (Index i = first; i < first + n; ++i) {
+      const From* from = numbers + (rows ? rows[i] : i) * example;
+      const Move move = moves[i];
+      To* to = out + i * example;
+      for (Index c = 0; c < C; ++c)
+        for (Index y = 0; y < H; ++y)
+          for (Index x = 0; x < W; ++x) {
+            const Index from_y = y + move.dy, moved_x = x + move.dx, from_x = move.mirror ? W - 1 - moved_x : moved_x;
+            const bool inside = from_y >= 0 && from_y < H && from_x >= 0 && from_x < W;
+            *to++ = inside ? static_cast<To>(from[(c * H + from_y) * W + from_x]) : To{0};
+          }
+    }
+  });
+}
+
 void sum_bytes(Index count, Index example, const std::uint8_t* bytes, std::uint64_t* sums) {
   std::fill(sums, sums + example, 0);
   std::vector<std::uint16_t> part(static_cast<std::size_t>(example));
@@ -127,6 +201,14 @@ void sum_bytes(Index count, Index example, const std::uint8_t* bytes, std::uint6
 
 template void gather_bytes(Index, Index, const std::uint8_t*, const Index*, const double*, float*);
 template void gather_bytes(Index, Index, const std::uint8_t*, const Index*, const double*, double*);
+template void gather_moved_bytes(Index, Index, Index, Index, const std::uint8_t*, const Index*, const Move*,
+                                 const double*, float*);
+template void gather_moved_bytes(Index, Index, Index, Index, const std::uint8_t*, const Index*, const Move*,
+                                 const double*, double*);
+template void gather_moved_numbers(Index, Index, Index, Index, const float*, const Index*, const Move*, float*);
+template void gather_moved_numbers(Index, Index, Index, Index, const float*, const Index*, const Move*, double*);
+template void gather_moved_numbers(Index, Index, Index, Index, const double*, const Index*, const Move*, float*);
+template void gather_moved_numbers(Index, Index, Index, Index, const double*, const Index*, const Move*, double*);
 template void gather_numbers(Index, Index, const float*, const Index*, float*);
 template void gather_numbers(Index, Index, const float*, const Index*, double*);
 template void gather_numbers(Index, Index, const double*, const Index*, float*);

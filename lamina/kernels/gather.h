@@ -16,6 +16,23 @@ void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const I
 template <class From, class To>
 void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out);
 
+/// How an image is moved: out[c][y][x] is the pixel (y + dy, x + dx) of the image, which is mirrored from left to right
+/// before.
+struct Move {
+  bool mirror = false;
+  std::int32_t dy = 0, dx = 0;  ///< pixels
+};
+
+/// The same for images (C, H, W), each moved: out[i][c][y][x] = T(double(byte) - mean[c][y][x]) of the moved image i; 0
+/// where it has no pixel.
+template <class T>
+void gather_moved_bytes(Index count, Index C, Index H, Index W, const std::uint8_t* bytes, const Index* rows,
+                        const Move* moves, const double* mean, T* out);
+/// The same of numbers, without a mean.
+template <class From, class To>
+void gather_moved_numbers(Index count, Index C, Index H, Index W, const From* numbers, const Index* rows,
+                          const Move* moves, To* out);
+
 /// sums[j] = sum of bytes[i][j] over i < count: exact.
 void sum_bytes(Index count, Index example, const std::uint8_t* bytes, std::uint64_t* sums);
 

@@ -40,6 +40,23 @@ double row_loss(Index columns, const T* x, Label y, T* dx, double rows) {
   return std::log(sum) - static_cast<double>(score - max);
 }
 
+template <class T>
+double smoothed_row_loss(Index columns, const T* x, Label y, T* dx, double rows, double smoothing) {
+  const T max = *std::max_element(x, x + columns), score = x[y];
+  const double share = smoothing / static_cast<double>(columns);
+  double apart = 0;  // the sum of max - x
+  for (Index j = 0; j < columns; ++j) apart += static_cast<double>(max - x[j]);
+  T* e = dx ? dx : workspace<Exponentials, T>(columns);
+  const double sum = exponentials(columns, x, max, e);
+  if (dx) {
+    for (Index j = 0; j < columns; ++j) {
+      const double p = static_cast<double>(e[j]) / sum;
+      dx[j] = static_cast<T>((p - share - (j == y ? 1 - smoothing : 0)) / rows);
+    }
+  }
+  return std::log(sum) + (1 - smoothing) * static_cast<double>(max - score) + share * apart;
+}
+
 // Calls body(chunk, first row, row after the last) for each chunk, and gives their number.
 template <class Body>
 Index for_rows(Index rows, Index columns, Body&& body) {
@@ -64,12 +81,16 @@ void softmax(Index rows, Index columns, const T* x, T* out) {
 }
 
 template <class T>
-double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx) {
+double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx, double smoothing) {
   double* partial = workspace<PartialSums, double>(rows);
   const Index chunks = for_rows(rows, columns, [=](Index chunk, Index first, Index end) {
     double sum = 0;
-    for (Index i = first; i < end; ++i)
-      sum += row_loss(columns, x + i * columns, y[i], dx ? dx + i * columns : nullptr, static_cast<double>(rows));
+    for (Index i = first; i < end; ++i) {
+      T* dx_row = dx ? dx + i * columns : nullptr;
+      sum += smoothing == 0
+                 ? row_loss(columns, x + i * columns, y[i], dx_row, static_cast<double>(rows))
+                 : smoothed_row_loss(columns, x + i * columns, y[i], dx_row, static_cast<double>(rows), smoothing);
+    }
     partial[chunk] = sum;
   });
   double loss = 0;
@@ -79,7 +100,7 @@ double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx
 
 template void softmax(Index, Index, const float*, float*);
 template void softmax(Index, Index, const double*, double*);
-template double softmax_loss(Index, Index, const float*, const Label*, float*);
-template double softmax_loss(Index, Index, const double*, const Label*, double*);
+template double softmax_loss(Index, Index, const float*, const Label*, float*, double);
+template double softmax_loss(Index, Index, const double*, const Label*, double*, double);
 
 }  // namespace lamina::kernels

@@ -9,8 +9,10 @@ namespace lamina::kernels {
 template <class T>
 void softmax(Index rows, Index columns, const T* x, T* out);
 /// The sum over the rows, not their mean, of -log softmax(x)[i, y[i]], in double over fixed chunks; y[i] of
-/// 0 .. columns - 1. Unless dx (rows, columns) is null: dx = (softmax(x) - onehot(y)) / rows. dx may be x.
+/// 0 .. columns - 1. Unless dx (rows, columns) is null: dx = (softmax(x) - onehot(y)) / rows. dx may be x. With
+/// smoothing s above 0, onehot(y) becomes q = (1 - s) onehot(y) + s / columns, and the loss -sum_j q_j log
+/// softmax(x)[i, j].
 template <class T>
-double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx);
+double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx, double smoothing = 0);
 
 }  // namespace lamina::kernels

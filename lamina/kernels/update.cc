@@ -33,6 +33,24 @@ HWY_INLINE void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentu
 }
 
 template <class T>
+HWY_INLINE void nesterov(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
+    const auto step = hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i));
+    const auto velocity = hn::Sub(hn::Mul(hn::Set(d, momentum), hn::LoadU(d, v + i)), step);
+    hn::StoreU(velocity, d, v + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, w + i), hn::Sub(hn::Mul(hn::Set(d, momentum), velocity), step)), d, w + i);
+  });
+}
+
+template <class T>
+HWY_INLINE void average(Index n, T* average, const T* w, T fresh) {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
+    const auto kept = hn::LoadU(d, average + i);
+    hn::StoreU(hn::Add(kept, hn::Mul(hn::Set(d, fresh), hn::Sub(hn::LoadU(d, w + i), kept))), d, average + i);
+  });
+}
+
+template <class T>
 HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
@@ -71,14 +89,16 @@ HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& 
     s.correction2 != 1 ? adam<false, true>(n, w, dw, m, v, s) : adam<false, false>(n, w, dw, m, v, s);
 }
 
-#define LAMINA_BOTH(Name, T)                                                                      \
-  void Sgd##Name(Index n, T* w, const T* dw, T rate) { sgd(n, w, dw, rate); }                     \
-  void SgdMomentum##Name(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                  \
-    sgd_momentum(n, w, dw, v, rate, momentum);                                                    \
-  }                                                                                               \
-  void Rmsprop##Name(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) { \
-    rmsprop(n, w, dw, cache, rate, decay, fresh, epsilon);                                        \
-  }                                                                                               \
+#define LAMINA_BOTH(Name, T)                                                                                           \
+  void Sgd##Name(Index n, T* w, const T* dw, T rate) { sgd(n, w, dw, rate); }                                          \
+  void SgdMomentum##Name(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                       \
+    sgd_momentum(n, w, dw, v, rate, momentum);                                                                         \
+  }                                                                                                                    \
+  void Nesterov##Name(Index n, T* w, const T* dw, T* v, T rate, T momentum) { nesterov(n, w, dw, v, rate, momentum); } \
+  void Average##Name(Index n, T* mean, const T* w, T fresh) { average(n, mean, w, fresh); }                            \
+  void Rmsprop##Name(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {                      \
+    rmsprop(n, w, dw, cache, rate, decay, fresh, epsilon);                                                             \
+  }                                                                                                                    \
   void Adam##Name(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) { adam(n, w, dw, m, v, s); }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
@@ -108,6 +128,8 @@ void for_chunks(Index n, Body&& body) {
 #define LAMINA_BOTH(Name, T)                                                                                         \
   HWY_EXPORT(Sgd##Name);                                                                                             \
   HWY_EXPORT(SgdMomentum##Name);                                                                                     \
+  HWY_EXPORT(Nesterov##Name);                                                                                        \
+  HWY_EXPORT(Average##Name);                                                                                         \
   HWY_EXPORT(Rmsprop##Name);                                                                                         \
   HWY_EXPORT(Adam##Name);                                                                                            \
   template <>                                                                                                        \
@@ -119,6 +141,16 @@ void for_chunks(Index n, Body&& body) {
   void sgd_momentum_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                   \
     const auto kernel = LAMINA_DISPATCH(SgdMomentum##Name);                                                          \
     for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, v + at, rate, momentum); });           \
+  }                                                                                                                  \
+  template <>                                                                                                        \
+  void nesterov_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                       \
+    const auto kernel = LAMINA_DISPATCH(Nesterov##Name);                                                             \
+    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, v + at, rate, momentum); });           \
+  }                                                                                                                  \
+  template <>                                                                                                        \
+  void average_update(Index n, T* average, const T* w, T fresh) {                                                    \
+    const auto kernel = LAMINA_DISPATCH(Average##Name);                                                              \
+    for_chunks(n, [=](Index at, Index count) { kernel(count, average + at, w + at, fresh); });                       \
   }                                                                                                                  \
   template <>                                                                                                        \
   void rmsprop_update(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {                   \

@@ -12,6 +12,12 @@ void sgd_update(Index n, T* w, const T* dw, T rate);
 /// v = momentum v - rate dw;  w = w + v
 template <class T>
 void sgd_momentum_update(Index n, T* w, const T* dw, T* v, T rate, T momentum);
+/// v = momentum v - rate dw;  w = w + (momentum v - rate dw)
+template <class T>
+void nesterov_update(Index n, T* w, const T* dw, T* v, T rate, T momentum);
+/// average = average + fresh (w - average)
+template <class T>
+void average_update(Index n, T* average, const T* w, T fresh);
 /// cache = decay cache + fresh dw^2;  w = w - rate dw / (sqrt(cache) + epsilon)
 template <class T>
 void rmsprop_update(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon);

@@ -6,12 +6,15 @@
 namespace lamina {
 
 template <class T>
-double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx) {
+double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx, double label_smoothing) {
+  if (!(label_smoothing >= 0 && label_smoothing < 1))
+    fail("softmax_loss", "expected label_smoothing of 0 to below 1, got ", label_smoothing);
   detail::check_labels("softmax_loss", x.shape(), y);
   const T* scores = x.data();
   const Index N = x.dim(0), C = x.dim(1);
   if (dx) dx->resize({N, C});
-  return kernels::softmax_loss(N, C, scores, y.data(), dx ? dx->data() : nullptr) / static_cast<double>(N);
+  return kernels::softmax_loss(N, C, scores, y.data(), dx ? dx->data() : nullptr, label_smoothing) /
+         static_cast<double>(N);
 }
 
 template <class T>
@@ -30,7 +33,7 @@ void softmax(const TensorView<T>& x, Tensor<T>& out) {
 }
 
 #define LAMINA_BOTH(T)                                                                              \
-  template double softmax_loss(const TensorView<T>&, std::span<const Label>, Tensor<T>*);           \
+  template double softmax_loss(const TensorView<T>&, std::span<const Label>, Tensor<T>*, double);   \
   template std::pair<double, Tensor<T>> softmax_loss(const TensorView<T>&, std::span<const Label>); \
   template void softmax(const TensorView<T>&, Tensor<T>&);
 LAMINA_BOTH(float)

@@ -1,5 +1,7 @@
 // Softmax (cross-entropy) loss: L = -1/N sum_i log p_i[y_i], p_i = softmax of the scores x_i (N, C).
 //   dx = (p - onehot(y)) / N
+// With label smoothing s (Szegedy et al., 2016) onehot(y) becomes q = (1 - s) onehot(y) + s / C:
+//   L = -1/N sum_i sum_j q_ij log p_ij,  dx = (p - q) / N
 #pragma once
 
 #include <span>
@@ -10,9 +12,9 @@
 namespace lamina {
 
 /// The mean loss over the N rows of x (N, C), and its gradient into dx, resized to (N, C); dx null: the loss
-/// alone. Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, and N > 0.
+/// alone. Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, N > 0 and 0 <= label_smoothing < 1.
 template <class T>
-double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx);
+double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx, double label_smoothing = 0);
 /// `auto [loss, dx] = softmax_loss(x, y);`
 template <class T>
 std::pair<double, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y);

@@ -24,7 +24,7 @@ Tensor<T> softmax(const TensorView<T>& x) {
 }
 
 template <class T>
-std::pair<T, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y) {
+std::pair<T, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y, T label_smoothing = 0) {
   const Index N = x.dim(0), C = x.dim(1);
   std::pair<T, Tensor<T>> result{T{0}, softmax(x)};
   auto& [loss, dx] = result;
@@ -33,9 +33,11 @@ std::pair<T, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Lab
     T max = x(i, 0), sum = 0;
     for (Index j = 1; j < C; ++j) max = std::max(max, x(i, j));
     for (Index j = 0; j < C; ++j) sum += std::exp(x(i, j) - max);
-    loss += (std::log(sum) - (x(i, label) - max)) / static_cast<T>(N);
-    dx(i, label) -= 1;
-    for (Index j = 0; j < C; ++j) dx(i, j) /= static_cast<T>(N);
+    for (Index j = 0; j < C; ++j) {
+      const T q = label_smoothing / static_cast<T>(C) + (j == label ? 1 - label_smoothing : 0);
+      if (q != 0) loss += q * (std::log(sum) - (x(i, j) - max)) / static_cast<T>(N);
+      dx(i, j) = (dx(i, j) - q) / static_cast<T>(N);
+    }
   }
   return result;
 }

@@ -10,19 +10,46 @@ namespace {
 
 constexpr const char* kWhere = "ConvNet";
 
+Index stride_of(const ConvNetOptions& options, std::size_t i) {
+  return options.conv_strides.empty() ? options.conv_stride : options.conv_strides[i];
+}
+
+Index pool_of(const ConvNetOptions& options, std::size_t i) {
+  if (options.pools.empty()) return i + 1 == options.num_filters.size() ? 2 : 1;
+  return options.pools[i];
+}
+
+Shape pooled(const Shape& images, Index pool) { return {images[0], images[1] / pool, images[2] / pool}; }
+
 /// (F, H, W) after each convolution. A pad of (k - 1) / 2 with stride s makes 1 + floor((H - 1) / s) of H.
 std::vector<Shape> conv_outputs(const ConvNetOptions& options) {
   std::vector<Shape> outputs;
-  Index H = options.input_dim[1], W = options.input_dim[2];
-  for (const Index F : options.num_filters) {
-    H = 1 + (H - 1) / options.conv_stride;
-    W = 1 + (W - 1) / options.conv_stride;
-    outputs.push_back({F, H, W});
+  Shape input = options.input_dim;
+  for (std::size_t i = 0; i < options.num_filters.size(); ++i) {
+    const Index stride = stride_of(options, i), pool = pool_of(options, i);
+    outputs.push_back({options.num_filters[i], 1 + (input[1] - 1) / stride, 1 + (input[2] - 1) / stride});
+    const Shape& output = outputs.back();
+    if (output[1] < pool || output[2] < pool)
+      fail(kWhere, "expected images of at least ", pool, " x ", pool, " before the ", pool, "x", pool,
+           " max pool, got ", output[1], " x ", output[2], " after convolution ", i + 1, " (", options.filter_sizes[i],
+           "x", options.filter_sizes[i], ", stride ", stride, ") on input_dim ", options.input_dim);
+    input = pooled(output, pool);
   }
   return outputs;
 }
 
-Shape pooled(const Shape& images) { return {images[0], images[1] / 2, images[2] / 2}; }
+/// What the affine layer sees of one image.
+Shape score_inputs(const ConvNetOptions& options, const Shape& last_output) {
+  if (options.global_average) return {options.num_filters.back()};
+  return pooled(last_output, pool_of(options, options.num_filters.size() - 1));
+}
+
+void check_each(const char* name, const std::vector<Index>& values, std::size_t M) {
+  if (values.empty()) return;
+  if (values.size() != M)
+    fail(kWhere, "expected as many ", name, " as num_filters, ", M, ", or none, got ", values.size());
+  for (std::size_t i = 0; i < M; ++i) detail::check_size(kWhere, name + ("[" + std::to_string(i) + "]"), values[i]);
+}
 
 }  // namespace
 
@@ -40,6 +67,9 @@ ParameterLayout parameter_layout(const ConvNetOptions& options) {
     detail::check_filter_size(kWhere, "filter_sizes" + at, options.filter_sizes[i]);
   }
 
+  check_each("conv_strides", options.conv_strides, M);
+  check_each("pools", options.pools, M);
+
   const std::vector<Shape> outputs = conv_outputs(options);
   ParameterLayout layout;
   Index C = options.input_dim[0];
@@ -53,13 +83,9 @@ ParameterLayout parameter_layout(const ConvNetOptions& options) {
     }
     C = F;
   }
-  const Shape& last = outputs.back();
-  if (last[1] < 2 || last[2] < 2)
-    fail(kWhere, "expected images of at least 2 x 2 before the 2x2 max pool, got ", last[1], " x ", last[2],
-         " after convolution ", M, " (", options.filter_sizes.back(), "x", options.filter_sizes.back(), ", stride ",
-         options.conv_stride, ") on input_dim ", options.input_dim);
+  const Shape last = score_inputs(options, outputs.back());
   const std::string number = std::to_string(M + 1);
-  detail::add_weights(kWhere, layout, "W_" + number, {pooled(last).size(), options.num_classes}, "b_" + number,
+  detail::add_weights(kWhere, layout, "W_" + number, {last.size(), options.num_classes}, "b_" + number,
                       options.num_classes);
   return layout;
 }
@@ -80,7 +106,8 @@ void ConvNet<T>::make_layers() {
   for (std::size_t i = 0; i < conv_.size(); ++i) {
     const std::string number = std::to_string(i + 1);
     ConvLayer& layer = conv_[i];
-    layer.conv_param = {options_.conv_stride, (options_.filter_sizes[i] - 1) / 2, Layout::nhwc, options_.precision};
+    layer.pool = pool_of(options_, i);
+    layer.conv_param = {stride_of(options_, i), (options_.filter_sizes[i] - 1) / 2, Layout::nhwc, options_.precision};
     layer.W = "W_" + number;
     layer.b = "b_" + number;
     if (!options_.use_batch_norm) continue;
@@ -109,11 +136,16 @@ void ConvNet<T>::forward(const TensorView<T>& X, Mode mode) {
     } else {
       conv_relu_forward(x, params[layer.W], params[layer.b], layer.conv_param, layer.out, layer.cache);
     }
-    x = layer.out;
+    if (layer.pool > 1)
+      max_pool_forward<T>(layer.out, {layer.pool, layer.pool, layer.pool, Layout::nhwc}, layer.pooled,
+                          layer.pool_cache);
+    x = layer.result();
   }
-  max_pool_forward(x, {2, 2, 2, Layout::nhwc}, pooled_, pool_cache_);
-  to_nchw<T>(pooled_, pooled_nchw_);
-  affine_forward<T>(pooled_nchw_, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
+  if (options_.global_average)
+    global_average_pool_forward<T>(conv_.back().result(), Layout::nhwc, features_, average_cache_);
+  else
+    to_nchw<T>(conv_.back().result(), features_);
+  affine_forward<T>(features_, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
 }
 
 template <class T>
@@ -129,14 +161,19 @@ LossAndGradients<T> ConvNet<T>::loss(const TensorView<T>& X, std::span<const Lab
   this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X, Mode::train);
   auto& grads = this->grads_;
-  const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
-  affine_backward<T>(dscores_, score_cache_, &dpooled_nchw_, grads[score_W_], grads[score_b_]);
-  to_nhwc<T>(dpooled_nchw_, dpooled_);
-  std::size_t i = conv_.size();
-  max_pool_backward<T>(dpooled_, pool_cache_, dout_[(i - 1) % 2]);
-  while (i-- > 0) {
+  const double data_loss = softmax_loss<T>(scores_, y, &dscores_, this->label_smoothing);
+  affine_backward<T>(dscores_, score_cache_, &dfeatures_, grads[score_W_], grads[score_b_]);
+  if (options_.global_average)
+    global_average_pool_backward<T>(dfeatures_, average_cache_, dlast_);
+  else
+    to_nhwc<T>(dfeatures_, dlast_);
+  for (std::size_t i = conv_.size(); i-- > 0;) {
     const ConvLayer& layer = conv_[i];
-    const Tensor<T>& dout = dout_[i % 2];
+    const bool last = i + 1 == conv_.size();
+    const Tensor<T>& dresult = last ? dlast_ : dout_[i % 2];
+    Tensor<T>& before_pool = last ? dout_[i % 2] : unpooled_;
+    if (layer.pool > 1) max_pool_backward<T>(dresult, layer.pool_cache, before_pool);
+    const Tensor<T>& dout = layer.pool > 1 ? before_pool : dresult;
     Tensor<T>* dx = i > 0 ? &dout_[(i - 1) % 2] : nullptr;
     if (options_.use_batch_norm)
       conv_bn_relu_backward<T>(dout, layer.bn_cache, dx, grads[layer.W], grads[layer.b], grads[layer.gamma],
@@ -166,7 +203,7 @@ NetSummary ConvNet<T>::summary() const {
   Index C = options_.input_dim[0];
   for (std::size_t i = 0; i < conv_.size(); ++i) {
     const Index F = options_.num_filters[i];
-    std::string name = detail::conv_name(F, options_.filter_sizes[i], options_.conv_stride);
+    std::string name = detail::conv_name(F, options_.filter_sizes[i], stride_of(options_, i));
     std::string parameters = conv_[i].W + " " + conv_[i].b;
     if (options_.use_batch_norm) {
       name += " - batch norm";
@@ -179,14 +216,24 @@ NetSummary ConvNet<T>::summary() const {
       layer.activation_count *= 2;  // the convolution's output, and relu's
     }
     if (i == 0) layer.activation_count += options_.input_dim.size();  // the images, channels last
+    const bool last = i + 1 == conv_.size();
+    const Index k = conv_[i].pool;
+    const Shape output = pooled(outputs[i], k);
+    const Index first_too =
+        last && !options_.global_average ? output.size() : 0;  // channels first, for the affine layer
+    if (k == 1) layer.activation_count += first_too;
     result.layers.push_back(std::move(layer));
     C = F;
+    // The pooled images and the places of the maxima.
+    const std::string side = std::to_string(k);
+    if (k > 1)
+      result.layers.push_back(
+          {side + "x" + side + " max pool, stride " + side, "", output, 0, 0, 2 * output.size() + first_too});
   }
-  const Shape pool = pooled(outputs.back());
-  // The pooled images, channels last and first, and the places of the maxima.
-  result.layers.push_back({"2x2 max pool, stride 2", "", pool, 0, 0, 3 * pool.size()});
-  result.layers.push_back(
-      detail::affine_summary("affine - softmax", score_W_ + " " + score_b_, pool.size(), options_.num_classes, false));
+  const Shape inputs = score_inputs(options_, outputs.back());
+  if (options_.global_average) result.layers.push_back({"global average pool", "", inputs, 0, 0, inputs.size()});
+  result.layers.push_back(detail::affine_summary("affine - softmax", score_W_ + " " + score_b_, inputs.size(),
+                                                 options_.num_classes, false));
   return result;
 }
 

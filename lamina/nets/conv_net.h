@@ -1,10 +1,12 @@
-// [conv - (batch norm) - relu] x M - 2x2 max pool - affine - softmax.
+// [conv - (batch norm) - relu - (max pool)] x M - (global average pool) - affine - softmax; by default one 2x2 max
+// pool, after the last convolution.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "lamina/layers/affine.h"
+#include "lamina/layers/global_average_pool.h"
 #include "lamina/layers/max_pool.h"
 #include "lamina/nets/net.h"
 #include "lamina/random.h"
@@ -23,6 +25,10 @@ struct ConvNetOptions {
   bool use_batch_norm = true;
   Index conv_stride = 1;                  ///< of every convolution
   Precision precision = Precision::full;  ///< of the products
+  std::vector<Index> conv_strides = {};   ///< one a convolution; empty: conv_stride
+  /// Side and stride of the max pooling after each convolution's relu, 1 for none; empty: 2 after the last one alone.
+  std::vector<Index> pools = {};
+  bool global_average = false;  ///< the affine layer takes each channel's mean instead of all pixels
 };
 
 /// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.
@@ -60,7 +66,10 @@ class ConvNet : public Net<T> {
     BatchNormParam<T> bn_param;
     ConvBnReluCache<T> bn_cache;  // one of the two is used
     ConvReluCache<T> cache;
-    Tensor<T> out;
+    Tensor<T> out, pooled;
+    Index pool = 1;
+    PoolCache<T> pool_cache;
+    const Tensor<T>& result() const { return pool > 1 ? pooled : out; }
   };
   void make_layers();
   void forward(const TensorView<T>& X, Mode mode);
@@ -68,12 +77,14 @@ class ConvNet : public Net<T> {
   Options options_;
   Tensor<T> input_nhwc_;
   std::vector<ConvLayer> conv_;
-  PoolCache<T> pool_cache_;
-  Tensor<T> pooled_, dpooled_, pooled_nchw_, dpooled_nchw_;
+  Tensor<T> features_, dfeatures_;  // what the affine layer sees, channels first
+  Tensor<T> dlast_;                 // of the last convolution, pooled
+  GlobalAveragePoolCache average_cache_;
   std::string score_W_, score_b_;
   AffineCache<T> score_cache_;
   Tensor<T> scores_, dscores_;
-  Tensor<T> dout_[2];  // of convolution i: dout_[i % 2]
+  Tensor<T> dout_[2];   // of convolution i, pooled: dout_[i % 2]; of the last one before its pooling
+  Tensor<T> unpooled_;  // the gradient before a pooling
 };
 
 }  // namespace lamina

@@ -98,7 +98,7 @@ LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span
   this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X, Mode::train);
   auto& grads = this->grads_;
-  const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
+  const double data_loss = softmax_loss<T>(scores_, y, &dscores_, this->label_smoothing);
   std::size_t i = hidden_.size();
   affine_backward<T>(dscores_, score_cache_, i > 0 ? &dout_[(i - 1) % 2] : nullptr, grads[score_W_], grads[score_b_]);
   TensorView<T> dgamma, dbeta;

@@ -99,6 +99,8 @@ class Net {
 
   /// Strength of L2 regularization: the loss has 0.5 reg sum W^2 over weight matrices and filters.
   double reg = 0;
+  /// Of the training passes' softmax loss, from 0 to below 1.
+  double label_smoothing = 0;
 
  protected:
   Net() = default;
@@ -117,7 +119,7 @@ class Net {
   static void check_labels(std::string_view where, const TensorView<T>& X, std::span<const Label> y, Index num_classes);
   /// Adds reg W to the gradients of all parameters named W..., and returns 0.5 reg sum W^2.
   double add_regularization();
-  /// Takes over parameters and reg from a net of another precision.
+  /// Takes over parameters, reg and label_smoothing from a net of another precision.
   template <class U>
   void assign(const Net<U>& other) {
     make_parameters(other.params().layout());
@@ -127,6 +129,7 @@ class Net {
       ++to;
     }
     reg = other.reg;
+    label_smoothing = other.label_smoothing;
   }
 
   Parameters<T> params_, grads_;

@@ -1,5 +1,6 @@
 #include "lamina/nets/net_config.h"
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@ namespace {
 using nlohmann::json;
 
 double weight_scale(const NetConfig& config, double model_default) {
+  if (config.he_init) return 1;
   return config.weight_scale == 0 ? model_default : config.weight_scale;
 }
 
@@ -41,7 +43,8 @@ auto with_options(const NetConfig& config, Use use) {
   if (config.model == "convnet")
     return use(ConvNetOptions{config.input_dim, config.num_filters, config.filter_sizes, config.num_classes,
                               weight_scale(config, ConvNetOptions{}.weight_scale), config.reg, config.use_batch_norm,
-                              config.conv_stride, config.precision});
+                              config.conv_stride, config.precision, config.conv_strides, config.pools,
+                              config.global_average});
   if (config.model == "three-layer-convnet") {
     ThreeLayerConvNetOptions options;
     options.input_dim = config.input_dim;
@@ -144,6 +147,11 @@ json as_json(const NetConfig& config) {
           {"use_batch_norm", config.use_batch_norm},
           {"weight_scale", config.weight_scale},
           {"reg", config.reg},
+          {"he_init", config.he_init},
+          {"label_smoothing", config.label_smoothing},
+          {"conv_strides", config.conv_strides},
+          {"pools", config.pools},
+          {"global_average", config.global_average},
           {"precision", kPrecisions[static_cast<std::size_t>(config.precision)]}};
 }
 
@@ -151,8 +159,25 @@ json as_json(const NetConfig& config) {
 
 template <class T>
 std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random) {
-  return with_options(config, [&](const auto& options) { return make<T>(options, random); });
+  if (!(config.label_smoothing >= 0 && config.label_smoothing < 1))
+    fail("make_net", "expected label_smoothing of 0 to below 1, got ", config.label_smoothing);
+  std::unique_ptr<Net<T>> net =
+      with_options(config, [&](const auto& options) -> std::unique_ptr<Net<T>> { return make<T>(options, random); });
+  net->label_smoothing = config.label_smoothing;
+  if (config.he_init) scale_as_he(net->params());
+  return net;
 }
+template <class T>
+void scale_as_he(Parameters<T>& params) {
+  for (auto& [name, W] : params) {
+    if (!name.starts_with('W')) continue;
+    const Index inputs = W.rank() == 4 ? W.size() / W.dim(0) : W.dim(0);
+    const double scale = std::sqrt(2 / static_cast<double>(inputs));
+    for (T& w : W) w = static_cast<T>(scale * static_cast<double>(w));
+  }
+}
+template void scale_as_he(Parameters<float>&);
+template void scale_as_he(Parameters<double>&);
 template std::unique_ptr<Net<float>> make_net(const NetConfig&, RandomState&);
 template std::unique_ptr<Net<double>> make_net(const NetConfig&, RandomState&);
 
@@ -201,6 +226,13 @@ NetConfig net_config_from_json(const std::string& text) {
   config.use_batch_norm = reader.boolean("use_batch_norm");
   config.weight_scale = reader.number("weight_scale");
   config.reg = reader.number("reg");
+  if (object.contains("he_init")) {  // files of before it have none of these
+    config.he_init = reader.boolean("he_init");
+    config.label_smoothing = reader.number("label_smoothing");
+    config.conv_strides = reader.integers("conv_strides");
+    config.pools = reader.integers("pools");
+    config.global_average = reader.boolean("global_average");
+  }
   if (object.contains("precision")) {  // files of before it have none
     const std::string precision = reader.text("precision");
     if (precision != "full" && precision != "bf16") Reader::wrong("precision", "full or bf16", object["precision"]);

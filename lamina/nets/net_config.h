@@ -27,6 +27,11 @@ struct NetConfig {
   bool use_batch_norm = true;
   double weight_scale = 0;  ///< 0: the model's default, 1e-2 for fc, else 1e-3
   double reg = 0;
+  bool he_init = false;                   ///< see scale_as_he(); weight_scale is not read
+  double label_smoothing = 0;             ///< of the training loss
+  std::vector<Index> conv_strides;        ///< convnet: one a convolution; empty: conv_stride for all
+  std::vector<Index> pools;               ///< convnet: ConvNetOptions::pools
+  bool global_average = false;            ///< convnet: ConvNetOptions::global_average
   Precision precision = Precision::full;  ///< bf16: only with T = float
 };
 
@@ -34,6 +39,11 @@ struct NetConfig {
 /// std::invalid_argument where the configuration is not one of a net.
 template <class T>
 std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random);
+
+/// Multiplies each weight matrix and each bank of filters, drawn as randn, by sqrt(2 / inputs), with C k k inputs of a
+/// filter (He, Zhang, Ren and Sun, 2015).
+template <class T>
+void scale_as_he(Parameters<T>& params);
 
 /// Names and shapes of that net's parameters, without making it. Errors as make_net's.
 ParameterLayout parameter_layout(const NetConfig& config);

@@ -67,7 +67,7 @@ LossAndGradients<T> ThreeLayerConvNet<T>::loss(const TensorView<T>& X, std::span
   this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X);
   auto& grads = this->grads_;
-  const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
+  const double data_loss = softmax_loss<T>(scores_, y, &dscores_, this->label_smoothing);
   affine_backward<T>(dscores_, score_cache_, &dhidden_, grads["W3"], grads["b3"]);
   affine_relu_backward<T>(dhidden_, hidden_cache_, &dpooled_nchw_, grads["W2"], grads["b2"]);
   to_nhwc<T>(dpooled_nchw_, dpooled_);

@@ -49,7 +49,7 @@ LossAndGradients<T> TwoLayerNet<T>::loss(const TensorView<T>& X, std::span<const
   this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X);
   auto& grads = this->grads_;
-  const double data_loss = softmax_loss<T>(scores_, y, &dscores_);
+  const double data_loss = softmax_loss<T>(scores_, y, &dscores_, this->label_smoothing);
   affine_backward<T>(dscores_, score_cache_, &dhidden_, grads["W2"], grads["b2"]);
   affine_relu_backward<T>(dhidden_, hidden_cache_, nullptr, grads["W1"], grads["b1"]);
   return {data_loss + this->add_regularization(), grads};

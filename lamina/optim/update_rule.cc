@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lamina/check.h"
+#include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/update.h"
 
 namespace lamina {
@@ -63,9 +64,12 @@ template <class T>
 void sgd_momentum(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state) {
   check_gradient("sgd_momentum", w, dw);
   start("sgd_momentum", "the velocity", state.first, w);
-  kernels::sgd_momentum_update(w.size(), w.data(), dw.data(), state.first.data(),
-                               static_cast<T>(rate_of(UpdateRule::sgd_momentum, config)),
-                               static_cast<T>(config.momentum));
+  const auto rate = static_cast<T>(rate_of(UpdateRule::sgd_momentum, config)),
+             momentum = static_cast<T>(config.momentum);
+  if (config.nesterov)
+    kernels::nesterov_update(w.size(), w.data(), dw.data(), state.first.data(), rate, momentum);
+  else
+    kernels::sgd_momentum_update(w.size(), w.data(), dw.data(), state.first.data(), rate, momentum);
 }
 
 template <class T>
@@ -110,11 +114,18 @@ void update(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const Opt
   find(rule);
 }
 
+template <class T>
+void decay_weights(UpdateRule rule, TensorView<T> w, const OptimConfig& config) {
+  if (config.weight_decay == 0) return;
+  kernels::axpy(w.size(), static_cast<T>(-rate_of(rule, config) * config.weight_decay), w.data(), w.data());
+}
+
 #define LAMINA_BOTH(T)                                                                                 \
   template void sgd(TensorView<T>, const TensorView<T>&, const OptimConfig&);                          \
   template void sgd_momentum(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&); \
   template void rmsprop(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);      \
   template void adam(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);         \
+  template void decay_weights(UpdateRule, TensorView<T>, const OptimConfig&);                          \
   template void update(UpdateRule, TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);
 LAMINA_BOTH(float)
 LAMINA_BOTH(double)

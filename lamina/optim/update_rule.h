@@ -22,6 +22,8 @@ struct OptimConfig {
   double beta1 = 0.9;        ///< adam
   double beta2 = 0.999;      ///< adam
   double epsilon = 1e-8;     ///< rmsprop, adam
+  bool nesterov = false;     ///< sgd_momentum: looks ahead
+  double weight_decay = 0;   ///< decoupled, see decay_weights()
 };
 
 /// What a rule remembers of one parameter: sgd nothing; sgd_momentum `first` = velocity; rmsprop `second` = cache;
@@ -36,6 +38,7 @@ struct OptimState {
 template <class T>
 void sgd(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config);
 /// v = momentum v - learning_rate dw;  w += v
+/// With config.nesterov w += momentum v - learning_rate dw (Sutskever, Martens, Dahl and Hinton, 2013).
 template <class T>
 void sgd_momentum(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state);
 /// cache = decay_rate cache + (1 - decay_rate) dw^2;  w -= learning_rate dw / (sqrt(cache) + epsilon)
@@ -50,6 +53,11 @@ void adam(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, O
 /// The rule by name. Throws std::invalid_argument where dw's shape is not w's.
 template <class T>
 void update(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state);
+
+/// w -= learning_rate weight_decay w: decay apart from the gradient (Loshchilov and Hutter, 2019), for any rule; what
+/// Solver does before each update of a parameter named W...
+template <class T>
+void decay_weights(UpdateRule rule, TensorView<T> w, const OptimConfig& config);
 
 /// `config` with the rule's default learning rate where it has none.
 OptimConfig with_defaults(UpdateRule rule, OptimConfig config);

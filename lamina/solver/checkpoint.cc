@@ -144,6 +144,7 @@ class Reader {
     for (std::uint32_t i = 0; i < count; ++i) list.push_back(tensor<T>());
     return list;
   }
+  bool at_end() const { return left_.empty(); }
   void end() const {
     if (!left_.empty())
       fail_file("load_checkpoint", path_, "expected the end of the values, got ", left_.size(), " bytes more");
@@ -178,6 +179,22 @@ class Reader {
   std::string_view left_;
 };
 
+void write_random(Writer& out, const RandomState::State& random) {
+  out.values(std::span<const std::uint32_t>(random.key));
+  out.value(static_cast<std::int32_t>(random.position));
+  out.value(static_cast<std::uint32_t>(random.has_gauss));
+  out.value(random.gauss);
+}
+
+void read_random(Reader& in, RandomState::State& random) {
+  for (std::uint32_t& word : random.key) word = in.value<std::uint32_t>();
+  random.position = in.value<std::int32_t>();
+  if (random.position < 0 || random.position > 624)
+    fail("load_checkpoint", "expected a stream's position of 0 to 624, got ", random.position);
+  random.has_gauss = in.value<std::uint32_t>() != 0;
+  random.gauss = in.value<double>();
+}
+
 template <class T>
 std::string state_bytes(const SolverState<T>& state) {
   Writer out;
@@ -199,10 +216,15 @@ std::string state_bytes(const SolverState<T>& state) {
     out.tensor(optim.second);
     out.value(optim.t);
   }
-  out.values(std::span<const std::uint32_t>(state.random.key));
-  out.value(static_cast<std::int32_t>(state.random.position));
-  out.value(static_cast<std::uint32_t>(state.random.has_gauss));
-  out.value(state.random.gauss);
+  write_random(out, state.random);
+  // Runs without these end here.
+  if (state.order_size == 0 && state.average_params.size() == 0) return out.bytes();
+  write_random(out, state.order_random);
+  out.value(state.order_size);
+  out.value(state.order_position);
+  out.parameters(state.average_params);
+  out.tensors(state.average_buffers);
+  out.value(state.averaged);
   return out.bytes();
 }
 
@@ -231,12 +253,14 @@ SolverState<T> read_state(Reader& in, const CheckpointInfo& info) {
     optim.t = in.value<Index>();
     state.optim.push_back(std::move(optim));
   }
-  for (std::uint32_t& word : state.random.key) word = in.value<std::uint32_t>();
-  state.random.position = in.value<std::int32_t>();
-  if (state.random.position < 0 || state.random.position > 624)
-    fail("load_checkpoint", "expected a stream's position of 0 to 624, got ", state.random.position);
-  state.random.has_gauss = in.value<std::uint32_t>() != 0;
-  state.random.gauss = in.value<double>();
+  read_random(in, state.random);
+  if (in.at_end()) return state;
+  read_random(in, state.order_random);
+  state.order_size = in.value<Index>();
+  state.order_position = in.value<Index>();
+  state.average_params = in.parameters<T>();
+  state.average_buffers = in.tensors<T>();
+  state.averaged = in.value<Index>();
   in.end();
   return state;
 }

@@ -44,6 +44,15 @@ void check_options(const SolverOptions& options) {
   in_range("beta2", config.beta2, config.beta2 >= 0 && config.beta2 < 1, "of 0 or more and below 1");
   in_range("epsilon", config.epsilon, config.epsilon > 0, "above 0");
   in_range("lr_decay", options.lr_decay, options.lr_decay > 0, "above 0");
+  check_schedule(options.schedule);
+  in_range("weight_decay", config.weight_decay, config.weight_decay >= 0, "of 0 or more");
+  in_range("average_decay", options.average_decay, options.average_decay >= 0 && options.average_decay < 1,
+           "of 0 or more and below 1");
+  at_least("max_shift", options.augmentation.max_shift, 0);
+  constexpr Index kLargestShift = 1 << 20;
+  if (options.augmentation.max_shift > kLargestShift)
+    fail("Solver", "expected max_shift of at most ", kLargestShift, ", got ", options.augmentation.max_shift);
+  at_least("patience", options.patience, 0);
   at_least("batch_size", options.batch_size, 1);
   constexpr Index kLargestBatch = (Index{1} << 31) - 1;
   if (options.batch_size > kLargestBatch)
@@ -54,11 +63,14 @@ void check_options(const SolverOptions& options) {
   at_least("print_every", options.print_every, 1);
 }
 
-void check_data(const SolverData& data) {
+void check_data(const SolverData& data, const SolverOptions& options) {
   check_split("training", data.train);
   check_split("validation", data.val);
   check_shape("Solver", "validation examples", data.val.X.example_shape(), data.train.X.example_shape(),
               "the training examples");
+  if ((options.augmentation.any() || options.mirror_averaging) && data.train.X.example_shape().rank() != 3)
+    fail("Solver", "expected images (C, H, W) for augmentation and mirror_averaging, got examples of shape ",
+         data.train.X.example_shape());
 }
 
 Index iterations_per_epoch(Index num_train, Index batch_size) { return std::max(num_train / batch_size, Index{1}); }

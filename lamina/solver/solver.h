@@ -9,6 +9,7 @@
 
 #include "lamina/data/dataset.h"
 #include "lamina/nets/net.h"
+#include "lamina/optim/schedule.h"
 #include "lamina/optim/update_rule.h"
 #include "lamina/random.h"
 #include "lamina/solver/history.h"
@@ -25,7 +26,16 @@ struct SolverOptions {
   Index num_epochs = 10;
   Index num_train_samples = 1000;  ///< of a training accuracy check; 0: the whole split
   Index num_val_samples = 0;       ///< of a validation accuracy check; 0: the whole split
-  Index print_every = 10;          ///< iterations from one printed loss to the next
+  Schedule schedule;               ///< of the learning rate, over the iterations of a call of train()
+  bool shuffle = false;            ///< mini-batches without replacement, from one permutation after the other
+  Augmentation augmentation;       ///< of the mini-batches
+  /// Above 0: validation, best_params() and the model after train() take averages of parameters and buffers, which
+  /// after update t (from 0) become average + (1 - d) (value - average), d = min(average_decay, (1 + t) / (10 + t)),
+  /// from the values after the first update on (Polyak and Juditsky, 1992).
+  double average_decay = 0;
+  bool mirror_averaging = false;  ///< accuracy checks take the mean of an image's scores and those of its mirror image
+  Index patience = 0;             ///< above 0: train() ends after so many accuracy checks in a row without a new best
+  Index print_every = 10;         ///< iterations from one printed loss to the next
   bool verbose = true;
   std::ostream* out = &std::cout;
 };
@@ -71,6 +81,7 @@ class Solver {
   /// No entries until a validation accuracy is above 0.
   const Parameters<T>& best_params() const { return state_.best_params; }
   Index epoch() const { return state_.epoch; }
+  /// After the decays so far; without the schedule's factor.
   double learning_rate() const { return state_.learning_rate; }
   /// Images of all training steps divided by their time; accuracy checks are not counted.
   double images_per_second() const {
@@ -92,6 +103,11 @@ class Solver {
 
  private:
   double step();
+  void draw_rows();
+  void draw_order(RandomState& random);
+  void average();
+  void swap_averages();
+  bool out_of_patience(Index per_epoch) const;
   void check_accuracies();
   void keep_best();
   void restore_best();
@@ -101,9 +117,11 @@ class Solver {
   SolverOptions options_;
   RandomState& random_;
   SolverState<T> state_;  // without params, buffers and random, which are the model's and the stream's own
-  std::vector<Index> rows_;
+  std::vector<Index> rows_, order_, mirrored_;
+  std::vector<kernels::Move> moves_;
   std::vector<Label> batch_y_;
-  Tensor<T> batch_X_;
+  Tensor<T> batch_X_, scores_;
+  std::vector<NamedTensor<T>> buffers_;  // the model's, during train()
 };
 
 }  // namespace lamina

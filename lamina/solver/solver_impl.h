@@ -6,21 +6,36 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <utility>
 
 #include "lamina/check.h"
+#include "lamina/kernels/update.h"
 #include "lamina/solver/solver.h"
 
 namespace lamina {
 namespace detail {
 
 void check_options(const SolverOptions& options);
-void check_data(const SolverData& data);
+void check_data(const SolverData& data, const SolverOptions& options);
 Index iterations_per_epoch(Index num_train, Index batch_size);
 Index count_iterations(Index num_train, const SolverOptions& options);
 void print_iteration(const SolverOptions& options, Index t, Index num_iterations, double loss);
 void print_epoch(const SolverOptions& options, Index epoch, double train_acc, double val_acc);
+
+// Calls what it was given when it goes out of scope.
+template <class Call>
+class AtEnd {
+ public:
+  explicit AtEnd(Call call) : call_(std::move(call)) {}
+  AtEnd(const AtEnd&) = delete;
+  AtEnd& operator=(const AtEnd&) = delete;
+  ~AtEnd() { call_(); }
+
+ private:
+  Call call_;
+};
 
 template <class M>
 std::vector<NamedTensor<typename M::Scalar>> buffers_of(M& model) {
@@ -79,7 +94,7 @@ template <Model M>
 Solver<M>::Solver(M& model, SolverData data, SolverOptions options, RandomState& random)
     : model_(model), data_(std::move(data)), options_(std::move(options)), random_(random) {
   detail::check_options(options_);
-  detail::check_data(data_);
+  detail::check_data(data_, options_);
   state_.learning_rate = with_defaults(options_.update_rule, options_.optim_config).learning_rate;
   state_.optim.resize(std::as_const(model_).params().size());
 }
@@ -90,8 +105,17 @@ double Solver<M>::step() {
   const auto batch = static_cast<std::size_t>(options_.batch_size);
   rows_.resize(batch);
   batch_y_.resize(batch);
-  random_.choice(data_.train.size(), rows_);
-  data_.train.X.gather(std::span<const Index>(rows_), batch_X_);
+  if (options_.shuffle)
+    draw_rows();
+  else
+    random_.choice(data_.train.size(), rows_);
+  if (options_.augmentation.any()) {
+    moves_.resize(batch);
+    draw_moves(options_.augmentation, random_, moves_);
+    data_.train.X.gather(rows_, moves_, batch_X_);
+  } else {
+    data_.train.X.gather(std::span<const Index>(rows_), batch_X_);
+  }
   for (std::size_t i = 0; i < batch; ++i) batch_y_[i] = data_.train.y[static_cast<std::size_t>(rows_[i])];
 
   const LossAndGradients<T> result = model_.loss(batch_X_, std::span<const Label>(batch_y_));
@@ -100,9 +124,15 @@ double Solver<M>::step() {
   state_.history.loss_history.push_back(result.loss);
 
   OptimConfig config = options_.optim_config;
-  config.learning_rate = state_.learning_rate;
+  const Index per_epoch = detail::iterations_per_epoch(data_.train.size(), options_.batch_size);
+  const double factor = schedule_factor(options_.schedule, state_.iteration, state_.num_iterations, per_epoch);
+  config.learning_rate = std::max(state_.learning_rate * factor, std::numeric_limits<double>::denorm_min());
   auto optim = state_.optim.begin();
-  for (auto& [name, w] : model_.params()) update(options_.update_rule, w, result.grads[name], config, *optim++);
+  for (auto& [name, w] : model_.params()) {
+    if (name.starts_with('W')) decay_weights<T>(options_.update_rule, w, config);
+    update(options_.update_rule, w, result.grads[name], config, *optim++);
+  }
+  if (options_.average_decay > 0) average();
 
   ++state_.iteration;
   state_.images += options_.batch_size;
@@ -112,11 +142,70 @@ double Solver<M>::step() {
 }
 
 template <Model M>
+void Solver<M>::draw_order(RandomState& random) {
+  order_.resize(static_cast<std::size_t>(data_.train.size()));
+  std::iota(order_.begin(), order_.end(), Index{0});
+  random.shuffle(std::span<Index>(order_));
+}
+
+// The next rows_.size() examples of a permutation, and of new ones where it ends: each example once in num_train draws.
+template <Model M>
+void Solver<M>::draw_rows() {
+  for (Index& row : rows_) {
+    if (state_.order_size == 0 || state_.order_position == state_.order_size) {
+      state_.order_random = random_.state();
+      draw_order(random_);
+      state_.order_size = data_.train.size();
+      state_.order_position = 0;
+    }
+    row = order_[static_cast<std::size_t>(state_.order_position++)];
+  }
+}
+
+template <Model M>
+void Solver<M>::average() {
+  Parameters<T>& params = model_.params();
+  if (state_.average_params.size() == 0) {
+    state_.average_params = params;
+    detail::copy_out(buffers_, state_.average_buffers);
+    return;
+  }
+  const auto t = static_cast<double>(++state_.averaged);
+  const auto fresh = static_cast<T>(1 - std::min(options_.average_decay, (1 + t) / (10 + t)));
+  const auto now = std::as_const(params).flat();
+  kernels::average_update(static_cast<Index>(now.size()), state_.average_params.flat().data(), now.data(), fresh);
+  for (std::size_t i = 0; i < buffers_.size(); ++i)
+    kernels::average_update(buffers_[i].value.size(), state_.average_buffers[i].data(),
+                            std::as_const(buffers_[i].value).data(), fresh);
+}
+
+template <Model M>
+void Solver<M>::swap_averages() {
+  if (options_.average_decay == 0 || state_.average_params.size() == 0) return;
+  auto params = model_.params().flat();
+  std::swap_ranges(params.begin(), params.end(), state_.average_params.flat().begin());
+  auto buffers = detail::buffers_of(model_);
+  for (std::size_t i = 0; i < buffers.size(); ++i)
+    std::swap_ranges(buffers[i].value.begin(), buffers[i].value.end(), state_.average_buffers[i].begin());
+}
+
+// Whether the last checks of this call, `patience` of them, brought nothing above the best one before.
+template <Model M>
+bool Solver<M>::out_of_patience(Index per_epoch) const {
+  const auto& accuracies = state_.history.val_acc_history;
+  const Index checks = state_.iteration / per_epoch + (per_epoch > 1 ? 1 : 0);
+  if (options_.patience == 0 || checks <= options_.patience) return false;
+  const auto best = std::max_element(accuracies.begin(), accuracies.end());  // the first one of equals
+  return accuracies.end() - 1 - best >= options_.patience;
+}
+
+template <Model M>
 bool Solver<M>::train() {
   detail::check_options(options_);
   if (state_.optim.size() != std::as_const(model_).params().size())
     fail("Solver::train", "expected a model of ", state_.optim.size(), " parameters, as at the start, got ",
          std::as_const(model_).params().size());
+  buffers_ = detail::buffers_of(model_);
   const Index per_epoch = detail::iterations_per_epoch(data_.train.size(), options_.batch_size);
   if (state_.iteration == state_.num_iterations) {
     state_.num_iterations = detail::count_iterations(data_.train.size(), options_);
@@ -129,7 +218,8 @@ bool Solver<M>::train() {
 
   while (state_.iteration < state_.num_iterations) {
     const double seconds = step();
-    const bool first = state_.iteration == 1, last = state_.iteration == state_.num_iterations;
+    const bool first = state_.iteration == 1;
+    bool last = state_.iteration == state_.num_iterations;
     detail::print_iteration(options_, state_.iteration - 1, state_.num_iterations, losses.back());
     const bool epoch_end = state_.iteration % per_epoch == 0;
     if (epoch_end) {
@@ -140,6 +230,10 @@ bool Solver<M>::train() {
     }
     const bool check = first || last || epoch_end;
     if (check) check_accuracies();
+    if (check && out_of_patience(per_epoch)) {
+      state_.num_iterations = state_.iteration;
+      last = true;
+    }
     if (last) restore_best();
     if (on_iteration) on_iteration({state_.iteration, state_.num_iterations, losses.back(), seconds});
     if (check && on_epoch)
@@ -152,6 +246,8 @@ bool Solver<M>::train() {
 
 template <Model M>
 void Solver<M>::check_accuracies() {
+  const detail::AtEnd swap_back([this] { swap_averages(); });
+  swap_averages();
   const double train_acc = check_accuracy(data_.train, options_.num_train_samples);
   const double val_acc = check_accuracy(data_.val, options_.num_val_samples);
   History& history = state_.history;
@@ -189,10 +285,21 @@ double Solver<M>::check_accuracy(const Split& split, Index num_samples, Index ba
       split.X.gather(rows, batch_X_);
     else
       split.X.slice(first, count, batch_X_);
-    const TensorView<T>& scores = model_.loss(batch_X_);
-    if (scores.rank() != 2 || scores.dim(0) != count || scores.dim(1) < 1)
-      fail("check_accuracy", "expected scores of shape (", count, ", C), got ", scores.shape());
-    const Index C = scores.dim(1);
+    const TensorView<T>& seen = model_.loss(batch_X_);
+    if (seen.rank() != 2 || seen.dim(0) != count || seen.dim(1) < 1)
+      fail("check_accuracy", "expected scores of shape (", count, ", C), got ", seen.shape());
+    const Index C = seen.dim(1);
+    if (options_.mirror_averaging) {
+      scores_.assign(seen);
+      mirrored_.resize(static_cast<std::size_t>(count));
+      for (Index i = 0; i < count; ++i)
+        mirrored_[static_cast<std::size_t>(i)] = drawn ? rows[static_cast<std::size_t>(i)] : first + i;
+      moves_.assign(static_cast<std::size_t>(count), kernels::Move{.mirror = true});
+      split.X.gather(mirrored_, moves_, batch_X_);
+      const TensorView<T>& other = model_.loss(batch_X_);
+      for (Index i = 0; i < scores_.size(); ++i) scores_[i] = (scores_[i] + other[i]) / 2;
+    }
+    const TensorView<T>& scores = options_.mirror_averaging ? scores_ : seen;
     for (Index i = 0; i < count; ++i) {
       const Index at = drawn ? rows[static_cast<std::size_t>(i)] : first + i;
       const Label label = split.y[static_cast<std::size_t>(at)];
@@ -260,7 +367,20 @@ void Solver<M>::set_state(const SolverState<T>& state) {
   if (!(std::isfinite(state.learning_rate) && state.learning_rate > 0))
     fail("Solver::set_state", "expected a learning rate above 0, got ", state.learning_rate);
 
+  if (state.order_size != 0 && state.order_size != data_.train.size())
+    fail("Solver::set_state", "expected an order of ", data_.train.size(), " examples, got one of ", state.order_size);
+  if (state.order_position < 0 || state.order_position > state.order_size)
+    fail("Solver::set_state", "expected a place of 0 to ", state.order_size, " in the order, got ",
+         state.order_position);
+  if (state.average_params.size() != 0) {
+    detail::check_params("average parameters", state.average_params, params);
+    detail::check_buffers(state.average_buffers, buffers);
+  }
+
+  RandomState order_random;
+  order_random.set_state(state.order_random);
   random_.set_state(state.random);
+  if (state.order_size != 0) draw_order(order_random);
   model_.params().copy_from(state.params);
   detail::copy_back(state.buffers, buffers);
   state_ = state;

@@ -25,6 +25,13 @@ struct SolverState {
   std::vector<Tensor<T>> buffers, best_buffers;  ///< the model's buffers(), in its order
   std::vector<OptimState<T>> optim;              ///< one a parameter, in its order
   RandomState::State random;
+  /// Mini-batches without replacement: the stream before the permutation of order_size examples was drawn, and how many
+  /// of them are used; order_size 0: none is drawn yet.
+  RandomState::State order_random;
+  Index order_size = 0, order_position = 0;
+  Parameters<T> average_params;  ///< no entries: none are kept
+  std::vector<Tensor<T>> average_buffers;
+  Index averaged = 0;  ///< updates that the averages have seen, the first one apart
 };
 
 }  // namespace lamina

@@ -204,6 +204,60 @@ def nets_and_data(base, data):
         check(max(map(len, text.splitlines())) <= 100, args, text)
 
 
+BETTER = ["--schedule", "cosine", "--warmup-epochs", "1", "--shuffle", "--mirror", "--shift", "3", "--init", "he",
+          "--weight-decay", "1e-3", "--update-rule", "sgd_momentum", "--nesterov", "--label-smoothing", "0.1", "--pool",
+          "2,2", "--conv-stride", "1,2", "--average-weights", "0.9", "--mirror-averaging", "--patience", "30"]
+
+
+def what_makes_models_better(base, data):
+    """All such options at once: their names in the settings, the accuracy of the model file, kill and resume."""
+    args = ["--num-filters", "4,6", "--filter-sizes", "5,3", "--batch-size", "32", "--num-train", "300", "--epochs", "30",
+            "--learning-rate", "1e-3", "--data", data, "--quiet", *BETTER]
+    whole = os.path.join(base, "better")
+    succeeded(run("train", *args, "--out", whole))
+    seen = history(whole)
+    for key, value in {"schedule": "cosine", "warmup_epochs": 1, "shuffle": True, "mirror": True, "shift": 3,
+                       "he_init": True, "weight_decay": 1e-3, "nesterov": True, "label_smoothing": 0.1, "pools": [2, 2],
+                       "conv_strides": [1, 2], "average_decay": 0.9, "mirror_averaging": True, "patience": 30}.items():
+        check(seen["config"][key] == value, key, seen["config"])
+    for place in [whole, os.path.join(whole, "model.safetensors")]:
+        found = json.loads(succeeded(run("eval", place, "--json")).stdout)
+        check(found["accuracy"] == seen["best_val_acc"], found["accuracy"], seen["best_val_acc"])
+
+    for number in (signal.SIGKILL, signal.SIGINT):
+        out = os.path.join(base, "better-%d" % number)
+        process = subprocess.Popen([LAMINA, "train", *args, "--out", out],
+                                   env=environment(LAMINA_CHECKPOINT_SECONDS="0"), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        while not os.path.exists(os.path.join(out, "checkpoint")):
+            time.sleep(0.005)
+        time.sleep(0.1)
+        process.send_signal(number)
+        process.wait(timeout=60)
+        succeeded(run("train", "--resume", out, "--quiet"))
+        check(same_history(history(out), seen), "a run that was stopped by", number, "has another history")
+
+    # The keys of a file; flags that do not fit.
+    path = os.path.join(base, "better.toml")
+    with open(path, "w") as file:
+        file.write('schedule = "one-cycle"\nshuffle = true\npool = [1, 2]\nmirror = true\nshift = 2\ninit = "he"\n'
+                   'num-filters = [4, 6]\nfilter-sizes = [5, 3]\nnum-train = 100\nepochs = 1\ndata = "%s"\n' % data)
+    out = os.path.join(base, "better-toml")
+    succeeded(run("train", "--config", path, "--out", out, "--quiet"))
+    check(history(out)["config"]["schedule"] == "one-cycle" and history(out)["config"]["pools"] == [1, 2], "TOML")
+    for wrong in (["--nesterov"], ["--step-factor", "0.5"], ["--init", "he", "--weight-scale", "1"],
+                  ["--pool", "2,2,2"], ["--label-smoothing", "1"], ["--average-weights", "1"]):
+        done = run("train", *wrong, "--data", data, "--out", os.path.join(base, "none"))
+        check(done.returncode == 2 and len(done.stderr.splitlines()) == 1, wrong, done.stderr)
+
+    # A run without improvement ends: at this rate nothing is learnt.
+    out = os.path.join(base, "patient")
+    succeeded(run("train", "--model", "two-layer", "--num-train", "100", "--learning-rate", "1e-30", "--epochs", "50",
+                  "--patience", "3", "--data", data, "--out", out, "--quiet"))
+    check(len(history(out)["val_acc_history"]) == 4, history(out)["val_acc_history"])
+    check("finished" in succeeded(run("train", "--resume", out)).stdout, "a run that ended early is finished")
+
+
 def own_images(base):
     """One folder a class: trained on, named in answers, and recognised by a resume."""
     data = os.path.join(base, "shades")
@@ -259,6 +313,7 @@ def main():
         another_processor(base, data)
         full_disk(base, data)
         nets_and_data(base, data)
+        what_makes_models_better(base, data)
         own_images(base)
     print("all runs are as they should be")
 

@@ -78,6 +78,55 @@ TEST_P(Gather, LargeOnesOnAnyNumberOfThreads) {
   }
 }
 
+// Out of the image comes 0; a mirrored image is moved after it was mirrored.
+template <class T>
+void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) {
+  const Index example = C * H * W;
+  Table table(20, example, static_cast<std::uint32_t>(example));
+  const std::vector<Index> rows = table.rng.choice(20, count);
+  std::vector<Move> moves(static_cast<std::size_t>(count));
+  for (Move& move : moves)
+    move = {table.rng.rand() < 0.5, static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
+            static_cast<std::int32_t>(table.rng.randint(-most, most + 1))};
+  moves[0] = {true, 0, 0};
+  moves[1] = {};
+  for (const bool subtract : {false, true}) {
+    Tensor<T> got(Shape{count, C, H, W}, std::numeric_limits<T>::quiet_NaN()), expected(Shape{count, C, H, W});
+    Tensor<double> numbers(Shape{20, C, H, W});
+    Tensor<T> numbers_got(Shape{count, C, H, W}, std::numeric_limits<T>::quiet_NaN()), numbers_expected(got.shape());
+    for (Index i = 0; i < 20 * example; ++i) numbers[i] = table.bytes[i];
+    for (Index i = 0; i < count; ++i)
+      for (Index c = 0; c < C; ++c)
+        for (Index y = 0; y < H; ++y)
+          for (Index x = 0; x < W; ++x) {
+            const Move move = moves[static_cast<std::size_t>(i)];
+            const Index row = rows[static_cast<std::size_t>(i)], from_y = y + move.dy, from_x = x + move.dx;
+            if (from_y < 0 || from_y >= H || from_x < 0 || from_x >= W) continue;
+            const double byte = numbers(row, c, from_y, move.mirror ? W - 1 - from_x : from_x);
+            expected(i, c, y, x) = static_cast<T>(subtract ? byte - table.mean[(c * H + y) * W + x] : byte);
+            numbers_expected(i, c, y, x) = static_cast<T>(byte);
+          }
+    gather_moved_bytes(count, C, H, W, table.bytes.data(), rows.data(), moves.data(),
+                       subtract ? table.mean.data() : nullptr, got.data());
+    expect_same_bits(got, expected);
+    gather_moved_numbers(count, C, H, W, numbers.data(), rows.data(), moves.data(), numbers_got.data());
+    expect_same_bits(numbers_got, numbers_expected);
+  }
+}
+
+TEST_P(Gather, MovedImagesAreThePlainLoop) {
+  for (const auto& [H, W] : {std::pair(1, 1), {1, 7}, {5, 3}, {4, 17}, {32, 32}, {9, 33}})
+    for (const std::int32_t most : {0, 1, 4, 40}) {
+      check_moved<float>(3, H, W, most);
+      check_moved<double>(1, H, W, most);
+    }
+  for (const int threads : {1, 3}) {
+    set_num_threads(threads);
+    check_moved<float>(3, 32, 32, 4, 100);
+    check_moved<double>(3, 31, 33, 4, 50);
+  }
+}
+
 TEST_P(Gather, SumsAreExact) {
   for (const Index example : {1, 15, 16, 64, 67})
     for (const Index count : {1, 256, 257, 258, 1000}) {

@@ -54,6 +54,30 @@ TEST_F(NotebookLosses, Softmax) {
   EXPECT_LT(rel_error(numerical, dx), 2e-8);
 }
 
+TEST_F(NotebookLosses, SmoothedSoftmax) {
+  for (double& value : x) value *= 3000;
+  for (const double smoothing : {0.1, 0.7}) {
+    const auto slow = [&](View v) { return naive::softmax_loss<double>(v, y, smoothing).first; };
+    const auto numerical = eval_numerical_gradient(slow, x);
+    const auto [slow_loss, slow_dx] = naive::softmax_loss<double>(x, y, smoothing);
+    for (Index i = 0; i < x.size(); ++i) ASSERT_NEAR(slow_dx[i], numerical[i], 1e-9) << i;  // of up to 0.02
+    auto dx = poisoned<double>({1});
+    EXPECT_NEAR(softmax_loss<double>(x, y, &dx, smoothing), slow_loss, 1e-13);
+    EXPECT_TRUE((close<double, double>(dx, slow_dx, 8)));
+    EXPECT_NEAR(softmax_loss<double>(x, y, nullptr, smoothing), slow_loss, 1e-13);
+    const auto narrow = cast<float>(x);
+    auto narrow_dx = poisoned<float>({1});
+    EXPECT_NEAR(softmax_loss<float>(narrow, y, &narrow_dx, smoothing), slow_loss, 2e-6);
+    for (Index i = 0; i < dx.size(); ++i) EXPECT_NEAR(narrow_dx[i], dx[i], 1e-8);
+    // The definition: a mixture of the losses for each label.
+    double mixture = (1 - smoothing) * softmax_loss<double>(x, y, nullptr);
+    for (Label label = 0; label < 10; ++label)
+      mixture += smoothing / 10 * softmax_loss<double>(x, std::vector<Label>(50, label), nullptr);
+    EXPECT_NEAR(slow_loss, mixture, 1e-13);
+  }
+  EXPECT_THROW(softmax_loss<double>(x, y, nullptr, 1), std::invalid_argument);
+}
+
 template <class T>
 class LossIn : public ::testing::Test {};
 TYPED_TEST_SUITE(LossIn, testing::Scalars);

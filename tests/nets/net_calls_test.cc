@@ -53,9 +53,15 @@ TYPED_TEST(NetCalls, ParametersAreDrawnInLayerOrder) {
     for (const auto& [name, value] : net.params()) {
       const Tensor<double> draws = name[0] == 'W' ? random.randn(value.shape()) : Tensor<double>(value.shape());
       for (Index i = 0; i < value.size(); ++i) {
-        const double expected =
-            name[0] == 'W' ? c.config.weight_scale * draws[i] : (name.starts_with("gamma") ? 1.0 : 0.0);
-        ASSERT_EQ(value[i], static_cast<T>(expected)) << name << " at " << i;
+        T expected = static_cast<T>(name.starts_with("gamma") ? 1 : 0);
+        if (name[0] == 'W' && c.config.he_init) {
+          const Index inputs = value.rank() == 4 ? value.size() / value.dim(0) : value.dim(0);
+          const double scale = std::sqrt(2 / static_cast<double>(inputs));
+          expected = static_cast<T>(scale * static_cast<double>(static_cast<T>(draws[i])));
+        } else if (name[0] == 'W') {
+          expected = static_cast<T>(c.config.weight_scale * draws[i]);
+        }
+        ASSERT_EQ(value[i], expected) << name << " at " << i;
       }
     }
   });

@@ -7,6 +7,7 @@
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"
 #include "lamina/nets/two_layer_net.h"
+#include "tests/nets/net_testing.h"
 
 namespace lamina {
 namespace {
@@ -39,6 +40,11 @@ NetConfig unusual() {
   config.weight_scale = 0.1 + 0.2;
   config.reg = 1e-300;
   config.precision = Precision::bf16;
+  config.he_init = true;
+  config.label_smoothing = 0.1;
+  config.conv_strides = {3};
+  config.pools = {1};
+  config.global_average = true;
   return config;
 }
 
@@ -60,6 +66,11 @@ TEST(NetConfig, GoesThroughJson) {
     EXPECT_EQ(back.weight_scale, config.weight_scale);
     EXPECT_EQ(back.reg, config.reg);
     EXPECT_EQ(back.precision, config.precision);
+    EXPECT_EQ(back.he_init, config.he_init);
+    EXPECT_EQ(back.label_smoothing, config.label_smoothing);
+    EXPECT_EQ(back.conv_strides, config.conv_strides);
+    EXPECT_EQ(back.pools, config.pools);
+    EXPECT_EQ(back.global_average, config.global_average);
     EXPECT_EQ(to_json(back), text);
   }
 }
@@ -285,6 +296,54 @@ TEST(NetConfig, WrongOptionsAreOneLine) {
         c.input_dim = {3, 9, 1};
       },
       "got 9 x 1 after the convolution");
+}
+
+TEST(NetConfig, HesWeightsAreScaledByTheirInputs) {
+  NetConfig config;
+  config.input_dim = {3, 8, 8};
+  config.num_filters = {4, 6};
+  config.filter_sizes = {5, 3};
+  config.he_init = true;
+  RandomState random(7), draws(7);
+  const auto net = make_net<double>(config, random);
+  for (const auto& [name, inputs] : {std::pair("W_1", 3 * 25), {"W_2", 4 * 9}, {"W_3", 6 * 16}})
+    for (const double w : net->params()[name]) ASSERT_NEAR(w, std::sqrt(2.0 / inputs) * draws.randn(), 1e-15) << name;
+  for (const double gamma : net->params()["gamma1"]) EXPECT_EQ(gamma, 1);
+  EXPECT_EQ(random.state(), draws.state());
+}
+
+TEST(NetConfig, StridesAndPoolsOfEachConvolution) {
+  NetConfig config;
+  config.input_dim = {2, 16, 16};
+  config.num_filters = {3, 4};
+  config.filter_sizes = {3, 5};
+  config.num_classes = 5;
+  config.conv_stride = 2;
+  NetConfig listed = config;
+  listed.conv_stride = 7;
+  listed.conv_strides = {2, 2};
+  listed.pools = {1, 2};
+  RandomState one(1), other(1), data(2);
+  const auto net = make_net<float>(config, one), same = make_net<float>(listed, other);
+  Tensor<float> X(Shape{6, 2, 16, 16});
+  for (float& x : X) x = static_cast<float>(data.randn());
+  const std::vector<Label> y = {0, 1, 2, 3, 4, 0};
+  EXPECT_EQ(net->loss(X, y).loss, same->loss(X, y).loss);
+  EXPECT_EQ(testing::elements(net->grads()), testing::elements(same->grads()));
+  EXPECT_EQ(net->summary().to_string(3), same->summary().to_string(3));
+
+  listed.pools = {2, 3};  // 16 -> 8 -> 4 -> 2 -> pooled by 3: too small
+  EXPECT_THROW(parameter_layout(listed), std::invalid_argument);
+  listed.pools = {2, 1};  // 16 -> 8 -> 4 -> 2
+  const ParameterLayout layout = parameter_layout(listed);
+  EXPECT_EQ(layout[layout.size() - 2].second, (Shape{4 * 2 * 2, 5}));
+  listed.global_average = true;
+  EXPECT_EQ(parameter_layout(listed)[layout.size() - 2].second, (Shape{4, 5}));
+  listed.pools = {2};
+  EXPECT_THROW(parameter_layout(listed), std::invalid_argument);
+  listed.pools = {};
+  listed.conv_strides = {2, 0};
+  EXPECT_THROW(parameter_layout(listed), std::invalid_argument);
 }
 
 }  // namespace

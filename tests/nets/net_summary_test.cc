@@ -93,6 +93,32 @@ TEST(NetSummary, ConvNet) {
   EXPECT_EQ(s.layers[0].activation_count, 3072 + 4096);
 }
 
+TEST(NetSummary, ConvNetWithPoolsAndMeans) {
+  NetConfig config;
+  config.num_filters = {16, 32};
+  config.filter_sizes = {5, 3};
+  config.conv_strides = {1, 2};
+  config.pools = {2, 1};
+  NetSummary s = summary_of(config);
+  ASSERT_EQ(s.layers.size(), 4u);
+  EXPECT_EQ(s.layers[1].name, "2x2 max pool, stride 2");
+  EXPECT_EQ(s.layers[1].output, (Shape{16, 16, 16}));
+  EXPECT_EQ(s.layers[1].activation_count, 2 * 4096);
+  EXPECT_EQ(s.layers[2].name, "conv 3x3, 32 filters, stride 2 - batch norm - relu");
+  EXPECT_EQ(s.layers[2].output, (Shape{32, 8, 8}));
+  EXPECT_EQ(s.layers[2].activation_count, 3 * 2048);  // convolution, relu, and relu channels first
+  EXPECT_EQ(s.layers[3].parameter_count, 20490);      // 32 * 8 * 8 * 10 + 10
+
+  config.global_average = true;
+  s = summary_of(config);
+  ASSERT_EQ(s.layers.size(), 5u);
+  EXPECT_EQ(s.layers[2].activation_count, 2 * 2048);
+  EXPECT_EQ(s.layers[3].name, "global average pool");
+  EXPECT_EQ(s.layers[3].output, (Shape{32}));
+  EXPECT_EQ(s.layers[3].activation_count, 32);
+  EXPECT_EQ(s.layers[4].parameter_count, 330);  // 32 * 10 + 10
+}
+
 TEST(NetSummary, ThreeLayerConvNet) {
   NetConfig config;
   config.model = "three-layer-convnet";

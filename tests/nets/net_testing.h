@@ -49,6 +49,25 @@ inline std::vector<NetCase> net_cases(Index size) {
     c.num_filters = {4, 6, 5};
     c.filter_sizes = {3, 1, 5};
   });
+  add("convnet, strides and pools of their own, smoothed labels", "convnet", [](NetConfig& c) {
+    c.filter_sizes = {3, 5};
+    c.conv_strides = {1, 2};
+    c.pools = {2, 1};
+    c.label_smoothing = 0.2;
+  });
+  add("convnet, the mean of each channel", "convnet", [](NetConfig& c) {
+    c.global_average = true;
+    c.pools = {2, 1};
+    c.he_init = true;
+  });
+  add("convnet, means after a pooling, no batch norm", "convnet", [](NetConfig& c) {
+    c.global_average = true;
+    c.use_batch_norm = false;
+  });
+  add("fc, He's weights", "fc", [](NetConfig& c) {
+    c.he_init = true;
+    c.label_smoothing = 0.1;
+  });
   add("three-layer-convnet", "three-layer-convnet", [](NetConfig& c) {
     c.hidden = {15};
     c.num_filters = {6};

@@ -251,6 +251,42 @@ TEST(UpdateRule, SgdMomentumOfTheNotebooks) {
             1e-8);
 }
 
+TEST(UpdateRule, NesterovLooksAhead) {
+  RandomState random(2);
+  for (const Index n : {1, 15, 16, 33, 40000}) {
+    Tensor<double> w = drawn<double>(random, n), v(Shape{n}), expected(w);
+    OptimState<double> state;
+    OptimConfig config;
+    config.learning_rate = 0.1;
+    config.momentum = 0.8;
+    config.nesterov = true;
+    for (int step = 0; step < 3; ++step) {
+      const Tensor<double> dw = drawn<double>(random, n);
+      update(UpdateRule::sgd_momentum, w, dw, config, state);
+      // The other form: v' = mu v - rate dw;  w += (1 + mu) v' - mu v.
+      for (Index i = 0; i < n; ++i) {
+        const double before = v[i];
+        v[i] = 0.8 * v[i] - 0.1 * dw[i];
+        expected[i] += 1.8 * v[i] - 0.8 * before;
+        ASSERT_NEAR(w[i], expected[i], 1e-14) << n << ' ' << step << ' ' << i;
+        ASSERT_NEAR(state.first[i], v[i], 1e-14);
+      }
+    }
+  }
+}
+
+TEST(UpdateRule, WeightsDecay) {
+  RandomState random(2);
+  Tensor<float> w = drawn<float>(random, 37);
+  const Tensor<float> before(w);
+  decay_weights<float>(UpdateRule::adam, w, {});
+  for (Index i = 0; i < 37; ++i) EXPECT_EQ(w[i], before[i]);
+  OptimConfig config;
+  config.weight_decay = 3;  // adam's learning rate is 1e-3
+  decay_weights<float>(UpdateRule::adam, w, config);
+  for (Index i = 0; i < 37; ++i) EXPECT_NEAR(w[i], before[i] * (1 - 3e-3), 1e-7 * std::abs(before[i]));
+}
+
 TEST(UpdateRule, Names) {
   for (const UpdateRule rule : kRules) EXPECT_EQ(update_rule_from_name(name_of(rule)), rule);
   EXPECT_EQ(message_of([] { update_rule_from_name("Adam"); }),

@@ -1,0 +1,377 @@
+// What makes models better: each option against its definition, and a run that goes on with it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lamina/kernels/parallel.h"
+#include "lamina/nets/conv_net.h"
+#include "lamina/solver/checkpoint.h"
+#include "lamina/solver/solver.h"
+#include "tests/solver/own_models.h"
+
+namespace lamina {
+namespace {
+
+SolverOptions quiet(Index batch_size, Index epochs) {
+  SolverOptions options;
+  options.batch_size = batch_size;
+  options.num_epochs = epochs;
+  options.verbose = false;
+  return options;
+}
+
+// Notes the first number of each training example.
+struct Witness : Scripted {
+  std::vector<double> examples;
+  using Scripted::loss;
+  Result loss(const TensorView<double>& X, std::span<const Label> y) {
+    const Index length = X.size() / X.dim(0);
+    for (Index i = 0; i < X.dim(0); ++i) examples.push_back(X[i * length]);
+    return Scripted::loss(X, y);
+  }
+};
+
+Split numbered(Index n) {
+  Tensor<double> x({n, 1});
+  for (Index i = 0; i < n; ++i) x[i] = static_cast<double>(i);
+  return {Examples(std::move(x)), std::vector<Label>(static_cast<std::size_t>(n), 0)};
+}
+
+TEST(SolverOptions, ShufflingVisitsEachExampleOnceInSoManyDraws) {
+  for (const Index batch : {4, 5, 12, 30}) {
+    SCOPED_TRACE(batch);
+    RandomState random(3), expected(3);
+    Witness model;
+    SolverOptions options = quiet(batch, 12);
+    options.shuffle = true;
+    Solver solver(model, {numbered(12), numbered(3)}, options, random);
+    solver.train();
+    ASSERT_GE(model.examples.size(), 36u);
+    for (std::size_t pass = 0; pass + 12 <= model.examples.size(); pass += 12) {
+      const auto order = expected.permutation(12);
+      for (std::size_t i = 0; i < 12; ++i)
+        EXPECT_EQ(model.examples[pass + i], static_cast<double>(order[i])) << pass + i;
+    }
+  }
+}
+
+TEST(SolverOptions, TheScheduleIsTheStepsFactor) {
+  RandomState random(1);
+  Scripted model;
+  SolverOptions options = quiet(2, 4);  // 5 iterations an epoch
+  options.optim_config.learning_rate = 0.5;
+  options.lr_decay = 0.9;
+  options.schedule = {ScheduleKind::one_cycle, 1, 10, 0.1};
+  Solver solver(model, {numbered(10), numbered(3)}, options, random);
+  double before = 0, rate = 0.5;
+  solver.on_iteration = [&](const IterationEvent& event) {
+    if (event.iteration == event.num_iterations) return;  // then the best parameters are back
+    const Index t = event.iteration - 1;
+    EXPECT_NEAR(before - model.params_["w"][0], rate * schedule_factor(options.schedule, t, 20, 5), 1e-12) << t;
+    before = model.params_["w"][0];
+    if (event.iteration % 5 == 0) rate *= 0.9;
+  };
+  solver.train();
+}
+
+TEST(SolverOptions, PatienceEndsARunThatDoesNotImprove) {
+  RandomState random(1);
+  const auto run = [&](Index patience) {
+    SolverOptions options = quiet(2, 9);
+    options.patience = patience;
+    Scripted model;  // its accuracy is 0.5 at each check
+    Solver solver(model, {numbered(6), labelled_split(10, 5)}, options, random);
+    Index last = 0, told = 0;
+    solver.on_epoch = [&](const EpochEvent& event) { last = event.epoch, told = event.num_iterations; };
+    EXPECT_TRUE(solver.train());
+    EXPECT_EQ(told, static_cast<Index>(solver.history().loss_history.size()));
+    EXPECT_EQ(solver.state().iteration, solver.state().num_iterations);
+    return last;
+  };
+  EXPECT_EQ(run(0), 9);
+  EXPECT_EQ(run(2), 2);  // the check after iteration 1 was the best one, those of epochs 1 and 2 no better
+  EXPECT_EQ(run(5), 5);
+}
+
+TEST(SolverOptions, AveragesFollowTheirDefinition) {
+  RandomState random(1);
+  NoisyLinear<double> model(6, 3, random);
+  SolverOptions options = quiet(7, 3);
+  options.optim_config.learning_rate = 0.3;
+  options.average_decay = 0.4;
+  RandomState draws(11);
+  Solver solver(model, {drawn_split(draws, 24, 6, 3), drawn_split(draws, 15, 6, 3)}, options, random);
+  std::vector<double> average, mean;
+  Index t = 0;
+  double best = 0;
+  std::vector<double> best_average;
+  solver.on_iteration = [&](const IterationEvent& event) {
+    if (event.iteration == event.num_iterations) return;
+    const auto state = solver.state();
+    const auto now = state.params.flat();
+    if (average.empty()) {
+      average.assign(now.begin(), now.end());
+      mean.assign(state.buffers[0].begin(), state.buffers[0].end());
+    } else {
+      ++t;
+      const double d = std::min(0.4, (1.0 + static_cast<double>(t)) / (10.0 + static_cast<double>(t)));
+      for (std::size_t i = 0; i < now.size(); ++i) average[i] = d * average[i] + (1 - d) * now[i];
+      for (std::size_t i = 0; i < mean.size(); ++i)
+        mean[i] = d * mean[i] + (1 - d) * state.buffers[0][static_cast<Index>(i)];
+    }
+    const auto kept = state.average_params.flat();
+    for (std::size_t i = 0; i < kept.size(); ++i) ASSERT_NEAR(kept[i], average[i], 1e-14);
+    for (std::size_t i = 0; i < mean.size(); ++i)
+      ASSERT_NEAR(state.average_buffers[0][static_cast<Index>(i)], mean[i], 1e-14);
+    if (state.history.best_val_acc > best) {
+      best = state.history.best_val_acc;
+      best_average = average;
+      if (t > 0) {
+        EXPECT_NE(now[0], average[0]) << "the averages are others than the parameters";
+      }
+    }
+  };
+  solver.train();
+  ASSERT_FALSE(best_average.empty());
+  if (solver.history().best_val_acc != best) return;  // the last check was better
+  for (std::size_t i = 0; i < best_average.size(); ++i)
+    EXPECT_NEAR(std::as_const(model).params().flat()[i], best_average[i], 1e-14);
+}
+
+TEST(SolverOptions, WeightDecayIsOfWeightsAlone) {
+  const auto train = [](double decay) {
+    RandomState random(1), draws(11);
+    NoisyLinear<double> model(6, 3, random);
+    for (double& b : model.params()["b"]) b = 1;
+    SolverOptions options = quiet(8, 1);
+    options.optim_config.learning_rate = 0.3;
+    options.optim_config.weight_decay = decay;
+    Solver solver(model, {drawn_split(draws, 8, 6, 3), drawn_split(draws, 15, 6, 3)}, options, random);
+    const std::vector<double> before(model.params()["W"].begin(), model.params()["W"].end());
+    solver.train();
+    return std::pair(before, model.params());
+  };
+  const auto [before, plain] = train(0);
+  const auto decayed = train(0.05).second;
+  for (Index i = 0; i < plain["W"].size(); ++i)
+    EXPECT_NEAR(decayed["W"][i], plain["W"][i] - 0.3 * 0.05 * before[static_cast<std::size_t>(i)], 1e-15);
+  for (Index i = 0; i < 3; ++i) EXPECT_EQ(decayed["b"][i], plain["b"][i]);
+}
+
+// The score of class 1 is the left pixel, that of class 0 the right one, of images (1, 1, 2).
+struct LeftOrRight : Scripted {
+  using Scripted::loss;
+  TensorView<double>& loss(const TensorView<double>& X) {
+    scores = Tensor<double>({X.dim(0), 2});
+    for (Index i = 0; i < X.dim(0); ++i) scores(i, 1) = X[2 * i], scores(i, 0) = 3;
+    return scores;
+  }
+};
+
+TEST(SolverOptions, MirrorAveragingTakesTheMeanOfBothSides) {
+  // Left pixels 5, 0, 2, 9; right ones 0, 5, 3, 0; the mean is above 3 in the last alone.
+  Tensor<double> x({4, 1, 1, 2});
+  const double pixels[] = {5, 0, 0, 5, 2, 3, 9, 0};
+  std::copy(std::begin(pixels), std::end(pixels), x.begin());
+  const Split split{Examples(std::move(x)), {1, 1, 1, 1}};
+  RandomState random(1);
+  LeftOrRight model;
+  Solver plain(model, {split, split}, quiet(2, 1), random);
+  EXPECT_EQ(plain.check_accuracy(split), 0.5);
+  SolverOptions options = quiet(2, 1);
+  options.mirror_averaging = true;
+  Solver both(model, {split, split}, options, random);
+  EXPECT_EQ(both.check_accuracy(split), 0.25);
+  EXPECT_EQ(both.check_accuracy(split, 0, 3), 0.25);
+}
+
+// The options that a run must take up again.
+using Change = std::function<void(SolverOptions&)>;
+const std::map<std::string, Change> kChanges = {
+    {"nothing", [](SolverOptions&) {}},
+    {"step",
+     [](SolverOptions& o) {
+       o.schedule = {ScheduleKind::step, 0, 1, 0.5};
+     }},
+    {"cosine",
+     [](SolverOptions& o) {
+       o.schedule = {ScheduleKind::cosine, 1, 10, 0.1};
+     }},
+    {"one_cycle", [](SolverOptions& o) { o.schedule.kind = ScheduleKind::one_cycle; }},
+    {"shuffle", [](SolverOptions& o) { o.shuffle = true; }},
+    {"augmentation",
+     [](SolverOptions& o) {
+       o.augmentation = {true, 2};
+     }},
+    {"nesterov", [](SolverOptions& o) { o.optim_config.nesterov = true; }},
+    {"weight_decay", [](SolverOptions& o) { o.optim_config.weight_decay = 0.1; }},
+    {"average", [](SolverOptions& o) { o.average_decay = 0.8; }},
+    {"mirror", [](SolverOptions& o) { o.mirror_averaging = true; }},
+    {"patience", [](SolverOptions& o) { o.patience = 2; }},
+    {"all", [](SolverOptions& o) {
+       o.schedule = {ScheduleKind::cosine, 1, 10, 0.1};
+       o.shuffle = true;
+       o.augmentation = {true, 2};
+       o.optim_config.nesterov = true;
+       o.optim_config.weight_decay = 0.01;
+       o.average_decay = 0.8;
+       o.mirror_averaging = true;
+     }}};
+
+struct ImageRun {
+  RandomState random;
+  ConvNet<float> net;
+  Solver<ConvNet<float>> solver;
+  static ConvNetOptions net_options() {
+    ConvNetOptions options;
+    options.input_dim = {1, 6, 6};
+    options.num_filters = {3};
+    options.filter_sizes = {3};
+    options.num_classes = 3;
+    options.weight_scale = 0.1;
+    return options;
+  }
+  static SolverOptions options(const Change& change) {
+    SolverOptions options = quiet(7, 4);
+    options.update_rule = UpdateRule::sgd_momentum;
+    options.num_train_samples = 10;
+    change(options);
+    return options;
+  }
+  ImageRun(const SolverData& data, const Change& change, std::uint32_t seed)
+      : random(seed), net(net_options(), random), solver(net, data, options(change), random) {}
+};
+
+Split images(RandomState& random, Index n) {
+  Tensor<double> x = random.randn({n, 1, 6, 6});
+  std::vector<Label> y;
+  for (Index i = 0; i < n; ++i) {
+    y.push_back(static_cast<Label>(random.randint(3)));
+    for (Index j = 0; j < 12; ++j) x[i * 36 + 12 * y.back() + j] += 0.7;
+  }
+  return {Examples(std::move(x)), std::move(y)};
+}
+
+bool same(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
+
+class Resumed : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Resumed, EqualsTheUnbrokenRun) {
+  RandomState draws(5);
+  const Split train = images(draws, 24), val = images(draws, 15);
+  const SolverData data{train, val};
+  const Change& change = kChanges.at(GetParam());
+  ImageRun unbroken(data, change, 5);
+  const std::filesystem::path path = std::string(LAMINA_BINARY_DIR) + "/options_test_" + GetParam() + ".checkpoint";
+  std::vector<SolverState<float>> states;
+  unbroken.solver.on_iteration = [&](const IterationEvent&) { states.push_back(unbroken.solver.state()); };
+  unbroken.solver.train();
+  const SolverState<float> end = unbroken.solver.state();
+  if (GetParam() != "nothing" && GetParam() != "patience" && GetParam() != "mirror") {
+    ImageRun plain(data, kChanges.at("nothing"), 5);
+    plain.solver.train();
+    EXPECT_FALSE(same(plain.solver.state().params.flat(), end.params.flat())) << "the option does nothing";
+  }
+  for (std::size_t at = 0; at + 1 < states.size(); ++at) {
+    SCOPED_TRACE("from iteration " + std::to_string(at + 1));
+    ImageRun resumed(data, change, 99);
+    save_checkpoint(path, states[at], "{}");
+    resumed.solver.set_state(load_checkpoint<float>(path).state);
+    resumed.solver.train();
+    const SolverState<float> state = resumed.solver.state();
+    EXPECT_EQ(state.history.loss_history, end.history.loss_history);
+    EXPECT_EQ(state.history.train_acc_history, end.history.train_acc_history);
+    EXPECT_EQ(state.history.val_acc_history, end.history.val_acc_history);
+    EXPECT_TRUE(same(state.params.flat(), end.params.flat()));
+    EXPECT_TRUE(same(state.average_params.flat(), end.average_params.flat()));
+    EXPECT_EQ(state.random, end.random);
+    EXPECT_EQ(state.order_random, end.order_random);
+    EXPECT_EQ(state.order_position, end.order_position);
+    EXPECT_EQ(state.averaged, end.averaged);
+  }
+  std::filesystem::remove(path);
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const auto& change : kChanges) result.push_back(change.first);
+  return result;
+}
+INSTANTIATE_TEST_SUITE_P(SolverOptions, Resumed, ::testing::ValuesIn(names()),
+                         [](const auto& option) { return option.param; });
+
+// The parameters and averages after a run with all options, in one list.
+template <class T>
+std::vector<T> trained_with_all(Precision precision, int threads) {
+  kernels::set_num_threads(threads);
+  RandomState random(5);
+  const auto split = [&](Index n) {
+    auto bytes = std::make_shared<Tensor<std::uint8_t>>(Shape{n, 3, 16, 16});
+    for (std::uint8_t& value : *bytes) value = static_cast<std::uint8_t>(random.randint(256));
+    std::vector<Label> y(static_cast<std::size_t>(n));
+    for (Label& label : y) label = static_cast<Label>(random.randint(4));
+    return Split{Examples(std::move(bytes), std::make_shared<Tensor<double>>(Shape{3, 16, 16}, 120.0)), std::move(y)};
+  };
+  const SolverData data{split(120), split(40)};
+  ConvNetOptions net_options;
+  net_options.input_dim = {3, 16, 16};
+  net_options.num_filters = {24, 32};
+  net_options.filter_sizes = {5, 3};
+  net_options.num_classes = 4;
+  net_options.pools = {2, 1};
+  net_options.global_average = true;
+  net_options.precision = precision;
+  ConvNet<T> net(net_options, random);
+  net.label_smoothing = 0.1;
+  SolverOptions options = ImageRun::options(kChanges.at("all"));
+  options.batch_size = 50;
+  Solver solver(net, data, options, random);
+  solver.train();
+  const SolverState<T> state = solver.state();
+  std::vector<T> all(state.params.flat().begin(), state.params.flat().end());
+  all.insert(all.end(), state.average_params.flat().begin(), state.average_params.flat().end());
+  kernels::set_num_threads(0);
+  return all;
+}
+
+TEST(SolverOptions, BitsDoNotDependOnThreads) {
+  for (const Precision precision : {Precision::full, Precision::bf16}) {
+    const std::vector<float> one = trained_with_all<float>(precision, 1);
+    EXPECT_EQ(one, trained_with_all<float>(precision, 3));
+    EXPECT_TRUE(std::all_of(one.begin(), one.end(), [](float w) { return std::isfinite(w); }));
+  }
+  EXPECT_EQ(trained_with_all<double>(Precision::full, 1), trained_with_all<double>(Precision::full, 3));
+}
+
+TEST(SolverOptions, AStateOfOtherDataIsRefused) {
+  RandomState draws(5);
+  const Split train = images(draws, 24), val = images(draws, 15);
+  ImageRun run({train, val}, kChanges.at("all"), 5);
+  run.solver.train();
+  SolverState<float> state = run.solver.state();
+  state.order_size = 23;
+  EXPECT_THROW(run.solver.set_state(state), std::invalid_argument);
+  state = run.solver.state();
+  state.average_params = Parameters<float>({{"W", {2}}});
+  EXPECT_THROW(run.solver.set_state(state), std::invalid_argument);
+  SolverOptions options = quiet(2, 1);
+  options.augmentation.mirror = true;
+  Scripted model;
+  RandomState random(1);
+  EXPECT_THROW(Solver(model, {numbered(4), numbered(4)}, options, random), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace lamina
