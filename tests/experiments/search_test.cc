@@ -165,9 +165,33 @@ TEST_F(SearchRun, ALineThatWasCutOffIsTrainedAgain) {
   for (const std::size_t kept : {text.size() - 1, text.size() - 30, text.find('\n') + 40}) {
     std::ofstream(path, std::ios::binary) << text.substr(0, kept);
     EXPECT_EQ(table(made, all, search("cut", made, all)), whole);
-    // The same lines again, but for seconds and the order of ends.
+    // What was trained again stands in the journal, line by line.
     const std::string again = read_file(path);
     EXPECT_EQ(std::count(again.begin(), again.end(), '\n'), std::count(text.begin(), text.end(), '\n'));
+    EXPECT_EQ(again.find("}{"), std::string::npos);
+    Index parts = 0;
+    SearchWatcher watcher;
+    watcher.on_part = [&](Index, const TrialState&) { ++parts; };
+    EXPECT_EQ(table(made, all, search("cut", made, all, watcher)), whole);
+    EXPECT_EQ(parts, 0);
+  }
+}
+
+// Killed after a part's checkpoint and before its line: the part is there already.
+TEST_F(SearchRun, APartThatIsInTheCheckpointIsNotTrained) {
+  const RunConfig config = trials(plan())[0].config;
+  const fs::path checkpoint = base_ / "trial" / "checkpoint";
+  Index steps = 0;
+  bool stopped = false;
+  TrialWatcher watcher;
+  watcher.on_iteration = [&](const IterationEvent&) { ++steps; };
+  for (const Index until : {1, 1, 3, 9, 9}) {
+    const TrialState state = train_trial(config, data_, checkpoint, until, watcher, stopped);
+    EXPECT_FALSE(stopped);
+    EXPECT_EQ(state.epochs, until);
+    EXPECT_EQ(static_cast<Index>(state.val_acc.size()), until);
+    EXPECT_EQ(state.ended, until == 9);
+    EXPECT_EQ(steps, 3 * until);
   }
 }
 
