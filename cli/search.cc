@@ -44,6 +44,7 @@ class Screen {
 
   void start(const SearchResult& result, Index done_before) {
     rungs_ = result.rungs;
+    began_ = Clock::now();
     for (std::size_t i = 0; i < trials_.size(); ++i) see(static_cast<Index>(i), result.states[i]);
     if (quiet_) return;
     const Index count = static_cast<Index>(trials_.size());
@@ -58,7 +59,8 @@ class Screen {
       line += fmt::format(", each for {}", several(rungs_.front().epochs, "epoch", "epochs"));
     }
     fmt::print("{}\n", line);
-    if (done_before > 0) fmt::print("Going on: {} done before\n", several(done_before, "training is", "trainings are"));
+    if (done_before > 0)
+      fmt::print("Going on: {} done before\n", several(done_before, "training was", "trainings were"));
     std::fflush(stdout);
   }
 
@@ -74,7 +76,7 @@ class Screen {
     if (state.failed())
       fmt::print("{}: failed: {} ({})\n", head, state.error, values);
     else
-      fmt::print("{}: epoch {}, val acc {:.4f} ({})\n", head, state.epochs, state.best_val_acc, values);
+      fmt::print("{}: epoch {}, best val acc {:.4f} ({})\n", head, state.epochs, state.best_val_acc, values);
     std::fflush(stdout);
   }
 
@@ -97,8 +99,8 @@ class Screen {
         rungs_.size() > 1 ? fmt::format("rung {}/{} ", progress.rung + 1, rungs_.size()) : std::string();
     const std::string best =
         best_ < 0 ? std::string() : fmt::format("  best val acc {:.4f} (trial {})", best_acc_, best_ + 1);
-    const std::string tail =
-        fmt::format(" {}/{} trials{}  {} left", progress.done_trials, progress.trials, best, clock_text(left));
+    const std::string tail = fmt::format(" {}/{} trials{}  {} left", progress.done_trials, progress.trials, best,
+                                         elapsed < 2 ? "-:--" : clock_text(left));
     const int room = terminal_width() - 1 - static_cast<int>(head.size() + tail.size()) - 5;
     status_.draw(head + bar(progress.done_steps / progress.all_steps, std::min(room, 40)) + tail);
   }
@@ -139,13 +141,14 @@ void print_table(const SearchPlan& plan, const std::vector<SearchTrial>& trials,
     widths.push_back(plan.ranges[k].flag().size());
     for (const Index i : order) widths.back() = std::max(widths.back(), trials[at(i)].values[k].size());
   }
-  std::string line = fmt::format("{:>5}  {:>7}  {:>9}  {:>6}  {:<8}", "trial", "val acc", "train acc", "epochs", "end");
+  std::string line =
+      fmt::format("{:>5}  {:>12}  {:>9}  {:>6}  {:<8}", "trial", "best val acc", "train acc", "epochs", "end");
   for (std::size_t k = 0; k < widths.size(); ++k) line += fmt::format("  {:<{}}", plan.ranges[k].flag(), widths[k]);
   line.erase(line.find_last_not_of(' ') + 1);
   fmt::print("{}\n", line);
   for (const Index i : order) {
     const TrialState& state = result.states[at(i)];
-    line = fmt::format("{:>5}  {:>7.4f}  {:>9.4f}  {:>6}  {:<8}", i + 1, state.best_val_acc, state.train_acc,
+    line = fmt::format("{:>5}  {:>12.4f}  {:>9.4f}  {:>6}  {:<8}", i + 1, state.best_val_acc, state.train_acc,
                        state.epochs, name_of(result.status[at(i)]));
     for (std::size_t k = 0; k < widths.size(); ++k) line += fmt::format("  {:<{}}", trials[at(i)].values[k], widths[k]);
     line.erase(line.find_last_not_of(' ') + 1);
@@ -354,8 +357,8 @@ Command add_search(CLI::App& app) {
       output);
   add(search->add_flag("--quiet", flags->quiet, "Print the closing lines only"), output);
   search->footer(
-      "All other flags are those of lamina train and hold for every trial. Killed or interrupted, the same\n"
-      "call goes on (with --out), or: lamina search --resume DIR. Example:\n"
+      "The flags of lamina train hold for every trial. Killed or interrupted, the same call goes on (with\n"
+      "--out), or: lamina search --resume DIR. Example:\n"
       "  lamina search --model fc --epochs 9 --update-rule adam --data fashion-mnist --out runs/search \\\n"
       "    --search learning-rate=log-uniform:1e-4:1e-2 --search reg=log-uniform:1e-4:1 \\\n"
       "    --search 'hidden=choice:100|100,100|200' --search batch-size=log-integer:20:200");

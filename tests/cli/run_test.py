@@ -198,8 +198,8 @@ def nets_and_data(base, data):
     check(re.search(r"all +1,000 +1,000 +50", done), done)
     check("cifar10" in succeeded(run("data", "info")).stdout, "data info")
     for args in (["--help"], ["train", "--help"], ["eval", "--help"], ["predict", "--help"], ["summary", "--help"],
-                 ["gradcheck", "--help"], ["reproduce", "--help"], ["data", "--help"], ["data", "info", "--help"],
-                 ["data", "fetch", "--help"]):
+                 ["gradcheck", "--help"], ["reproduce", "--help"], ["search", "--help"], ["data", "--help"],
+                 ["data", "info", "--help"], ["data", "fetch", "--help"]):
         text = succeeded(run(*args)).stdout
         check(max(map(len, text.splitlines())) <= 100, args, text)
 

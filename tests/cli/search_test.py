@@ -50,7 +50,7 @@ def whole_search(base):
     check("\x1b" not in done.stdout and "\r" not in done.stdout, "terminal codes in a pipe")
     check(len(re.findall(r"^Trial +\d+: (epoch|failed)", done.stdout, re.M)) >= 12 + 4 + 2 - 2, done.stdout)
     check(re.search(r"^Rung 1 of 3: 4 trials go on to epoch 3: [\d, ]+$", done.stdout, re.M), done.stdout)
-    first = done.stdout.split("trial  val acc")[1].splitlines()[1].split()
+    first = done.stdout.split("trial  best val acc")[1].splitlines()[1].split()
     check(first[0] == best["trial"] and float(first[1]) == round(float(best["best_val_acc"]), 4), first, best)
 
     # The best run is a run; the command that was printed gives the same.
