@@ -106,7 +106,7 @@ def kills(base, whole, count=24):
                                        env=environment(LAMINA_CHECKPOINT_SECONDS="0"), stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
             try:
-                error = process.communicate(timeout=100 if killed >= count else draws.uniform(0.1, 1.0) * length)[1]
+                error = process.communicate(timeout=100 if killed >= count else draws.uniform(0.1, 1.3) * length)[1]
                 check(process.returncode == 0, args, "gave", process.returncode, error)
                 ended = True
             except subprocess.TimeoutExpired:
