@@ -7,6 +7,7 @@
 
 #include "lamina/experiments/reproduce/batch_normalization_layers.h"
 #include "lamina/experiments/reproduce/notebooks.h"
+#include "lamina/experiments/reproduce/questions.h"
 #include "lamina/experiments/reproduce/training.h"
 #include "lamina/nets/fully_connected_net.h"
 
@@ -105,7 +106,7 @@ void weight_scales(Cell& cell) {
   train_side_by_side(cell, "weight scales", trainings, data);
 
   const auto over_scales = [&](const char* title, const char* label, auto value) {
-    NotebookPlot plot{title, "Weight initialization scale", label, true, {}};
+    NotebookPlot plot{title, "Weight initialization scale", label, true};
     for (const int side : {1, 0}) {
       NotebookSeries line{side == 1 ? "baseline" : "batchnorm", scales, {}};
       for (std::size_t i = 0; i < scales.size(); ++i)
@@ -121,6 +122,7 @@ void weight_scales(Cell& cell) {
                   [](const History& h) { return largest(h.train_acc_history); }),
       over_scales("Final training loss vs weight initialization scale", "Final training loss",
                   [](const History& h) { return mean_of_last(h.loss_history, 100); })};
+  plots[0].percent = plots[1].percent = plots[2].log_y = true;
   const double baseline = mean_of(plots[1].series[0].y), batchnorm = mean_of(plots[1].series[1].y);
   cell.above("best training accuracy at the smallest weight scale, with batch normalization minus without",
              plots[1].series[1].y.front() - plots[1].series[0].y.front(), 0.1, kNotPrinted,
@@ -212,10 +214,15 @@ void run_batch_normalization(Notebook& notebook) {
   notebook.cell("9", "Fully connected networks with batch normalization", batchnorm_net_cell);
   notebook.cell("10", "Batch normalization for deep networks", deep_nets);
   notebook.cell("12", "Batch normalization and initialization", weight_scales);
+  notebook.cell("Question 1", "Inline question 1: batch normalization and initialization",
+                batchnorm_initialization_question);
   notebook.cell("14", "Batch normalization and batch size", batchnorm_batch_sizes);
+  notebook.cell("Question 2", "Inline question 2: batch normalization and batch size", batchnorm_batch_size_question);
+  notebook.cell("Question 3", "Inline question 3: which preprocessing is alike", preprocessing_question);
   notebook.cell("16", "Layer normalization: forward", layernorm_forward_cell);
   notebook.cell("17", "Layer normalization: backward", layernorm_backward_cell);
   notebook.cell("18", "Layer normalization and batch size", layernorm_batch_sizes);
+  notebook.cell("Question 4", "Inline question 4: when layer normalization fails", layernorm_failure_question);
 }
 
 }  // namespace lamina::reproduce

@@ -6,6 +6,7 @@
 
 #include "lamina/experiments/reproduce/layer_checks.h"
 #include "lamina/experiments/reproduce/notebooks.h"
+#include "lamina/experiments/reproduce/questions.h"
 #include "lamina/experiments/reproduce/training.h"
 #include "lamina/nets/fully_connected_net.h"
 
@@ -136,8 +137,11 @@ void regularization(Cell& cell) {
 void run_dropout(Notebook& notebook) {
   notebook.cell("5", "Dropout forward pass", forward);
   notebook.cell("6", "Dropout backward pass", backward);
+  notebook.cell("Question 1", "Inline question 1: dropout without dividing by p", dropout_scale_question);
   notebook.cell("7", "Fully-connected nets with dropout", nets);
   notebook.cell("8", "Regularization experiment", regularization);
+  notebook.cell("Question 2", "Inline question 2: dropout as a regularizer", dropout_regularizer_question);
+  notebook.cell("Question 3", "Inline question 3: p and the size of the layers", dropout_size_question);
 }
 
 }  // namespace lamina::reproduce

@@ -5,6 +5,7 @@
 
 #include "lamina/experiments/reproduce/fully_connected_layers.h"
 #include "lamina/experiments/reproduce/notebooks.h"
+#include "lamina/experiments/reproduce/questions.h"
 #include "lamina/experiments/reproduce/training.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/two_layer_net.h"
@@ -72,6 +73,7 @@ void two_layer_solver(Cell& cell) {
                   "0.52, {} trials at most. After {} trial{} the best is {:.3f}.",
                   kTrials, trial, trial == 1 ? "" : "s", best_acc));
   experiment.histories = training_plots({{"TwoLayerNet", &best}});
+  experiment.histories[1].lines = {{0.5, "the notebook's aim"}};
 }
 
 /// Cells 15 and 16: a net that learns 50 images by heart.
@@ -216,13 +218,14 @@ void best_model(Cell& cell) {
     }
   }
   cell.above("best acc", best_acc, 0.5, 0.544, "the text asks for at least 50%", When::cifar10_in_full);
-  cell.experiment(
-          "The best fully-connected net",
-          fmt::format("Five layers with batch normalization and dropout, random hyper-parameters, sgd_momentum, "
-                      "until a validation accuracy is above 0.51, {} trials at most. After {} trial{} the best "
-                      "is {:.3f}.",
-                      kTrials, trial, trial == 1 ? "" : "s", best_acc))
-      .histories = training_plots({{"FullyConnectedNet", &best}});
+  NotebookExperiment& experiment = cell.experiment(
+      "The best fully-connected net",
+      fmt::format("Five layers with batch normalization and dropout, random hyper-parameters, sgd_momentum, "
+                  "until a validation accuracy is above 0.51, {} trials at most. After {} trial{} the best "
+                  "is {:.3f}.",
+                  kTrials, trial, trial == 1 ? "" : "s", best_acc));
+  experiment.histories = training_plots({{"FullyConnectedNet", &best}});
+  experiment.histories[1].lines = {{0.5, "the notebook's aim"}};
 }
 
 void test_best_model(Cell& cell) {
@@ -244,6 +247,7 @@ void run_fully_connected(Notebook& notebook) {
   notebook.cell("6", "Affine layer: backward", affine_backward_cell);
   notebook.cell("7", "ReLU activation: forward", relu_forward_cell);
   notebook.cell("8", "ReLU activation: backward", relu_backward_cell);
+  notebook.cell("Question 1", "Inline question 1: vanishing gradients", vanishing_gradients_question);
   notebook.cell("9", "\"Sandwich\" layers", sandwich_cell);
   notebook.cell("10", "Loss layers: Softmax and SVM", losses_cell);
   notebook.cell("11", "Two-layer network", two_layer_net_cell);
@@ -255,6 +259,7 @@ void run_fully_connected(Notebook& notebook) {
   notebook.cell("16", "A five-layer net overfits 50 images", [](Cell& cell) {
     overfit(cell, "Five-layer net", {100, 100, 100, 100}, 5.2e-2, 2.2e-2, 6.601968);
   });
+  notebook.cell("Question 2", "Inline question 2: three layers against five", depth_question);
   notebook.cell("17", "SGD+Momentum", update_rule_cell);
   notebook.cell("18", "SGD against SGD+Momentum", sgd_against_momentum);
   notebook.cell("18+", "RMSProp and Adam", rmsprop_and_adam);

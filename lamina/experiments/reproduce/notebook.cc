@@ -149,6 +149,8 @@ void Notebook::cell(const std::string& number, const std::string& title, const s
   result.title = title;
   Cell cell(*this, result);
   body(cell);
+  for (const NotebookExperiment& experiment : result.experiments)
+    if (!experiment.finding.empty()) cell.say(experiment.finding);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.stream = random.state();
   if (found == cells.end()) {

@@ -5,6 +5,7 @@
 
 #include "lamina/check.h"
 #include "lamina/experiments/reproduce/notebooks.h"
+#include "lamina/experiments/reproduce/page.h"
 #include "lamina/experiments/run_data.h"
 #include "lamina/kernels/target.h"
 
@@ -78,6 +79,7 @@ ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, cons
     if (std::find(names.begin(), names.end(), program.name) == names.end()) continue;
     reproduce::Notebook notebook(program.name, program.title, {data, directory, quick, watcher}, results);
     program.run(notebook);
+    write_notebook_page(results, directory);
   }
   return results;
 }

@@ -83,23 +83,50 @@ NotebookCheck to_check(const ordered_json& json) {
   return check;
 }
 
+ordered_json to_json(const NotebookTable& table) {
+  ordered_json json = {{"title", table.title}, {"columns", table.columns}, {"rows", ordered_json::array()}};
+  for (const NotebookTable::Row& row : table.rows)
+    json["rows"].push_back({{"name", row.name}, {"values", list(row.values)}});
+  return json;
+}
+
+NotebookTable to_table(const ordered_json& json) {
+  NotebookTable table{json.at("title").get<std::string>(), json.at("columns").get<std::vector<std::string>>(), {}};
+  for (const ordered_json& row : json.at("rows"))
+    table.rows.push_back({row.at("name").get<std::string>(), to_list(row.at("values"))});
+  return table;
+}
+
 ordered_json to_json(const NotebookExperiment& experiment) {
   ordered_json json = {{"cell", experiment.cell}, {"name", experiment.name}, {"text", experiment.text}};
+  if (!experiment.question.empty()) json["question"] = experiment.question;
+  if (!experiment.answer.empty()) json["answer"] = experiment.answer;
+  if (!experiment.finding.empty()) json["finding"] = experiment.finding;
   json["histories"] = ordered_json::array();
-  for (const NotebookPlot& plot : experiment.histories) {
-    ordered_json series = ordered_json::array();
-    for (const NotebookSeries& one : plot.series)
-      series.push_back({{"name", one.name}, {"x", list(one.x)}, {"y", list(one.y)}});
-    json["histories"].push_back({{"title", plot.title},
-                                 {"x_label", plot.x_label},
-                                 {"y_label", plot.y_label},
-                                 {"log_x", plot.log_x},
-                                 {"series", std::move(series)}});
-  }
+  for (const NotebookPlot& plot : experiment.histories)
+    json["histories"].push_back(ordered_json::parse(chart_json(plot)));
+  json["tables"] = ordered_json::array();
+  for (const NotebookTable& table : experiment.tables) json["tables"].push_back(to_json(table));
   json["images"] = ordered_json::array();
   for (const NotebookImage& image : experiment.images)
     json["images"].push_back({{"title", image.title}, {"file", image.file}});
   return json;
+}
+
+NotebookPlot to_plot(const ordered_json& json) {
+  NotebookPlot plot;
+  plot.title = json.at("title").get<std::string>();
+  plot.x_label = json.at("x_label").get<std::string>();
+  plot.y_label = json.at("y_label").get<std::string>();
+  plot.log_x = json.at("log_x").get<bool>();
+  plot.log_y = json.value("log_y", false);
+  plot.percent = json.value("percent", false);
+  for (const ordered_json& one : json.at("series"))
+    plot.series.push_back({one.at("name").get<std::string>(), to_list(one.at("x")), to_list(one.at("y"))});
+  if (json.contains("lines"))
+    for (const ordered_json& line : json["lines"])
+      plot.lines.push_back({to_number(line.at("y")), line.at("label").get<std::string>()});
+  return plot;
 }
 
 NotebookExperiment to_experiment(const ordered_json& json) {
@@ -107,16 +134,12 @@ NotebookExperiment to_experiment(const ordered_json& json) {
   experiment.cell = json.at("cell").get<std::string>();
   experiment.name = json.at("name").get<std::string>();
   experiment.text = json.at("text").get<std::string>();
-  for (const ordered_json& from : json.at("histories")) {
-    NotebookPlot plot{from.at("title").get<std::string>(),
-                      from.at("x_label").get<std::string>(),
-                      from.at("y_label").get<std::string>(),
-                      from.at("log_x").get<bool>(),
-                      {}};
-    for (const ordered_json& one : from.at("series"))
-      plot.series.push_back({one.at("name").get<std::string>(), to_list(one.at("x")), to_list(one.at("y"))});
-    experiment.histories.push_back(std::move(plot));
-  }
+  experiment.question = json.value("question", "");
+  experiment.answer = json.value("answer", "");
+  experiment.finding = json.value("finding", "");
+  for (const ordered_json& plot : json.at("histories")) experiment.histories.push_back(to_plot(plot));
+  if (json.contains("tables"))
+    for (const ordered_json& table : json["tables"]) experiment.tables.push_back(to_table(table));
   for (const ordered_json& image : json.at("images"))
     experiment.images.push_back({image.at("title").get<std::string>(), image.at("file").get<std::string>()});
   return experiment;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lamina/random.h"
+#include "lamina/vis/charts.h"
 
 namespace lamina {
 
@@ -24,27 +25,33 @@ struct NotebookCheck {
   std::string note;
 };
 
-struct NotebookSeries {
-  std::string name;
-  std::vector<double> x, y;
-};
-
+using NotebookSeries = ChartSeries;
 /// What the notebook plots: series over one pair of axes.
-struct NotebookPlot {
-  std::string title, x_label, y_label;
-  bool log_x = false;
-  std::vector<NotebookSeries> series;
-};
+using NotebookPlot = Chart;
 
 /// A picture beside results.json.
 struct NotebookImage {
   std::string title, file;
 };
 
+/// Numbers in rows; columns.front() heads the rows' names.
+struct NotebookTable {
+  struct Row {
+    std::string name;
+    std::vector<double> values;
+  };
+  std::string title;
+  std::vector<std::string> columns;
+  std::vector<Row> rows;
+};
+
 /// An experiment: what it does and found, in words, and its histories.
 struct NotebookExperiment {
   std::string cell, name, text;
+  std::string question, answer;  ///< of an inline question: the notebook's; else empty
+  std::string finding;           ///< what this run shows about the question, in one sentence with its numbers
   std::vector<NotebookPlot> histories;
+  std::vector<NotebookTable> tables;
   std::vector<NotebookImage> images;
 };
 

@@ -128,16 +128,38 @@ NotebookSeries series(const std::string& name, const std::vector<double>& y, dou
   return result;
 }
 
+namespace {
+
+/// Losses that differ by much are seen on a logarithmic axis only.
+bool spread(const std::vector<ChartSeries>& lines) {
+  std::vector<double> sorted;
+  for (const ChartSeries& line : lines)
+    for (const double loss : line.y)
+      if (std::isfinite(loss)) sorted.push_back(loss);
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted.empty() || sorted.front() <= 0) return false;
+  const double middle = sorted[sorted.size() / 2];
+  return sorted.back() > 20 * middle || middle > 50 * sorted.front();
+}
+
+}  // namespace
+
 std::vector<NotebookPlot> training_plots(const std::vector<std::pair<std::string, const History*>>& trainings) {
-  std::vector<NotebookPlot> plots = {{"Training loss", "Iteration", "Loss", false, {}},
-                                     {"Training accuracy", "Epoch", "Accuracy", false, {}},
-                                     {"Validation accuracy", "Epoch", "Accuracy", false, {}}};
+  NotebookPlot loss{"Training loss", "Iteration", "Loss"}, train{"Training accuracy", "Epoch", "Accuracy"},
+      val{"Validation accuracy", "Epoch", "Accuracy"};
+  train.percent = val.percent = true;
   for (const auto& [name, history] : trainings) {
-    plots[0].series.push_back(series(name, history->loss_history, 1));
-    plots[1].series.push_back(series(name, history->train_acc_history));
-    plots[2].series.push_back(series(name, history->val_acc_history));
+    loss.series.push_back(series(name, history->loss_history, 1));
+    train.series.push_back(series(name, history->train_acc_history));
+    val.series.push_back(series(name, history->val_acc_history));
   }
-  return plots;
+  loss.log_y = spread(loss.series);
+  if (trainings.size() != 1) return {loss, train, val};
+  train.title = "Accuracy";
+  train.series[0].name = "training";
+  train.series.push_back(std::move(val.series[0]));
+  train.series[1].name = "validation";
+  return {loss, train};
 }
 
 double largest(const std::vector<double>& values) {

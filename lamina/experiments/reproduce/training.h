@@ -48,8 +48,8 @@ void train_side_by_side(Cell& cell, const std::string& what, std::vector<SideTra
 
 /// 0, 1, 2, ... as x of a history.
 NotebookSeries series(const std::string& name, const std::vector<double>& y, double first = 0);
-/// The notebooks' three plots of some trainings: training loss against iteration, training and validation accuracy
-/// against epoch.
+/// The notebooks' plots of some trainings: training loss against iteration, training and validation accuracy against
+/// epoch; of one training alone the two accuracies in one.
 std::vector<NotebookPlot> training_plots(const std::vector<std::pair<std::string, const History*>>& trainings);
 
 /// The largest value; NaN for none.

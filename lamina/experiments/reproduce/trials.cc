@@ -1,0 +1,88 @@
+#include "lamina/experiments/reproduce/trials.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lamina/kernels/parallel.h"
+
+namespace lamina::reproduce {
+
+FullyConnectedNetOptions net_for(const Dataset& data, std::vector<Index> hidden_dims, double weight_scale,
+                                 Normalization normalization) {
+  FullyConnectedNetOptions options;
+  options.hidden_dims = std::move(hidden_dims);
+  options.input_dim = data.example_shape().size();
+  options.num_classes = static_cast<Index>(data.class_names.size());
+  options.weight_scale = weight_scale;
+  options.normalization = normalization;
+  return options;
+}
+
+SolverOptions solver_for(UpdateRule rule, double learning_rate, Index batch_size, Index epochs) {
+  SolverOptions options;
+  options.update_rule = rule;
+  options.optim_config.learning_rate = learning_rate;
+  options.batch_size = batch_size;
+  options.num_epochs = epochs;
+  options.verbose = false;
+  return options;
+}
+
+void run_trials(Cell& cell, const std::string& what, std::vector<Trial>& trials, const SolverData& data) {
+  const Notebook& notebook = cell.notebook();
+  const auto& progress = notebook.setting().watcher.progress;
+  const auto count = static_cast<Index>(trials.size());
+  Index finished = 0;
+  const auto errors = kernels::side_by_side(
+      count,
+      [&](Index i) {
+        Trial& trial = trials[static_cast<std::size_t>(i)];
+        RandomState random(trial.seed);
+        FullyConnectedNet<float> net(trial.net, random);
+        Solver<FullyConnectedNet<float>> solver(net, data, trial.options, random);
+        try {
+          solver.train();
+        } catch (const NonFiniteLoss&) {
+        }
+        trial.history = solver.history();
+      },
+      [&](Index) {
+        if (progress)
+          progress({notebook.name(), cell.number(), what, ++finished, count, std::numeric_limits<double>::quiet_NaN()});
+      });
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
+}
+
+Tensor<double> images_of(const Split& split, Index count) {
+  Tensor<double> X;
+  split.X.slice(0, std::min(count, split.size()), X);
+  return X;
+}
+
+double norm_of(const TensorView<double>& x) {
+  double sum = 0;
+  for (const double value : x) sum += value * value;
+  return std::sqrt(sum);
+}
+
+std::string power_text(double value) {
+  if (value == 0 || !std::isfinite(value)) return fmt::format("{}", value);
+  constexpr const char* kDigits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  const std::string text = fmt::format("{:.1e}", value);  // 1.6e-06
+  const std::size_t e = text.find('e');
+  std::string power = text[e + 1] == '-' ? "⁻" : "";
+  for (const char c : std::to_string(std::abs(std::stoi(text.substr(e + 1))))) power += kDigits[c - '0'];
+  return text.substr(0, e) + "·10" + power;
+}
+
+std::vector<double> factors(double first, double last, int count) {
+  std::vector<double> values;
+  for (int i = 0; i < count; ++i) values.push_back(first * std::pow(last / first, i / static_cast<double>(count - 1)));
+  return values;
+}
+
+}  // namespace lamina::reproduce
