@@ -14,11 +14,12 @@ import time
 from command_testing import LAMINA, Directory, check, environment, run, succeeded, write_cifar10
 
 CELLS = {
-    "fully-connected": "5 6 7 8 9 10 11 12 14 15 16 17 18 18+ 19 20".split(),
-    "batch-normalization": "5 6 7 8 9 10 12 14 16 17 18".split(),
-    "dropout": "5 6 7 8".split(),
+    "fully-connected": "5 6 7 8 Q1 9 10 11 12 14 15 16 Q2 17 18 18+ 19 20".split(),
+    "batch-normalization": "5 6 7 8 9 10 12 Q1 14 Q2 Q3 16 17 18 Q4".split(),
+    "dropout": "5 6 Q1 7 8 Q2 Q3".split(),
     "convolutional": "4 5 6 7 8 9 10 11 12 13 14 15 17 18 19".split() + ["table 1", "table 2", "4.4"],
 }
+CELLS = {name: [c.replace("Q", "Question ") for c in cells] for name, cells in CELLS.items()}
 # What the notebook prints of cells 12 and 19; drawn after all that came before in its stream.
 DRAWN = {("12", "solver_hidden_dim"): 188, ("12", "solver_reg"): 0.5845246460134131,
          ("12", "solver_learning_rate"): 0.0005899695658298456, ("19", "solver_reg"): 0.01831920225912328,
@@ -65,7 +66,12 @@ def structure(found, out):
             for experiment in cell["experiments"]:
                 experiments += 1
                 check(experiment["cell"] == cell["cell"] and experiment["name"] and experiment["text"], experiment)
-                check(experiment["histories"] or experiment["images"], experiment)
+                check(experiment["histories"] or experiment["tables"] or experiment["images"], experiment)
+                if cell["cell"].startswith("Question"):
+                    check(experiment["question"] and experiment["answer"] and re.search(r"\d", experiment["finding"]), experiment)
+                    check(experiment["finding"] in cell["output"], "the finding was printed", experiment)
+                for table in experiment["tables"]:
+                    check(table["rows"] and all(len(r["values"]) == len(table["columns"]) - 1 for r in table["rows"]), table)
                 for plot in experiment["histories"]:
                     check(plot["title"] and plot["x_label"] and plot["series"], plot["title"])
                     for series in plot["series"]:
@@ -74,7 +80,7 @@ def structure(found, out):
                 for image in experiment["images"]:
                     check(open(os.path.join(out, image["file"]), "rb").read(4) == b"\x89PNG", image)
     check(found["checks"] == {"hold": counted[True], "fail": counted[False], "not_checked": counted[None]}, counted)
-    check(counted[False] == 0 and counted[True] > 150 and experiments >= 17, counted, experiments)
+    check(counted[False] == 0 and counted[True] > 150 and experiments >= 26, counted, experiments)
     other = [k["note"] for k in checks(found, "fully-connected").values() if k["holds"] is None]
     check(any("other data (synthetic" in note for note in other), other)
     scales = next(c for c in found["notebooks"][1]["cells"] if c["cell"] == "12")["experiments"][0]["histories"]
@@ -142,14 +148,14 @@ def refusals(base, out):
     check(done.returncode == 2 and "expected one of" in done.stderr, done.stderr)
 
     # Checks that failed: that of a cell which trained stands, and the exit code is 1; the other cell is run again.
-    cells = before["notebooks"][2]["cells"]
-    trained, plain = cells[3]["checks"][0], cells[0]["checks"][0]
+    cells = {c["cell"]: c for c in before["notebooks"][2]["cells"]}
+    trained, plain = cells["8"]["checks"][0], cells["5"]["checks"][0]
     trained["holds"] = plain["holds"] = False
     with open(os.path.join(out, "results.json"), "w") as file:
         json.dump(before, file)
     done = run("reproduce", "dropout", "--quick", "--data", "synthetic", "--out", out)
     check(done.returncode == 1 and "FAILED: dropout, cell 8: %s" % trained["name"] in done.stdout, done.stdout)
-    check("FAILED: dropout, cell 5" not in done.stdout and done.stdout.count("(taken from") == 3, done.stdout)
+    check("FAILED: dropout, cell 5" not in done.stdout and done.stdout.count("(taken from") == len(cells) - 1, done.stdout)
 
 
 def own_data(base):

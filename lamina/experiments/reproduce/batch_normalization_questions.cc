@@ -281,7 +281,7 @@ void preprocessing_question(Cell& cell) {
       "see that of "
       "single rows, which step 1 does not.",
       power_text(value(0, 1)), power_text(value(4, 1)), std::min({value(1, 1), value(2, 1), value(3, 1), value(5, 1)}),
-      value(1, 0), value(3, 0));
+      power_text(value(1, 0)), power_text(value(3, 0)));
   experiment.tables = {std::move(table)};
 }
 
@@ -361,11 +361,11 @@ void layernorm_failure_question(Cell& cell) {
   experiment.finding = fmt::format(
       "Training accuracy with layer normalization: {:.3f} with {:.0f} features against {:.3f} with {:.0f}; {:.3f} at "
       "reg {:g} against "
-      "{:.3f} at {:g}; with {:.0f} hidden layers {:.3f}, with {:.0f} {:.3f}, where a net without normalization has "
+      "{:.3f} at {:g}; with {:.0f} hidden layer{} {:.3f}, with {:.0f} {:.3f}, where a net without normalization has "
       "{:.3f}.",
       narrow, sweeps[0].values.front(), wide, sweeps[0].values.back(), strong, sweeps[2].values.back(), weak,
-      sweeps[2].values.front(), sweeps[1].values.front(), shallow, sweeps[1].values.back(), deep,
-      plots[1].series[2].y.back());
+      sweeps[2].values.front(), sweeps[1].values.front(), quick ? "s" : "", shallow, sweeps[1].values.back(), deep,
+      plots[1].series[1].y.back());
   experiment.histories = std::move(plots);
 }
 

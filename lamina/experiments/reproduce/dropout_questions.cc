@@ -215,7 +215,7 @@ void dropout_size_question(Cell& cell) {
   experiment.answer =
       "To reduce the complexity p need not change; to keep it similar as the layers shrink, p must increase.";
   experiment.finding = fmt::format(
-      "Layers of {} nodes do best at p = {:g}, layers of {} at p = {:g}; against none, dropout with p = 0.25 {} {:.3f} "
+      "Layers of {} nodes do best at p = {:g}, layers of {} at p = {:g}; against no dropout, p = 0.25 {} {:.3f} "
       "of "
       "validation accuracy in the smallest layers and {} {:.3f} in the largest.",
       small.name, small.values[0], large.name, large.values[0], loss_at_quarter(small) > 0 ? "costs" : "gains",

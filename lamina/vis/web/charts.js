@@ -89,9 +89,9 @@ class Axis {
 }
 
 const runningMean = (y, width) => y.map((_, i) => {
-  const half = Math.min(width >> 1, i, y.length - 1 - i);
+  const half = Math.min(width >> 1, i), end = Math.min(i + half, y.length - 1);
   let sum = 0, count = 0;
-  for (let k = i - half; k <= i + half; ++k) if (y[k] !== null) sum += y[k], ++count;
+  for (let k = i - half; k <= end; ++k) if (y[k] !== null) sum += y[k], ++count;
   return count ? sum / count : null;
 });
 
@@ -260,7 +260,7 @@ class Chart {
     for (const line of data.lines || []) {
       const y = this.y.pixel(line.y);
       svg('line', {class: 'reference', x1: left, x2: right, y1: y, y2: y}, inside);
-      svg('text', {class: 'note', x: right - 4, y: y - 5, 'text-anchor': 'end'}, inside).textContent = line.label;
+      svg('text', {class: 'note', x: left + 6, y: y - 5}, inside).textContent = line.label;
     }
     this.places = [];
     for (const s of this.series) if (s.shown) this.drawSeries(s, inside);

@@ -1,0 +1,189 @@
+"""report.html of a quick reproduction, in headless Chromium: every figure is drawn, in light and dark and at a phone's
+width, and pointer, keyboard, legend and zoom work, without an error in the console and without a network."""
+
+import base64
+import io
+import json
+import os
+import sys
+
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from command_testing import Directory, check, run, succeeded  # noqa: E402
+
+PAPER = {"light": (255, 255, 255), "dark": (18, 22, 28)}
+
+
+def browser():
+    options = Options()
+    for flag in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions",
+                           {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})
+    return driver
+
+
+def opened(driver, page, scheme, width, height=900):
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                           {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                           {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+    driver.get("file://" + page)
+    driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    check(driver.execute_script("return document.documentElement.scrollWidth") <= width, "wider than", width)
+
+
+def no_errors(driver):
+    found = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    check(not found, "console:", found)
+
+
+def points(chart):
+    """Points drawn of each series that is shown."""
+    groups = chart.find_elements(By.CSS_SELECTOR, "g.series")
+    return {g.get_attribute("data-name"): int(g.get_attribute("data-points")) for g in groups}
+
+
+def every_figure(driver, found, scheme):
+    """Figure by figure what results.json holds: its series' points, and ink of more than the axes on the paper."""
+    experiments = [e for n in found["notebooks"] for c in n["cells"] for e in c["experiments"]]
+    plots = [p for e in experiments for p in e["histories"]]
+    charts = driver.find_elements(By.CSS_SELECTOR, "figure.chart")
+    check(len(charts) == len(plots) > 40, len(charts), "figures of", len(plots))
+    box = "const b = arguments[0].getBoundingClientRect(); return [b.x + scrollX, b.y + scrollY, b.width, b.height]"
+    for chart, plot in zip(charts, plots):
+        check(chart.get_attribute("data-drawn") == "yes", "drawn", plot["title"])
+        want = {s["name"]: sum(isinstance(y, (int, float)) and (y > 0 or not plot.get("log_y")) for y in s["y"])
+                for s in plot["series"]}
+        check(points(chart) == want, plot["title"], points(chart), want)
+        for group in chart.find_elements(By.CSS_SELECTOR, "g.series"):
+            if int(group.get_attribute("data-points")) == 0:
+                continue
+            x, y, width, height = driver.execute_script(box, group)
+            shot = driver.execute_cdp_cmd("Page.captureScreenshot", {
+                "format": "png", "captureBeyondViewport": True,
+                "clip": {"x": x - 3, "y": y - 3, "width": width + 6, "height": height + 6, "scale": 1}})
+            image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
+            stroke = driver.execute_script("return getComputedStyle(arguments[0].querySelector('.line')).stroke", group)
+            ink = tuple(int(v) for v in stroke[4:-1].split(","))
+            colours = image.getcolors(1 << 24)
+            near = sum(n for n, c in colours if max(abs(a - b) for a, b in zip(c, ink)) < 40)
+            check(near > 15, plot["title"], group.get_attribute("data-name"), "has", near, "pixels of its colour", ink)
+    images = [i for e in experiments for i in e["images"]]
+    pictures = driver.find_elements(By.CSS_SELECTOR, ".picture img")
+    check(len(pictures) == len(images) > 0, len(pictures), "pictures")
+    check(all(driver.execute_script("return arguments[0].naturalWidth > 9", p) for p in pictures), "pictures are empty")
+    paper = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    check(paper == "rgb(%d, %d, %d)" % PAPER[scheme], scheme, paper)
+    checks = sum(len(c["checks"]) for n in found["notebooks"] for c in n["cells"])
+    rows = driver.find_elements(By.CSS_SELECTOR, ".checks tbody tr")
+    check(len(rows) == checks, len(rows), "rows of", checks, "checks")
+
+
+def keyboard(driver, chart):
+    plot, values = chart.find_element(By.CSS_SELECTOR, ".chart-plot"), chart.find_element(By.CSS_SELECTOR, ".chart-values")
+    last_button = chart.find_elements(By.CSS_SELECTOR, ".chart-legend button")[-1]
+    driver.execute_script("arguments[0].focus()", last_button)
+    ActionChains(driver).send_keys(Keys.TAB).perform()
+    check(driver.switch_to.active_element == plot, "Tab goes from the legend to the figure")
+    check(values.is_displayed(), "values are shown on focus")
+    first = values.text
+    plot.send_keys(Keys.ARROW_RIGHT)
+    check(values.text != first and "sgd_momentum" in values.text, "the right arrow goes on", first, values.text)
+    plot.send_keys(Keys.HOME)
+    check(values.text == first, "Home goes back")
+    plot.send_keys(Keys.END)
+    before = points(chart)
+    plot.send_keys("+")
+    zoomed = points(chart)
+    check(all(1 < zoomed[name] < before[name] for name in before), "+ zooms in", before, zoomed)
+    plot.send_keys("0")
+    check(points(chart) == before, "0 shows all again")
+    plot.send_keys(Keys.ESCAPE)
+    check(not values.is_displayed(), "Escape hides the values")
+
+
+def legend(driver, chart):
+    button = chart.find_elements(By.CSS_SELECTOR, ".chart-legend button")[0]
+    before, ticks = points(chart), [t.text for t in chart.find_elements(By.CSS_SELECTOR, "text.tick")]
+    button.send_keys(Keys.ENTER)
+    check(button.get_attribute("aria-pressed") == "false" and list(points(chart)) == list(before)[1:], points(chart))
+    chart.find_element(By.CSS_SELECTOR, ".chart-plot").send_keys(Keys.END)
+    values = chart.find_element(By.CSS_SELECTOR, ".chart-values").text
+    check(list(before)[0] + " " not in values, "a hidden series has no values", values)
+    button.click()
+    check(points(chart) == before, "shown again")
+    check([t.text for t in chart.find_elements(By.CSS_SELECTOR, "text.tick")] == ticks, "with the same axes")
+
+
+def pointer(driver, chart):
+    plot, reset = chart.find_element(By.CSS_SELECTOR, ".chart-plot"), chart.find_elements(By.CSS_SELECTOR, ".chart-tools button")[-1]
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plot)
+    values, before = chart.find_element(By.CSS_SELECTOR, ".chart-values"), points(chart)
+    ActionChains(driver).move_to_element(plot).perform()
+    check(values.is_displayed() and "sgd" in values.text, "values under the pointer", values.text)
+    check(not reset.is_enabled(), "nothing to reset")
+    ActionChains(driver).move_to_element_with_offset(plot, -40, 0).click_and_hold().move_by_offset(80, 0).release().perform()
+    zoomed = points(chart)
+    check(all(1 < zoomed[name] < before[name] for name in before), "dragging zooms", before, zoomed)
+    reset.click()
+    check(points(chart) == before, "reset")
+    ActionChains(driver).move_to_element_with_offset(plot, -40, 0).click_and_hold().move_by_offset(80, 0).release().perform()
+    ActionChains(driver).double_click(plot).perform()
+    check(points(chart) == before, "a double click resets")
+    chart.find_element(By.CSS_SELECTOR, ".chart-table summary").click()
+    check(len(chart.find_elements(By.CSS_SELECTOR, ".chart-table tbody tr")) > 2, "values as a table")
+
+
+def page_keyboard(driver):
+    """Every link and control can be reached, and the checks be opened, without a pointer."""
+    unfold = driver.find_element(By.ID, "unfold")
+    check(not driver.find_element(By.CSS_SELECTOR, ".checks").is_displayed(), "checks are folded")
+    unfold.send_keys(Keys.ENTER)
+    check(all(t.is_displayed() for t in driver.find_elements(By.CSS_SELECTOR, ".checks")), "checks are open")
+    broken = driver.execute_script("return [...document.querySelectorAll('a[href^=\"#\"]')].filter(a => "
+                                   "!document.getElementById(a.hash.slice(1))).map(a => a.hash)")
+    check(not broken, "links to nothing", broken)
+
+
+def main():
+    with Directory() as base:
+        out = os.path.join(base, "notebooks")
+        succeeded(run("reproduce", "all", "--quick", "--data", "synthetic", "--out", out, timeout=1200))
+        page = os.path.join(out, "report.html")
+        with open(os.path.join(out, "results.json")) as file:
+            found = json.load(file)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        check("http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text, "outside links")
+        os.rename(os.path.join(out, "filters.png"), os.path.join(base, "filters.png"))  # the page needs no file
+        driver = browser()
+        try:
+            for scheme, width in [("light", 1400), ("dark", 1400), ("light", 390)]:
+                opened(driver, page, scheme, width)
+                every_figure(driver, found, scheme)
+                no_errors(driver)
+            opened(driver, page, "light", 1400)
+            page_keyboard(driver)
+            chart = driver.find_element(By.CSS_SELECTOR, "#fully-connected-18 figure.chart")
+            keyboard(driver, chart)
+            legend(driver, chart)
+            pointer(driver, chart)
+            no_errors(driver)
+        finally:
+            driver.quit()
+    print("the page is as it should be")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
