@@ -60,6 +60,7 @@ int run_reproduce(const ReproduceFlags& flags) {
         if (check.holds && !*check.holds)
           fmt::print("FAILED: {}, cell {}: {}\n", notebook.name, cell.number, check.name);
   fmt::print("Results: {}\n", (flags.out / "results.json").string());
+  fmt::print("Report:  {}\n", (flags.out / "report.html").string());
   return count.fail > 0 ? 1 : 0;
 }
 
@@ -83,7 +84,7 @@ Command add_reproduce(CLI::App& app) {
       ->type_name("NAME|DIR")
       ->capture_default_str();
   add_data_dir(*reproduce, flags->data_dir);
-  reproduce->add_option("--out", flags->out, "Where results.json goes; what is finished there is not repeated")
+  reproduce->add_option("--out", flags->out, "Where report.html and results.json go; what is finished there is not repeated")
       ->type_name("DIR")
       ->capture_default_str();
   reproduce->add_flag("--quick", flags->quick, "Train for less long: all notebooks in about a minute");
