@@ -84,7 +84,8 @@ Command add_reproduce(CLI::App& app) {
       ->type_name("NAME|DIR")
       ->capture_default_str();
   add_data_dir(*reproduce, flags->data_dir);
-  reproduce->add_option("--out", flags->out, "Where report.html and results.json go; what is finished there is not repeated")
+  reproduce
+      ->add_option("--out", flags->out, "Where report.html and results.json go; what is finished there is not repeated")
       ->type_name("DIR")
       ->capture_default_str();
   reproduce->add_flag("--quick", flags->quick, "Train for less long: all notebooks in about a minute");

@@ -115,13 +115,12 @@ void weight_scales(Cell& cell) {
     }
     return plot;
   };
-  std::vector<NotebookPlot> plots = {
-      over_scales("Best validation accuracy", "Best val accuracy",
-                  [](const History& h) { return largest(h.val_acc_history); }),
-      over_scales("Best training accuracy", "Best training accuracy",
-                  [](const History& h) { return largest(h.train_acc_history); }),
-      over_scales("Final training loss", "Final training loss",
-                  [](const History& h) { return mean_of_last(h.loss_history, 100); })};
+  std::vector<NotebookPlot> plots = {over_scales("Best validation accuracy", "Best val accuracy",
+                                                 [](const History& h) { return largest(h.val_acc_history); }),
+                                     over_scales("Best training accuracy", "Best training accuracy",
+                                                 [](const History& h) { return largest(h.train_acc_history); }),
+                                     over_scales("Final training loss", "Final training loss",
+                                                 [](const History& h) { return mean_of_last(h.loss_history, 100); })};
   plots[0].percent = plots[1].percent = plots[2].log_y = true;
   const double baseline = mean_of(plots[1].series[0].y), batchnorm = mean_of(plots[1].series[1].y);
   cell.above("best training accuracy at the smallest weight scale, with batch normalization minus without",
