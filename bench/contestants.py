@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SLOW = 1.5  # a way that is so many times slower than its side's best after the first round takes no further part
+SLOW = 1.5  # a way that is so many times slower than its side's best in two short looks takes no further part
 
 
 class Worker:
@@ -64,6 +64,9 @@ class Way:
             return None
         self.first = self.run(seconds, min)
         return self.first
+
+    def second_look(self, seconds):
+        self.first = min(self.first, self.run(seconds, min))
 
     def time(self):
         return statistics.median(self.medians)
@@ -142,11 +145,15 @@ class Field:
                     say(f"  {way.rival} {way.precision}, {way.name}: cannot: {way.unable}")
         chosen = []
         for (rival, precision), ways in sides.items():
+            best = min(w.first for w in ways)
+            for way in ways:
+                if way.first > SLOW * best:
+                    way.second_look(seconds / 4)
             limit = SLOW * min(w.first for w in ways)
             slow = [w for w in ways if w.first > limit]
             chosen += [w for w in ways if w.first <= limit]
             if slow:
-                say(f"  {rival} {precision}: after the first round without "
+                say(f"  {rival} {precision}: after two short looks without "
                     + "; ".join(f"{w.name} ({milliseconds(w.first)})" for w in slow))
         for _ in range(rounds):
             for way in chosen:
