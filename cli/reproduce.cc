@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iostream>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/progress_bar.h"
 #include "lamina/data/load.h"
 #include "lamina/kernels/parallel.h"
@@ -19,14 +22,57 @@ namespace fs = std::filesystem;
 
 struct ReproduceFlags {
   std::string notebook, data = "auto";
+  std::string precision = "full";
   fs::path data_dir, out = "runs/reproduce";
   int threads = 0;
   bool quick = false;
 };
 
+/// How a training gets on: from the first call for it, what is done and how long that took.
+class Pace {
+ public:
+  void go_on(const ReproduceProgress& at) {
+    const std::string now = fmt::format("{} {} {}", at.notebook, at.cell, at.what);
+    if (now == training_ && at.done >= last_) {
+      last_ = at.done;
+      return;
+    }
+    training_ = now;
+    began_ = Clock::now();
+    first_ = last_ = at.done;
+  }
+
+  /// "[====>    ]  43% cell 17, the good ConvNet: iteration 1,975 / 4,593  loss 1.2345  4:05 left"
+  std::string line(const ReproduceProgress& at) const {
+    const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
+    const Index done = at.done - first_;
+    const std::string left = done < 2 ? ""
+                                      : fmt::format("  {} left", clock_text(elapsed / static_cast<double>(done) *
+                                                                            static_cast<double>(at.total - at.done)));
+    const std::string cell = at.cell.starts_with("Question") || at.cell.starts_with("table")
+                                 ? std::string(at.cell)
+                                 : fmt::format("cell {}", at.cell);
+    std::string tail = fmt::format(" {} {} / {}", at.unit, with_commas(at.done), with_commas(at.total));
+    if (!std::isnan(at.loss)) tail += fmt::format("  loss {:.4f}", at.loss);
+    tail += left;
+    std::string head = fmt::format(" {}, {}:", cell, at.what);
+    const int room = terminal_width() - 1 - static_cast<int>(tail.size());
+    const int for_bar = std::clamp(room - static_cast<int>(head.size()) - 5, 0, 30);
+    if (for_bar < 8) head = fmt::format(" {}:", cell);
+    return bar(static_cast<double>(at.done) / static_cast<double>(at.total), std::max(for_bar, 8)) + head + tail;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string training_;
+  Clock::time_point began_;
+  Index first_ = 0, last_ = 0;
+};
+
 int run_reproduce(const ReproduceFlags& flags) {
   kernels::set_num_threads(flags.threads);
   StatusLine status;
+  Pace pace;
   const bool terminal = on_terminal();
   LoadOptions load;
   load.say = [](std::string_view line) { fmt::print(stderr, "lamina reproduce: {}\n", line); };
@@ -42,14 +88,15 @@ int run_reproduce(const ReproduceFlags& flags) {
   };
   if (terminal)
     watcher.progress = [&](const ReproduceProgress& at) {
-      if (!status.due()) return;
-      const std::string loss = std::isnan(at.loss) ? "" : fmt::format("  loss {:.4f}", at.loss);
-      status.draw(
-          fmt::format("{} {}{}", bar(static_cast<double>(at.done) / static_cast<double>(at.total), 40), at.what, loss));
+      pace.go_on(at);
+      if (status.due()) status.draw(pace.line(at));
     };
   const std::vector<std::string> names =
       flags.notebook == "all" ? notebook_names() : std::vector<std::string>{flags.notebook};
-  const ReproduceResults results = reproduce_notebooks(names, data, flags.out, flags.quick, watcher);
+  ReproduceOptions options;
+  options.quick = flags.quick;
+  options.precision = precision_of(flags.precision, "float32");
+  const ReproduceResults results = reproduce_notebooks(names, data, flags.out, options, watcher);
   status.clear();
 
   const ReproduceResults::Count count = results.count();
@@ -89,10 +136,15 @@ Command add_reproduce(CLI::App& app) {
       ->type_name("DIR")
       ->capture_default_str();
   reproduce->add_flag("--quick", flags->quick, "Train for less long: all notebooks in about a minute");
+  add_precision(*reproduce, flags->precision)
+      ->description(
+          "full or bf16, for the four ConvNets that train on the whole training split: bf16 rounds the operands of "
+          "products to bfloat16, and takes about half the time where the processor multiplies them");
   add_threads(*reproduce, flags->threads);
   reproduce->footer(
       "The exit code is 1 where a check fails. Killed and run again, it goes on after the last finished\n"
-      "cell. Example: lamina reproduce all --data cifar10 --out runs/notebooks");
+      "cell, or within a long training from its checkpoint. Example: lamina reproduce all --data cifar10 --out "
+      "runs/notebooks");
   return {reproduce, [flags] { return run_reproduce(*flags); }};
 }
 

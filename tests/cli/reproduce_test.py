@@ -105,20 +105,24 @@ def without_seconds(found):
 
 
 def killed_and_run_again(base, whole):
-    """SIGKILL after some cells; the rest is done as if nothing had happened, the finished cells are not repeated."""
+    """SIGKILL within a training; the rest is done as if nothing had happened, the finished cells are not repeated."""
     out = os.path.join(base, "killed")
     args = [LAMINA, "reproduce", "fully-connected", "--quick", "--data", "synthetic", "--out", out]
-    process = subprocess.Popen(args, env=environment(), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(args, env=environment(LAMINA_CHECKPOINT_SECONDS="0.01"), stdout=subprocess.DEVNULL)
+    checkpoint = os.path.join(out, "fully-connected.checkpoint")
     while process.poll() is None and not (os.path.exists(os.path.join(out, "results.json"))
                                           and results(out)["notebooks"][0:1]
-                                          and len(results(out)["notebooks"][0]["cells"]) >= 10):
-        time.sleep(0.005)
+                                          and len(results(out)["notebooks"][0]["cells"]) >= 8
+                                          and os.path.exists(checkpoint)):
+        time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = results(out)["notebooks"][0]["cells"]
-    check(10 <= len(before) < len(CELLS["fully-connected"]), "killed in the middle", len(before))
+    check(8 <= len(before) < len(CELLS["fully-connected"]) and os.path.exists(checkpoint), "killed in the middle", len(before))
     done = succeeded(run(*args[1:])).stdout
     check(done.count("(taken from results.json)") == len(before), done)
+    check(done.count("(going on after iteration ") == 1, "the training was not gone on with", done)
+    check(not os.path.exists(checkpoint), "a finished training's checkpoint is removed")
     after = results(out)["notebooks"][0]["cells"]
     check(after[:len(before)] == before, "finished cells stand as they were")
     check(without_seconds(results(out))["notebooks"][0] == without_seconds(whole)["notebooks"][0],

@@ -28,7 +28,7 @@ struct ConvRun {
   bool use_batch_norm = true;
 };
 
-NetConfig config_of(const Dataset& data, const ConvRun& run) {
+NetConfig config_of(const Dataset& data, const ConvRun& run, Precision precision = Precision::full) {
   NetConfig config;
   config.model = "convnet";
   config.input_dim = data.example_shape();
@@ -38,6 +38,7 @@ NetConfig config_of(const Dataset& data, const ConvRun& run) {
   config.weight_scale = 0.01;
   config.reg = run.reg;
   config.use_batch_norm = run.use_batch_norm;
+  config.precision = precision;
   return config;
 }
 
@@ -90,7 +91,7 @@ void overfit(Cell& cell) {
 void good_net(Cell& cell) {
   Notebook& notebook = cell.notebook();
   const ConvRun run{{16, 32, 64}, {7, 7, 3}, 1e-6, 5e-3};
-  const NetConfig config = config_of(notebook.data(), run);
+  const NetConfig config = config_of(notebook.data(), run, notebook.setting().options.precision);
   const auto model = make_net<float>(config, notebook.random);
   const History history =
       train(cell, "the good ConvNet", *model, conv_data(notebook), conv_options(notebook, run.learning_rate));
@@ -138,7 +139,8 @@ History reported(Cell& cell, const std::string& what, const ConvRun& run) {
   Notebook& notebook = cell.notebook();
   const RandomState::State before = notebook.random.state();
   notebook.random.seed(231);
-  const auto model = make_net<float>(config_of(notebook.data(), run), notebook.random);
+  const auto model =
+      make_net<float>(config_of(notebook.data(), run, notebook.setting().options.precision), notebook.random);
   const History history = train(cell, what, *model, conv_data(notebook), conv_options(notebook, run.learning_rate));
   notebook.random.set_state(before);
   return history;

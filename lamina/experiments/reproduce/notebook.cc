@@ -160,6 +160,8 @@ void Notebook::cell(const std::string& number, const std::string& title, const s
     *found = std::move(result);
   }
   write_results(setting_.directory / "results.json", results_);
+  std::error_code ignored;
+  std::filesystem::remove(checkpoint(), ignored);
 }
 
 }  // namespace lamina::reproduce

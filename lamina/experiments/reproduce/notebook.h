@@ -26,7 +26,7 @@ inline constexpr double kNotPrinted = std::numeric_limits<double>::quiet_NaN();
 struct Setting {
   const Dataset& data;
   std::filesystem::path directory;
-  bool quick = false;
+  ReproduceOptions options;
   const ReproduceWatcher& watcher;
 };
 
@@ -59,6 +59,11 @@ class Cell {
   NotebookExperiment& experiment(const std::string& name, const std::string& text);
 
   Notebook& notebook() { return notebook_; }
+  /// What it printed so far.
+  const std::string& output() const { return result_.output; }
+  /// Goes on after a training that was killed, with what had been printed before.
+  void go_on_after(std::string output) { result_.output = std::move(output); }
+  int trainings = 0;  ///< of train() so far
   const std::string& number() const { return result_.number; }
 
  private:
@@ -81,15 +86,18 @@ class Notebook {
   void cell(const std::string& number, const std::string& title, const std::function<void(Cell&)>& body);
 
   const Dataset& data() const { return setting_.data; }
-  bool quick() const { return setting_.quick; }
+  bool quick() const { return setting_.options.quick; }
   /// The first experiment of a cell that is done; its results stay until the next cell ends.
   const NotebookExperiment& experiment_of(const std::string& number) const;
+  const std::string& data_digest() const { return results_.data_digest; }
   /// Whether the data are the notebooks' own.
   bool is_cifar10() const { return results_.is_cifar10; }
   /// Why a check cannot be made; empty where it can.
   std::string obstacle(When when) const;
   const Setting& setting() const { return setting_; }
   const std::string& name() const { return name_; }
+  /// Of a training under way; gone once its cell is done.
+  std::filesystem::path checkpoint() const { return setting_.directory / (name_ + ".checkpoint"); }
 
   /// The stream from the notebook's first cell on.
   RandomState random{0};

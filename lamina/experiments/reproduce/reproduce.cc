@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lamina/check.h"
+#include "lamina/experiments/directory_lock.h"
 #include "lamina/experiments/reproduce/notebooks.h"
 #include "lamina/experiments/reproduce/page.h"
 #include "lamina/experiments/run_data.h"
@@ -33,14 +34,15 @@ bool is_cifar10(const Dataset& data) {
 }
 
 /// What the directory holds of the same data, or empty results.
-ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, bool quick) {
+ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, const ReproduceOptions& options) {
   ReproduceResults results;
   results.lamina_version = LAMINA_VERSION;
   results.instruction_set = kernels::target_name();
   results.data_name = data.name;
   results.data_digest = data_digest(data);
   results.is_cifar10 = is_cifar10(data);
-  results.quick = quick;
+  results.quick = options.quick;
+  results.precision = options.precision;
   const fs::path path = directory / "results.json";
   if (!fs::exists(path)) return results;
   ReproduceResults held = read_results(path);
@@ -48,7 +50,10 @@ ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, 
     if (!same) fail_file("reproduce", path, "holds results ", what, "; choose another --out, or remove it");
   };
   require(held.data_digest == results.data_digest, "of other data (" + held.data_name + ")");
-  require(held.quick == quick, quick ? "of a run without --quick" : "of a run with --quick");
+  require(held.quick == options.quick, options.quick ? "of a run without --quick" : "of a run with --quick");
+  require(held.precision == options.precision, options.precision == Precision::full
+                                                   ? "of a run with --precision bf16"
+                                                   : "of a run without --precision bf16");
   require(held.lamina_version == results.lamina_version, "of lamina " + held.lamina_version);
   require(held.instruction_set == results.instruction_set, "computed with " + held.instruction_set);
   return held;
@@ -66,18 +71,20 @@ const std::vector<std::string>& notebook_names() {
 }
 
 ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, const Dataset& data,
-                                     const fs::path& directory, bool quick, const ReproduceWatcher& watcher) {
+                                     const fs::path& directory, const ReproduceOptions& options,
+                                     const ReproduceWatcher& watcher) {
   for (const std::string& name : names)
     if (std::find(notebook_names().begin(), notebook_names().end(), name) == notebook_names().end())
       fail("reproduce", "expected the name of a notebook, got '", name, "'");
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail_file("reproduce", directory, "cannot be made a directory: ", error.message());
-  ReproduceResults results = start_or_go_on(directory, data, quick);
+  const DirectoryLock lock("reproduce", directory);
+  ReproduceResults results = start_or_go_on(directory, data, options);
   write_results(directory / "results.json", results);  // whether it can be written is told before anything is done
   for (const Program& program : kPrograms) {
     if (std::find(names.begin(), names.end(), program.name) == names.end()) continue;
-    reproduce::Notebook notebook(program.name, program.title, {data, directory, quick, watcher}, results);
+    reproduce::Notebook notebook(program.name, program.title, {data, directory, options, watcher}, results);
     program.run(notebook);
     write_notebook_page(results, directory);
   }

@@ -9,14 +9,16 @@
 
 #include "lamina/data/dataset.h"
 #include "lamina/experiments/reproduce/results.h"
+#include "lamina/layers/precision.h"
 
 namespace lamina {
 
 /// Where a long training is.
 struct ReproduceProgress {
   std::string_view notebook, cell, what;
-  Index done = 0, total = 0;  ///< iterations, or trainings where several run side by side
-  double loss = 0;            ///< NaN: not told
+  Index done = 0, total = 0;
+  double loss = 0;                      ///< NaN: not told
+  std::string_view unit = "iteration";  ///< what is counted: "training" where several run side by side
 };
 
 /// Who looks on. Each may be left empty.
@@ -25,16 +27,21 @@ struct ReproduceWatcher {
   std::function<void(const ReproduceProgress&)> progress;
 };
 
+struct ReproduceOptions {
+  bool quick = false;                     ///< short trainings, a minute for all notebooks
+  Precision precision = Precision::full;  ///< of the ConvNets that train on the whole training split
+};
+
 /// "fully-connected", "batch-normalization", "dropout", "convolutional".
 const std::vector<std::string>& notebook_names();
 
 /// Runs the named notebooks on `data` and writes directory/results.json after each cell. Cells that the file holds
-/// already are taken from there, with the random stream after them; experiments are never repeated. `quick`: short
-/// trainings, a minute for all notebooks. Throws std::runtime_error with one line where the directory cannot be
-/// written or holds the results of other data, of another length or another version; std::invalid_argument for
-/// unknown names.
+/// already are taken from there, with the random stream after them; experiments are never repeated. A training that was
+/// killed goes on from directory/NAME.checkpoint, which is written every checkpoint_seconds(). report.html is written
+/// after each notebook. Throws std::runtime_error with one line where the directory cannot be written, is in use, or
+/// holds the results of other data, other options or another version; std::invalid_argument for unknown names.
 ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, const Dataset& data,
-                                     const std::filesystem::path& directory, bool quick,
+                                     const std::filesystem::path& directory, const ReproduceOptions& options,
                                      const ReproduceWatcher& watcher);
 
 }  // namespace lamina

@@ -212,6 +212,7 @@ void write_results(const std::filesystem::path& path, const ReproduceResults& re
                        {"data", {{"name", results.data_name}, {"digest", results.data_digest}}},
                        {"is_cifar10", results.is_cifar10},
                        {"quick", results.quick},
+                       {"precision", results.precision == Precision::bf16 ? "bf16" : "full"},
                        {"checks", {{"hold", count.hold}, {"fail", count.fail}, {"not_checked", count.not_checked}}}};
   json["notebooks"] = ordered_json::array();
   for (const NotebookResults& notebook : results.notebooks) {
@@ -238,6 +239,7 @@ ReproduceResults read_results(const std::filesystem::path& path) {
     results.data_digest = json.at("data").at("digest").get<std::string>();
     results.is_cifar10 = json.at("is_cifar10").get<bool>();
     results.quick = json.at("quick").get<bool>();
+    if (json.value("precision", "full") == "bf16") results.precision = Precision::bf16;
     for (const ordered_json& from : json.at("notebooks")) {
       NotebookResults notebook{from.at("name").get<std::string>(), from.at("title").get<std::string>(), {}};
       for (const ordered_json& cell : from.at("cells")) notebook.cells.push_back(to_cell(cell));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/layers/precision.h"
 #include "lamina/random.h"
 #include "lamina/vis/charts.h"
 
@@ -75,6 +76,7 @@ struct ReproduceResults {
   std::string data_name, data_digest;
   bool is_cifar10 = false;  ///< the notebooks' own images and labels
   bool quick = false;
+  Precision precision = Precision::full;  ///< of the ConvNets that train on the whole training split
   std::vector<NotebookResults> notebooks;
 
   /// Checks that hold, that fail and that were not made.

@@ -1,17 +1,28 @@
 #include "lamina/experiments/reproduce/training.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <ostream>
 #include <stdexcept>
 #include <streambuf>
 
+#include "lamina/experiments/training_run.h"
 #include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
+#include "lamina/solver/checkpoint.h"
 #include "lamina/solver/model_file.h"
 
 namespace lamina::reproduce {
 namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
 /// Passes whole lines on to a cell.
 class CellBuffer : public std::streambuf {
@@ -35,6 +46,32 @@ class CellBuffer : public std::streambuf {
   std::string line_;
 };
 
+/// What a checkpoint belongs to.
+std::string key_of(Cell& cell, const std::string& what, Index parameters) {
+  const Notebook& notebook = cell.notebook();
+  return fmt::format("{} {} {}, training {}, {} parameters of {}, lamina {}, {}{}{}", notebook.name(), cell.number(),
+                     what, ++cell.trainings, parameters, notebook.data_digest(), LAMINA_VERSION, kernels::target_name(),
+                     notebook.quick() ? ", quick" : "",
+                     notebook.setting().options.precision == Precision::bf16 ? ", bf16" : "");
+}
+
+/// Takes over the state of a training that was killed; the iteration after which it goes on, 0 where there is none.
+template <class T>
+Index go_on(const fs::path& checkpoint, const std::string& key, Cell& cell, Solver<Net<T>>& solver) {
+  if (!fs::exists(checkpoint)) return 0;
+  try {
+    Checkpoint<T> found = load_checkpoint<T>(checkpoint);
+    const nlohmann::json config = nlohmann::json::parse(found.info.config);
+    if (config.at("training").get<std::string>() != key) return 0;
+    std::string output = config.at("output").get<std::string>();
+    solver.set_state(found.state);
+    cell.go_on_after(std::move(output));
+    return found.info.iteration;
+  } catch (const std::exception&) {
+    return 0;  // of another program or damaged: the training starts anew
+  }
+}
+
 }  // namespace
 
 SolverData small_data(const Dataset& data, Index num_train) { return {data.train.first(num_train), data.val}; }
@@ -51,6 +88,19 @@ History train(Cell& cell, const std::string& what, Net<T>& net, const SolverData
     solver.on_iteration = [&](const IterationEvent& event) {
       progress({notebook.name(), cell.number(), what, event.iteration, event.num_iterations, event.loss});
     };
+  const fs::path checkpoint = notebook.checkpoint();
+  const std::string key = key_of(cell, what, net.params().count());
+  if (const Index iteration = go_on(checkpoint, key, cell, solver); iteration > 0 && notebook.setting().watcher.print)
+    notebook.setting().watcher.print(fmt::format("(going on after iteration {})\n", iteration));
+  const double every = checkpoint_seconds();
+  auto last_save = Clock::now();
+  solver.should_stop = [&] {
+    if (std::chrono::duration<double>(Clock::now() - last_save).count() >= every) {
+      save_checkpoint(checkpoint, solver.state(), nlohmann::json{{"training", key}, {"output", cell.output()}}.dump());
+      last_save = Clock::now();
+    }
+    return false;
+  };
   try {
     solver.train();
   } catch (const NonFiniteLoss& error) {
@@ -114,7 +164,8 @@ void train_side_by_side(Cell& cell, const std::string& what, std::vector<SideTra
       },
       [&](Index) {
         if (progress)
-          progress({notebook.name(), cell.number(), what, ++finished, count, std::numeric_limits<double>::quiet_NaN()});
+          progress({notebook.name(), cell.number(), what, ++finished, count, std::numeric_limits<double>::quiet_NaN(),
+                    "training"});
       });
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);

@@ -21,7 +21,8 @@ inline constexpr const char* kLossNote = "within a thousandth: the pixels of cop
 SolverData small_data(const Dataset& data, Index num_train);
 
 /// Trains `net` on the notebook's stream, printing its lines, and leaves the best parameters in it. A loss that is not
-/// finite ends the training and is said in a line; the history is that up to there.
+/// finite ends the training and is said in a line; the history is that up to there. Every checkpoint_seconds() the
+/// state goes to a file; a training that finds its own there goes on with it.
 template <class T>
 History train(Cell& cell, const std::string& what, Net<T>& net, const SolverData& data, SolverOptions options);
 

@@ -51,7 +51,8 @@ void run_trials(Cell& cell, const std::string& what, std::vector<Trial>& trials,
       },
       [&](Index) {
         if (progress)
-          progress({notebook.name(), cell.number(), what, ++finished, count, std::numeric_limits<double>::quiet_NaN()});
+          progress({notebook.name(), cell.number(), what, ++finished, count, std::numeric_limits<double>::quiet_NaN(),
+                    "training"});
       });
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
