@@ -1,0 +1,17 @@
+# Adds the target lamina_python where the Python package can be built, else says what is missing.
+if(NOT DEFINED Python_EXECUTABLE AND NOT SKBUILD AND EXISTS /usr/bin/python3)
+  set(Python_EXECUTABLE /usr/bin/python3)  # Debian's, whose NumPy is a package; another by -DPython_EXECUTABLE=...
+endif()
+find_package(Python 3.9 QUIET COMPONENTS Interpreter Development.Module)
+set(PYBIND11_FINDPYTHON ON)
+if(Python_FOUND)
+  find_package(pybind11 2.10 QUIET CONFIG)
+endif()
+if(NOT Python_FOUND)
+  message(STATUS "The Python package is left out: no headers of Python 3.9 or newer (Debian: python3-dev)")
+elseif(NOT pybind11_FOUND)
+  message(STATUS "The Python package is left out: no pybind11 2.10 or newer (Debian: pybind11-dev)")
+else()
+  message(STATUS "The Python package is for ${Python_EXECUTABLE}, Python ${Python_VERSION}")
+  add_subdirectory(python)
+endif()

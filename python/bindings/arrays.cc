@@ -1,0 +1,111 @@
+#include "python/bindings/arrays.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "lamina/check.h"
+
+namespace lamina::python {
+namespace {
+
+using Api = py::detail::npy_api;
+
+constexpr int kHalf = 23;  // NPY_HALF, which pybind11 does not name
+
+// What a type asks of the type of a result that it goes into.
+Type needed(const py::dtype& type) {
+  if (type.kind() == 'f')
+    return type.itemsize() == 2 ? Type::float16 : type.itemsize() == 4 ? Type::float32 : Type::float64;
+  return type.itemsize() == 1 ? Type::float16 : type.itemsize() == 2 ? Type::float32 : Type::float64;
+}
+
+[[noreturn]] void not_numbers(std::string_view where, std::string_view name, std::string_view what, py::handle found) {
+  throw py::type_error(
+      lamina::detail::message(where, "expected ", name, " to be ", what, ", got ", py::str(found).cast<std::string>()));
+}
+
+py::array as_array(std::string_view where, std::string_view name, std::string_view what, py::handle object) {
+  if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
+  py::array array = py::array::ensure(object);
+  if (!array) not_numbers(where, name, what, py::type::handle_of(object).attr("__name__"));
+  return array;
+}
+
+}  // namespace
+
+py::array numbers(std::string_view where, std::string_view name, py::handle object) {
+  constexpr std::string_view what = "an array of real numbers";
+  py::array array = as_array(where, name, what, object);
+  const int number = array.dtype().num();
+  if (number == Api::NPY_DOUBLE_ || number == Api::NPY_FLOAT_) return array;
+  const char kind = array.dtype().kind();
+  if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
+    if (object.is_none()) not_numbers(where, name, what, py::str("None"));
+    not_numbers(where, name, what, py::str("one of ") + py::str(array.dtype()));
+  }
+  return array;
+}
+
+std::vector<Label> labels(std::string_view where, std::string_view name, py::handle object) {
+  constexpr std::string_view what = "an array of integers";
+  const py::array array = as_array(where, name, what, object);
+  const char kind = array.dtype().kind();
+  if (kind != 'i' && kind != 'u') not_numbers(where, name, what, py::str("one of ") + py::str(array.dtype()));
+  if (array.ndim() != 1) fail(where, "expected ", name, " of shape (N,), got ", shape_text(array));
+  const auto wide = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
+  if (!wide) throw py::error_already_set();
+  std::vector<Label> result(static_cast<std::size_t>(array.size()));
+  const auto* from = static_cast<const char*>(wide.data());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    std::int64_t value;
+    std::memcpy(&value, from + i * sizeof value, sizeof value);
+    result[i] = static_cast<Label>(std::clamp<std::int64_t>(value, -1, std::numeric_limits<Label>::max()));
+  }
+  return result;
+}
+
+Type promoted(std::initializer_list<const py::array*> arrays) {
+  Type type = Type::float16;
+  bool real = false;
+  for (const py::array* array : arrays) {
+    const py::dtype dtype = array->dtype();
+    type = std::max(type, needed(dtype));
+    real = real || dtype.kind() == 'f';
+  }
+  return real ? type : Type::float64;
+}
+
+Shape shape_of(std::string_view where, std::string_view name, const py::array& array) {
+  if (array.ndim() > Shape::kMaxRank)
+    fail(where, "expected ", name, " of at most ", Shape::kMaxRank, " axes, got ", shape_text(array));
+  std::array<Index, Shape::kMaxRank> axes{};
+  std::copy_n(array.shape(), array.ndim(), axes.begin());
+  return Shape(std::span<const Index>(axes.data(), static_cast<std::size_t>(array.ndim())));
+}
+
+std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }
+
+std::vector<py::ssize_t> lengths(const py::array& array) { return {array.shape(), array.shape() + array.ndim()}; }
+
+std::vector<py::ssize_t> lengths(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+py::array detail::readable(const py::array& array, const py::dtype& type, int number) {
+  constexpr int kAligned = Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_ALIGNED_;
+  const py::dtype found = array.dtype();
+  if (found.num() == number && (array.flags() & kAligned) == kAligned && found.byteorder() == '=') return array;
+  PyObject* copy =
+      Api::get().PyArray_FromAny_(array.ptr(), py::dtype(type).release().ptr(), 0, 0,
+                                  kAligned | Api::NPY_ARRAY_FORCECAST_ | Api::NPY_ARRAY_ENSUREARRAY_, nullptr);
+  if (!copy) throw py::error_already_set();
+  return py::reinterpret_steal<py::array>(copy);
+}
+
+py::array detail::cast(const py::array& array, Type type) {
+  const Type found = needed(array.dtype());
+  if (found == type) return array;
+  constexpr const char* kNames[] = {"float16", "float32", "float64"};
+  return array.attr("astype")(kNames[static_cast<int>(type)]);
+}
+
+}  // namespace lamina::python

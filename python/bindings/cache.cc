@@ -1,0 +1,35 @@
+#include "python/bindings/cache.h"
+
+#include <memory>
+
+#include "python/bindings/bindings.h"
+
+namespace lamina::python {
+
+const py::array& Cache::kept(std::string_view where, std::string_view name) const {
+  for (const Kept& kept : kept_)
+    if (kept.name == name) {
+      if (lengths(kept.array) != kept.shape)
+        fail(where, "expected ", name, " of the shape ", py::str(py::tuple(py::cast(kept.shape))).cast<std::string>(),
+             " that it had in the forward pass, got ", shape_text(kept.array));
+      return kept.array;
+    }
+  throw std::logic_error("a cache without " + std::string(name));
+}
+
+Cache& find_cache(std::string_view where, std::string_view layer, py::handle object) {
+  const auto complain = [&](const std::string& found) {
+    throw py::type_error(lamina::detail::message(where, "expected cache to be what ", layer, " returned, got ", found));
+  };
+  if (!py::isinstance<Cache>(object)) complain(py::str(py::type::handle_of(object).attr("__name__")));
+  auto& cache = object.cast<Cache&>();
+  if (cache.layer() != layer) complain("the cache of " + std::string(cache.layer()));
+  return cache;
+}
+
+void bind_cache(py::module_& m) {
+  py::class_<Cache>(m, "Cache", "What a forward pass keeps for its backward pass.")
+      .def("__repr__", [](const Cache& cache) { return "<cache of " + std::string(cache.layer()) + ">"; });
+}
+
+}  // namespace lamina::python
