@@ -1,6 +1,7 @@
 #include "python/bindings/arrays.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 
@@ -53,15 +54,12 @@ std::vector<Label> labels(std::string_view where, std::string_view name, py::han
   const char kind = array.dtype().kind();
   if (kind != 'i' && kind != 'u') not_numbers(where, name, what, py::str("one of ") + py::str(array.dtype()));
   if (array.ndim() != 1) fail(where, "expected ", name, " of shape (N,), got ", shape_text(array));
-  const auto wide = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
-  if (!wide) throw py::error_already_set();
-  std::vector<Label> result(static_cast<std::size_t>(array.size()));
-  const auto* from = static_cast<const char*>(wide.data());
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    std::int64_t value;
-    std::memcpy(&value, from + i * sizeof value, sizeof value);
-    result[i] = static_cast<Label>(std::clamp<std::int64_t>(value, -1, std::numeric_limits<Label>::max()));
-  }
+  const py::array wide = detail::readable(array, py::dtype::of<std::int64_t>(), Api::NPY_INT64_);
+  const auto* values = static_cast<const std::int64_t*>(wide.data());
+  std::vector<Label> result(static_cast<std::size_t>(wide.size()));
+  std::transform(values, values + wide.size(), result.begin(), [](std::int64_t value) {
+    return static_cast<Label>(std::clamp<std::int64_t>(value, -1, std::numeric_limits<Label>::max()));
+  });
   return result;
 }
 
@@ -82,6 +80,16 @@ Shape shape_of(std::string_view where, std::string_view name, const py::array& a
   std::array<Index, Shape::kMaxRank> axes{};
   std::copy_n(array.shape(), array.ndim(), axes.begin());
   return Shape(std::span<const Index>(axes.data(), static_cast<std::size_t>(array.ndim())));
+}
+
+void check_lengths(std::string_view where, std::string_view name, const py::array& array,
+                   const std::vector<py::ssize_t>& expected, std::string_view what) {
+  if (lengths(array) != expected)
+    fail(where, "expected ", name, " of shape ", shape_text(expected), " to match ", what, ", got ", shape_text(array));
+}
+
+std::string shape_text(const std::vector<py::ssize_t>& lengths) {
+  return py::str(py::tuple(py::cast(lengths))).cast<std::string>();
 }
 
 std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }

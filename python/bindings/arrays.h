@@ -37,8 +37,13 @@ Type promoted(std::initializer_list<const py::array*> arrays);
 Shape shape_of(std::string_view where, std::string_view name, const py::array& array);
 /// "(2, 3)", for any number of axes.
 std::string shape_text(const py::array& array);
+std::string shape_text(const std::vector<py::ssize_t>& lengths);
 std::vector<py::ssize_t> lengths(const py::array& array);
 std::vector<py::ssize_t> lengths(const Shape& shape);
+
+/// ValueError unless the array has these lengths: "[where] expected name of shape (3,) to match what, got (4,)".
+void check_lengths(std::string_view where, std::string_view name, const py::array& array,
+                   const std::vector<py::ssize_t>& expected, std::string_view what);
 
 /// Calls f.operator()<T>() with the type that is computed in.
 template <class F>

@@ -10,7 +10,7 @@ const py::array& Cache::kept(std::string_view where, std::string_view name) cons
   for (const Kept& kept : kept_)
     if (kept.name == name) {
       if (lengths(kept.array) != kept.shape)
-        fail(where, "expected ", name, " of the shape ", py::str(py::tuple(py::cast(kept.shape))).cast<std::string>(),
+        fail(where, "expected ", name, " of the shape ", shape_text(kept.shape),
              " that it had in the forward pass, got ", shape_text(kept.array));
       return kept.array;
     }

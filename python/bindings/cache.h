@@ -1,6 +1,7 @@
 // What a forward pass hands to its backward pass. Python sees it as an opaque object.
 #pragma once
 
+#include <any>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +29,9 @@ class Cache {
   void keep(std::string_view name, const py::array& array) { kept_.push_back({name, array, lengths(array)}); }
   /// The array kept under that name. ValueError where its shape was changed since.
   const py::array& kept(std::string_view where, std::string_view name) const;
+  std::any settings;  ///< what the layer was told besides
+  /// The shape of what the layer returned.
+  std::vector<py::ssize_t> out_shape;
 
  private:
   struct Kept {
@@ -77,9 +81,6 @@ LayerCache<State>& cache_of(std::string_view where, std::string_view layer, py::
 }
 
 /// As Python gets it.
-template <template <class> class State>
-py::object handed_over(std::unique_ptr<LayerCache<State>> cache) {
-  return py::cast(std::unique_ptr<Cache>(std::move(cache)));
-}
+inline py::object handed_over(std::unique_ptr<Cache> cache) { return py::cast(std::move(cache)); }
 
 }  // namespace lamina::python
