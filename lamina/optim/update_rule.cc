@@ -50,7 +50,7 @@ UpdateRule update_rule_from_name(std::string_view name) {
 std::string_view name_of(UpdateRule rule) { return find(rule).name; }
 
 OptimConfig with_defaults(UpdateRule rule, OptimConfig config) {
-  if (config.learning_rate == 0) config.learning_rate = find(rule).learning_rate;
+  if (config.learning_rate == 0 && !config.rate_given) config.learning_rate = find(rule).learning_rate;
   return config;
 }
 

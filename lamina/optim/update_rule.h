@@ -24,6 +24,7 @@ struct OptimConfig {
   double epsilon = 1e-8;     ///< rmsprop, adam
   bool nesterov = false;     ///< sgd_momentum: looks ahead
   double weight_decay = 0;   ///< decoupled, see decay_weights()
+  bool rate_given = false;   ///< learning_rate counts as it stands, also 0
 };
 
 /// What a rule remembers of one parameter: sgd nothing; sgd_momentum `first` = velocity; rmsprop `second` = cache;

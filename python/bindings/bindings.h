@@ -5,7 +5,17 @@
 
 namespace lamina::python {
 
-void bind_cache(pybind11::module_& m);
+void bind_activations(pybind11::module_& m);
 void bind_affine(pybind11::module_& m);
+void bind_affine_sandwiches(pybind11::module_& m);
+void bind_batchnorm(pybind11::module_& m);
+void bind_cache(pybind11::module_& m);
+void bind_conv(pybind11::module_& m);
+void bind_conv_sandwiches(pybind11::module_& m);
+void bind_dropout(pybind11::module_& m);
+void bind_losses(pybind11::module_& m);
+void bind_norms(pybind11::module_& m);
+void bind_optim(pybind11::module_& m);
+void bind_pooling(pybind11::module_& m);
 
 }  // namespace lamina::python

@@ -62,8 +62,7 @@ LayerNormCache<U> converted(const LayerNormCache<T>& cache) {
 
 template <class U, class T>
 GroupNormCache<U> converted(const GroupNormCache<T>& cache) {
-  return {
-      .x = {}, .gamma = {}, .G = cache.G, .mean = converted<U>(cache.mean), .inv_std = converted<U>(cache.inv_std)};
+  return {.x = {}, .gamma = {}, .G = cache.G, .mean = converted<U>(cache.mean), .inv_std = converted<U>(cache.inv_std)};
 }
 
 template <class U, class T>

@@ -10,5 +10,15 @@ PYBIND11_MODULE(_core, m) {
   m.def("num_threads", &lamina::kernels::num_threads);
   m.def("set_num_threads", &lamina::kernels::set_num_threads, pybind11::arg("threads"));
   lamina::python::bind_cache(m);
+  lamina::python::bind_activations(m);
   lamina::python::bind_affine(m);
+  lamina::python::bind_affine_sandwiches(m);
+  lamina::python::bind_batchnorm(m);
+  lamina::python::bind_conv(m);
+  lamina::python::bind_conv_sandwiches(m);
+  lamina::python::bind_dropout(m);
+  lamina::python::bind_losses(m);
+  lamina::python::bind_norms(m);
+  lamina::python::bind_optim(m);
+  lamina::python::bind_pooling(m);
 }

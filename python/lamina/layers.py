@@ -1,13 +1,34 @@
 """The layers, each as a forward and a backward function.
 
 A forward function returns its output and a cache for the backward function, which returns the gradients. Arrays may be
-of any real type, order and stride; results are fresh arrays of the type that NumPy promotes the arguments to, float64
-where all are integers. Wrong shapes raise ValueError, wrong kinds of arguments TypeError.
+of any real type, order and stride. Results are fresh arrays of the type to which NumPy promotes the arguments, float64
+where all of them are integers; float16 is computed in float32 and rounded at the end. Wrong shapes raise ValueError,
+arguments of a wrong kind TypeError, a missing entry of a dictionary KeyError.
 """
-from lamina import _core
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina import _arguments, _core
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lamina._core import Cache
+
+__all__ = [
+    "affine_forward", "affine_backward", "relu_forward", "relu_backward", "leaky_relu_forward", "leaky_relu_backward",
+    "sigmoid_forward", "sigmoid_backward", "batchnorm_forward", "batchnorm_backward", "batchnorm_backward_alt",
+    "layernorm_forward", "layernorm_backward", "dropout_forward", "dropout_backward", "conv_forward_naive",
+    "conv_backward_naive", "max_pool_forward_naive", "max_pool_backward_naive", "global_average_pool_forward",
+    "global_average_pool_backward", "spatial_batchnorm_forward", "spatial_batchnorm_backward",
+    "spatial_groupnorm_forward", "spatial_groupnorm_backward", "svm_loss", "softmax_loss", "softmax",
+]
 
 
-def affine_forward(x, w, b):
+def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
     """out = x w + b, each example of x read as a row of D numbers.
 
     x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,). Returns out (N, M) and a cache for affine_backward.
@@ -15,6 +36,200 @@ def affine_forward(x, w, b):
     return _core.affine_forward(x, w, b)
 
 
-def affine_backward(dout, cache):
-    """The gradients of an affine layer: dx in x's shape, dw (D, M), db (M,) for dout (N, M)."""
+def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of an affine layer: dx in x's shape, dw (D, M) and db (M,), for dout (N, M)."""
     return _core.affine_backward(dout, cache)
+
+
+def relu_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
+    """out = max(0, x), of any shape; NaN stays NaN. Returns out and a cache for relu_backward."""
+    return _core.relu_forward(x)
+
+
+def relu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout where x > 0, else 0; dout has x's shape."""
+    return _core.relu_backward(dout, cache)
+
+
+def leaky_relu_forward(x: ArrayLike, slope: float = 0.01) -> tuple[np.ndarray, Cache]:
+    """out = x where x > 0, else slope x, of any shape; slope >= 0. Returns out and a cache for leaky_relu_backward."""
+    return _core.leaky_relu_forward(x, _arguments.as_number("leaky_relu_forward", "slope", slope))
+
+
+def leaky_relu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout where x > 0, else slope dout; dout has x's shape."""
+    return _core.leaky_relu_backward(dout, cache)
+
+
+def sigmoid_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
+    """out = 1 / (1 + exp(-x)), of any shape; nothing overflows. Returns out and a cache for sigmoid_backward."""
+    return _core.sigmoid_forward(x)
+
+
+def sigmoid_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout out (1 - out); dout has x's shape."""
+    return _core.sigmoid_backward(dout, cache)
+
+
+def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
+                      bn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Batch normalization (Ioffe and Szegedy, 2015): each column of x by the mean and the biased variance of the rows.
+
+    x (N, D), gamma and beta (D,). bn_param holds
+      mode          'train': the batch's mean and variance; 'test': the running ones
+      eps           added to the variance, 1e-5 by default
+      momentum      weight of the old running value, 0.9 by default
+      running_mean, running_var  (D,), zeros by default; a training pass puts their new values into bn_param
+    Returns out (N, D) and a cache for batchnorm_backward or batchnorm_backward_alt.
+    """
+    arguments = _arguments.batchnorm("batchnorm_forward", bn_param)
+    out, cache, mean, var = _core.batchnorm_forward(x, gamma, beta, *arguments)
+    _arguments.keep_running(bn_param, arguments[0], mean, var)
+    return out, cache
+
+
+def batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients dx (N, D), dgamma and dbeta (D,), step by step back through the computation graph."""
+    return _core.batchnorm_backward(dout, cache)
+
+
+def batchnorm_backward_alt(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same gradients by the simplified formula; much faster."""
+    return _core.batchnorm_backward_alt(dout, cache)
+
+
+def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
+                      ln_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Layer normalization (Ba, Kiros and Hinton, 2016): each row of x by its own mean and biased variance.
+
+    x (N, D), gamma and beta (D,). ln_param may hold eps, added to the variance, 1e-5 by default; training and test
+    time are the same. Returns out (N, D) and a cache for layernorm_backward.
+    """
+    where = "layernorm_forward"
+    eps = _arguments.number(where, "ln_param", _arguments.dictionary(where, "ln_param", ln_param), "eps", 1e-5)
+    return _core.layernorm_forward(x, gamma, beta, eps)
+
+
+def layernorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of layer normalization: dx (N, D), dgamma and dbeta (D,), for dout (N, D)."""
+    return _core.layernorm_backward(dout, cache)
+
+
+def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Inverted dropout (Srivastava et al., 2014), on any shape.
+
+    dropout_param holds
+      p     the probability of keeping an element, 0 < p <= 1
+      mode  'train': out = x mask with mask = (np.random.rand(*x.shape) < p) / p; 'test': out = x
+      seed  where given, np.random.seed(seed) is called first
+    Returns out and a cache for dropout_backward.
+    """
+    where = "dropout_forward"
+    _arguments.dictionary(where, "dropout_param", dropout_param)
+    p = _arguments.number(where, "dropout_param", dropout_param, "p")
+    train = _arguments.training(where, "dropout_param", dropout_param)
+    if "seed" in dropout_param:
+        np.random.seed(dropout_param["seed"])
+    return _core.dropout_forward(x, p, train)
+
+
+def dropout_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout mask, after a training pass; dx = dout after one at test time. dout has x's shape."""
+    return _core.dropout_backward(dout, cache)
+
+
+def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
+                       conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Convolution of images with F filters, in plain loops: the specification of conv_forward_fast.
+
+    x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param holds stride, pixels from one window to the next, and pad,
+    zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
+    conv_backward_naive.
+    """
+    return _core.conv_forward_naive(x, w, b, *_arguments.convolution("conv_forward_naive", conv_param))
+
+
+def conv_backward_naive(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W')."""
+    return _core.conv_backward_naive(dout, cache)
+
+
+def max_pool_forward_naive(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Max pooling, in plain loops: the specification of max_pool_forward_fast.
+
+    x (N, C, H, W). pool_param holds pool_height, pool_width and stride, in pixels. Returns out (N, C, H', W') with
+    H' = 1 + (H - pool_height) // stride, and a cache for max_pool_backward_naive.
+    """
+    return _core.max_pool_forward_naive(x, *_arguments.pooling("max_pool_forward_naive", pool_param))
+
+
+def max_pool_backward_naive(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient."""
+    return _core.max_pool_backward_naive(dout, cache)
+
+
+def global_average_pool_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
+    """out (N, C), the mean of each channel of x (N, C, H, W), and a cache for global_average_pool_backward."""
+    return _core.global_average_pool_forward(x)
+
+
+def global_average_pool_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx (N, C, H, W), dout / (H W) at each pixel, for dout (N, C)."""
+    return _core.global_average_pool_backward(dout, cache)
+
+
+def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
+                              bn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Batch normalization of each channel of images, over all images and pixels.
+
+    x (N, C, H, W), gamma, beta and the running averages (C,); bn_param as for batchnorm_forward. Returns out
+    (N, C, H, W) and a cache for spatial_batchnorm_backward.
+    """
+    arguments = _arguments.batchnorm("spatial_batchnorm_forward", bn_param)
+    out, cache, mean, var = _core.spatial_batchnorm_forward(x, gamma, beta, *arguments)
+    _arguments.keep_running(bn_param, arguments[0], mean, var)
+    return out, cache
+
+
+def spatial_batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients dx (N, C, H, W), dgamma and dbeta (C,), for dout (N, C, H, W)."""
+    return _core.spatial_batchnorm_backward(dout, cache)
+
+
+def spatial_groupnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, G: int,
+                              gn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Group normalization (Wu and He, 2018): the channels of each image in G groups, each by its mean and variance.
+
+    x (N, C, H, W), gamma and beta (C,) or (1, C, 1, 1); G divides C. gn_param may hold eps, 1e-5 by default. Returns
+    out (N, C, H, W) and a cache for spatial_groupnorm_backward.
+    """
+    where = "spatial_groupnorm_forward"
+    eps = _arguments.number(where, "gn_param", _arguments.dictionary(where, "gn_param", gn_param), "eps", 1e-5)
+    return _core.spatial_groupnorm_forward(x, gamma, beta, _arguments.as_whole(where, "G", G), eps)
+
+
+def spatial_groupnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients dx (N, C, H, W), dgamma and dbeta in gamma's shape, for dout (N, C, H, W)."""
+    return _core.spatial_groupnorm_backward(dout, cache)
+
+
+def svm_loss(x: ArrayLike, y: ArrayLike) -> tuple[float, np.ndarray]:
+    """The multiclass hinge loss, mean of sum_j max(0, x[j] - x[y] + 1) over j != y, and its gradient dx (N, C).
+
+    x (N, C) are scores, y (N,) the right classes, integers of 0 to C - 1.
+    """
+    return _core.svm_loss(x, y)
+
+
+def softmax_loss(x: ArrayLike, y: ArrayLike, label_smoothing: float = 0.0) -> tuple[float, np.ndarray]:
+    """The cross-entropy loss, the mean of -log softmax(x)[y], and its gradient dx (N, C).
+
+    x (N, C) are scores, y (N,) the right classes, integers of 0 to C - 1. With label_smoothing s, 0 <= s < 1, the
+    right class counts 1 - s and each class s / C (Szegedy et al., 2016).
+    """
+    return _core.softmax_loss(x, y, _arguments.as_number("softmax_loss", "label_smoothing", label_smoothing))
+
+
+def softmax(x: ArrayLike) -> np.ndarray:
+    """The probabilities of each row of scores x (N, C)."""
+    return _core.softmax(x)

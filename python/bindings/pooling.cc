@@ -1,0 +1,129 @@
+// Max pooling, the library's fast path and its specification in plain loops, and global average pooling.
+#include "lamina/layers/global_average_pool.h"
+#include "lamina/layers/max_pool.h"
+#include "lamina/layers/max_pool_naive.h"
+#include "python/bindings/arrays.h"
+#include "python/bindings/bindings.h"
+#include "python/bindings/cache.h"
+
+namespace lamina::python {
+namespace {
+
+constexpr std::string_view kFast = "max_pool_forward_fast", kNaive = "max_pool_forward_naive",
+                           kAverage = "global_average_pool_forward";
+
+PoolParam pool_param(Index height, Index width, Index stride) {
+  return {.pool_height = height, .pool_width = width, .stride = stride};
+}
+
+py::tuple fast_forward(py::handle x_, Index height, Index width, Index stride) {
+  const py::array x = numbers(kFast, "x", x_);
+  const Type type = promoted({&x});
+  return with_type(type, [&]<class T>() {
+    const Input<T> xs(kFast, "x", x);
+    Tensor<T> out;
+    PoolCache<T> state;
+    {
+      const py::gil_scoped_release unlocked;
+      max_pool_forward<T>(xs, pool_param(height, width, stride), out, state);
+    }
+    return py::make_tuple(result(std::move(out), type), handed_over(make_cache<PoolCache>(kFast, std::move(state))));
+  });
+}
+
+py::array fast_backward(py::handle dout_, py::handle cache_) {
+  constexpr std::string_view where = "max_pool_backward_fast";
+  auto& cache = cache_of<PoolCache>(where, kFast, cache_);
+  const py::array dout = numbers(where, "dout", dout_);
+  const Type type = promoted({&dout});
+  return with_type(type, [&]<class T>() {
+    const Input<T> douts(where, "dout", dout);
+    Tensor<T> dx;
+    cache.with_state<T>([&](const PoolCache<T>& state) { max_pool_backward<T>(douts, state, dx); });
+    return result(std::move(dx), type);
+  });
+}
+
+py::tuple naive_forward(py::handle x_, Index height, Index width, Index stride) {
+  const py::array x = numbers(kNaive, "x", x_);
+  const Type type = promoted({&x});
+  return with_type(type, [&]<class T>() {
+    const Input<T> xs(kNaive, "x", x);
+    const PoolParam param = pool_param(height, width, stride);
+    if (xs.view().rank() != 4) fail(kNaive, "expected x of shape (N, C, H, W), got ", xs.view().shape());
+    Tensor<T> out;
+    PoolCache<T> unused;
+    max_pool_forward<T>(xs.view().rows(0, 0), param, out, unused);  // throws where the fast path would
+    {
+      const py::gil_scoped_release unlocked;
+      out = naive::max_pool_forward<T>(xs, param);
+    }
+    auto cache = std::make_unique<Cache>(kNaive);
+    cache->keep("x", x);
+    cache->settings = param;
+    cache->out_shape = lengths(out.shape());
+    return py::make_tuple(result(std::move(out), type), handed_over(std::move(cache)));
+  });
+}
+
+py::array naive_backward(py::handle dout_, py::handle cache_) {
+  constexpr std::string_view where = "max_pool_backward_naive";
+  const Cache& cache = find_cache(where, kNaive, cache_);
+  const py::array dout = numbers(where, "dout", dout_), x = cache.kept(where, "x");
+  check_lengths(where, "dout", dout, cache.out_shape, "out");
+  return with_type(promoted({&dout, &x}), [&]<class T>() {
+    const Input<T> douts(where, "dout", dout), xs(where, "x", x);
+    Tensor<T> dx;
+    {
+      const py::gil_scoped_release unlocked;
+      dx = naive::max_pool_backward<T>(douts, xs, std::any_cast<PoolParam>(cache.settings));
+    }
+    return result(std::move(dx), promoted({&dout}));
+  });
+}
+
+py::tuple average_forward(py::handle x_) {
+  const py::array x = numbers(kAverage, "x", x_);
+  const Type type = promoted({&x});
+  return with_type(type, [&]<class T>() {
+    const Input<T> xs(kAverage, "x", x);
+    Tensor<T> out;
+    GlobalAveragePoolCache state;
+    {
+      const py::gil_scoped_release unlocked;
+      global_average_pool_forward<T>(xs, Layout::nchw, out, state);
+    }
+    auto cache = std::make_unique<Cache>(kAverage);
+    cache->settings = state;
+    return py::make_tuple(result(std::move(out), type), handed_over(std::move(cache)));
+  });
+}
+
+py::array average_backward(py::handle dout_, py::handle cache_) {
+  constexpr std::string_view where = "global_average_pool_backward";
+  const Cache& cache = find_cache(where, kAverage, cache_);
+  const py::array dout = numbers(where, "dout", dout_);
+  const Type type = promoted({&dout});
+  return with_type(type, [&]<class T>() {
+    const Input<T> douts(where, "dout", dout);
+    Tensor<T> dx;
+    {
+      const py::gil_scoped_release unlocked;
+      global_average_pool_backward<T>(douts, std::any_cast<const GlobalAveragePoolCache&>(cache.settings), dx);
+    }
+    return result(std::move(dx), type);
+  });
+}
+
+}  // namespace
+
+void bind_pooling(py::module_& m) {
+  m.def("max_pool_forward_fast", &fast_forward, py::arg("x"), py::arg("height"), py::arg("width"), py::arg("stride"));
+  m.def("max_pool_backward_fast", &fast_backward, py::arg("dout"), py::arg("cache"));
+  m.def("max_pool_forward_naive", &naive_forward, py::arg("x"), py::arg("height"), py::arg("width"), py::arg("stride"));
+  m.def("max_pool_backward_naive", &naive_backward, py::arg("dout"), py::arg("cache"));
+  m.def("global_average_pool_forward", &average_forward, py::arg("x"));
+  m.def("global_average_pool_backward", &average_backward, py::arg("dout"), py::arg("cache"));
+}
+
+}  // namespace lamina::python

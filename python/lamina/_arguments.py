@@ -1,0 +1,100 @@
+"""Reads the dictionaries that layers and update rules are told what to do by: bn_param, conv_param, config, ..."""
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+_REQUIRED = object()
+_LARGEST = 2**62  # a whole number beyond it has no place in an array
+
+
+def dictionary(where: str, name: str, params: Any) -> dict:
+    """`params`, which must be a dictionary: TypeError."""
+    if not isinstance(params, dict):
+        raise TypeError(f"[{where}] expected {name} to be a dictionary, got {type(params).__name__}")
+    return params
+
+
+def _value(where: str, name: str, params: dict, key: str, default: Any) -> Any:
+    value = params.get(key, default)
+    if value is _REQUIRED:
+        raise KeyError(f"[{where}] expected {name}['{key}'], got only the keys {sorted(map(str, params))}")
+    return value
+
+
+def as_number(where: str, name: str, value: Any) -> float:
+    """A real number: TypeError."""
+    if isinstance(value, float):
+        return value
+    try:
+        if not isinstance(value, (str, bytes)):
+            return float(value)
+    except OverflowError:
+        raise ValueError(f"[{where}] expected {name} to be a float64, got a number beyond it") from None
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"[{where}] expected {name} to be a number, got {type(value).__name__}")
+
+
+def as_whole(where: str, name: str, value: Any) -> int:
+    """A whole number, also as a float: TypeError; ValueError beyond 2^62."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        number = as_number(where, name, value)
+        if not number.is_integer():
+            raise TypeError(f"[{where}] expected {name} to be a whole number, got {value}") from None
+        whole = int(number)
+    if abs(whole) > _LARGEST:
+        raise ValueError(f"[{where}] expected {name} of at most 2^62, got {whole}")
+    return whole
+
+
+def number(where: str, name: str, params: dict, key: str, default: Any = _REQUIRED) -> float:
+    """params[key] as a real number: TypeError; KeyError where it is missing and there is no default."""
+    return as_number(where, f"{name}['{key}']", _value(where, name, params, key, default))
+
+
+def whole(where: str, name: str, params: dict, key: str, default: Any = _REQUIRED) -> int:
+    """params[key] as a whole number: TypeError, ValueError; KeyError where it is missing and there is no default."""
+    return as_whole(where, f"{name}['{key}']", _value(where, name, params, key, default))
+
+
+def training(where: str, name: str, params: dict) -> bool:
+    """Whether params['mode'] is 'train' and not 'test': ValueError for another mode, KeyError for none."""
+    mode = _value(where, name, params, "mode", _REQUIRED)
+    if isinstance(mode, str):
+        if mode == "train":
+            return True
+        if mode == "test":
+            return False
+    raise ValueError(f"[{where}] expected {name}['mode'] to be 'train' or 'test', got {mode!r}")
+
+
+def batchnorm(where: str, bn_param: Any) -> tuple:
+    """What batch normalization in C++ takes of bn_param: train, eps, momentum, running mean and variance or None."""
+    dictionary(where, "bn_param", bn_param)
+    return (training(where, "bn_param", bn_param), number(where, "bn_param", bn_param, "eps", 1e-5),
+            number(where, "bn_param", bn_param, "momentum", 0.9), bn_param.get("running_mean"),
+            bn_param.get("running_var"))
+
+
+def keep_running(bn_param: dict, train: bool, mean: Any, var: Any) -> None:
+    """Puts the running averages into bn_param; at test time they are what they were."""
+    if train or bn_param.get("running_mean") is None:
+        bn_param["running_mean"] = mean
+    if train or bn_param.get("running_var") is None:
+        bn_param["running_var"] = var
+
+
+def convolution(where: str, conv_param: Any) -> tuple[int, int]:
+    """Stride and pad."""
+    dictionary(where, "conv_param", conv_param)
+    return whole(where, "conv_param", conv_param, "stride"), whole(where, "conv_param", conv_param, "pad")
+
+
+def pooling(where: str, pool_param: Any) -> tuple[int, int, int]:
+    """Height, width and stride of the window."""
+    dictionary(where, "pool_param", pool_param)
+    return (whole(where, "pool_param", pool_param, "pool_height"), whole(where, "pool_param", pool_param, "pool_width"),
+            whole(where, "pool_param", pool_param, "stride"))

@@ -1,0 +1,43 @@
+"""Convolution and max pooling by the library's fast path: the same results as lamina.layers' naive ones."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lamina import _arguments, _core
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from lamina._core import Cache
+
+__all__ = ["conv_forward_fast", "conv_backward_fast", "max_pool_forward_fast", "max_pool_backward_fast"]
+
+
+def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """Convolution of images with F filters.
+
+    x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param holds stride, pixels from one window to the next, and pad,
+    zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
+    conv_backward_fast, which holds a copy of x.
+    """
+    return _core.conv_forward_fast(x, w, b, *_arguments.convolution("conv_forward_fast", conv_param))
+
+
+def conv_backward_fast(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W')."""
+    return _core.conv_backward_fast(dout, cache)
+
+
+def max_pool_forward_fast(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """The maximum of each window of x (N, C, H, W).
+
+    pool_param holds pool_height, pool_width and stride, in pixels. Returns out (N, C, H', W') with
+    H' = 1 + (H - pool_height) // stride, and a cache for max_pool_backward_fast.
+    """
+    return _core.max_pool_forward_fast(x, *_arguments.pooling("max_pool_forward_fast", pool_param))
+
+
+def max_pool_backward_fast(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient."""
+    return _core.max_pool_backward_fast(dout, cache)

@@ -1,0 +1,102 @@
+"""The layers in NumPy, straight from their formulas: what the tests compare the package's results with."""
+import numpy as np
+
+
+def affine(x, w, b, dout):
+    rows = x.reshape(len(x), -1)
+    return rows @ w + b, ((dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(0))
+
+
+def relu(x, dout):
+    return np.maximum(x, 0), dout * (x > 0)
+
+
+def leaky_relu(x, dout, slope):
+    factor = np.where(x > 0, 1, slope)
+    return x * factor, dout * factor
+
+
+def sigmoid(x, dout):
+    out = 1 / (1 + np.exp(-x))
+    return out, dout * out * (1 - out)
+
+
+def normalized(x, gamma, beta, dout, axes, summed, eps=1e-5, statistics=None):
+    """Normalization over `axes`, with gamma and beta that broadcast and are summed over `summed`."""
+    mean, var = (x.mean(axes, keepdims=True), x.var(axes, keepdims=True)) if statistics is None else statistics
+    std = np.sqrt(var + eps)
+    x_hat = (x - mean) / std
+    g = dout * gamma
+    dx = g / std
+    if statistics is None:
+        dx = (g - g.mean(axes, keepdims=True) - x_hat * (g * x_hat).mean(axes, keepdims=True)) / std
+    return gamma * x_hat + beta, (dx, (dout * x_hat).sum(summed), dout.sum(summed))
+
+
+def batchnorm(x, gamma, beta, dout, **options):
+    return normalized(x, gamma, beta, dout, (0,), (0,), **options)
+
+
+def layernorm(x, gamma, beta, dout, eps=1e-5):
+    return normalized(x, gamma, beta, dout, (1,), (0,), eps)
+
+
+def spatial_batchnorm(x, gamma, beta, dout, **options):
+    channels = (1, -1, 1, 1)
+    return normalized(x, gamma.reshape(channels), beta.reshape(channels), dout, (0, 2, 3), (0, 2, 3), **options)
+
+
+def spatial_groupnorm(x, gamma, beta, G, dout, eps=1e-5):
+    N, C, H, W = x.shape
+    grouped = (N, G, C // G, H, W)
+    channels = (1, G, C // G, 1, 1)
+    out, (dx, dgamma, dbeta) = normalized(x.reshape(grouped), gamma.reshape(channels), beta.reshape(channels),
+                                          dout.reshape(grouped), (2, 3, 4), (0, 3, 4), eps)
+    return out.reshape(x.shape), (dx.reshape(x.shape), dgamma.reshape(gamma.shape), dbeta.reshape(gamma.shape))
+
+
+def windows(x, height, width, stride):
+    """All windows of x (N, C, H, W): (N, C, H', W', height, width), a view."""
+    view = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(2, 3))
+    return view[:, :, ::stride, ::stride]
+
+
+def conv(x, w, b, dout, stride, pad):
+    padded = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
+    seen = windows(padded, w.shape[2], w.shape[3], stride)
+    out = np.einsum("ncijpq,fcpq->nfij", seen, w) + b.reshape(1, -1, 1, 1)
+    dpadded = np.zeros(padded.shape)
+    for i in range(dout.shape[2]):
+        for j in range(dout.shape[3]):
+            dpadded[:, :, i * stride:i * stride + w.shape[2], j * stride:j * stride + w.shape[3]] += np.einsum(
+                "nf,fcpq->ncpq", dout[:, :, i, j], w)
+    dx = dpadded[:, :, pad:pad + x.shape[2], pad:pad + x.shape[3]]
+    return out, (dx, np.einsum("nfij,ncijpq->fcpq", dout, seen), dout.sum((0, 2, 3)))
+
+
+def max_pool(x, dout, height, width, stride):
+    seen = windows(x, height, width, stride)
+    flat = seen.reshape(*seen.shape[:4], -1)
+    first = flat.argmax(-1)
+    dx = np.zeros(x.shape)
+    for n, c, i, j in np.ndindex(first.shape):
+        p, q = divmod(first[n, c, i, j], width)
+        dx[n, c, i * stride + p, j * stride + q] += dout[n, c, i, j]
+    return flat.max(-1), dx
+
+
+def softmax_loss(x, y, smoothing=0.0):
+    shifted = x - x.max(1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    q = np.full(x.shape, smoothing / x.shape[1])
+    q[np.arange(len(x)), y] += 1 - smoothing
+    return -(q * log_p).sum() / len(x), (np.exp(log_p) - q) / len(x)
+
+
+def svm_loss(x, y):
+    rows = np.arange(len(x))
+    margins = np.maximum(0, x - x[rows, y][:, None] + 1)
+    margins[rows, y] = 0
+    dx = (margins > 0).astype(float)
+    dx[rows, y] = -dx.sum(1)
+    return margins.sum() / len(x), dx / len(x)
