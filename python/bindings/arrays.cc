@@ -89,7 +89,9 @@ void check_lengths(std::string_view where, std::string_view name, const py::arra
 }
 
 std::string shape_text(const std::vector<py::ssize_t>& lengths) {
-  return py::str(py::tuple(py::cast(lengths))).cast<std::string>();
+  py::tuple shape(lengths.size());
+  for (std::size_t i = 0; i < lengths.size(); ++i) shape[i] = lengths[i];
+  return py::str(shape).cast<std::string>();
 }
 
 std::string shape_text(const py::array& array) { return py::str(array.attr("shape")).cast<std::string>(); }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "lamina/check.h"
 #include "lamina/layers/batchnorm.h"
 #include "python/bindings/arrays.h"
 
@@ -15,8 +16,8 @@ class BatchNormArguments {
   BatchNormArguments(std::string_view where, bool train, double eps, double momentum, py::handle running_mean,
                      py::handle running_var)
       : where_(where), train_(train), eps_(eps), momentum_(momentum) {
-    if (!running_mean.is_none()) mean_ = numbers(where, "running_mean", running_mean);
-    if (!running_var.is_none()) var_ = numbers(where, "running_var", running_var);
+    if (!running_mean.is_none()) mean_ = one_axis("running_mean", running_mean);
+    if (!running_var.is_none()) var_ = one_axis("running_var", running_var);
   }
 
   /// The type to compute in, where the other arguments are promoted to `type`: the running averages lose nothing.
@@ -50,6 +51,12 @@ class BatchNormArguments {
   }
 
  private:
+  // A number by itself would count as no average yet.
+  py::array one_axis(std::string_view name, py::handle object) const {
+    py::array array = numbers(where_, name, object);
+    if (array.ndim() != 1) fail(where_, "expected ", name, " of shape (D,), got ", shape_text(array));
+    return array;
+  }
   static Type averaged(const std::optional<py::array>& before, const py::array& x) {
     return before ? promoted({&*before, &x}) : promoted({&x});
   }

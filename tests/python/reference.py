@@ -3,7 +3,7 @@ import numpy as np
 
 
 def affine(x, w, b, dout):
-    rows = x.reshape(len(x), -1)
+    rows = x.reshape(len(x), len(w))
     return rows @ w + b, ((dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(0))
 
 
@@ -61,10 +61,15 @@ def windows(x, height, width, stride):
     return view[:, :, ::stride, ::stride]
 
 
-def conv(x, w, b, dout, stride, pad):
+def conv_out(x, w, b, stride, pad):
+    """The output, the padded images, and all windows of them."""
     padded = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
     seen = windows(padded, w.shape[2], w.shape[3], stride)
-    out = np.einsum("ncijpq,fcpq->nfij", seen, w) + b.reshape(1, -1, 1, 1)
+    return np.einsum("ncijpq,fcpq->nfij", seen, w) + b.reshape(1, -1, 1, 1), padded, seen
+
+
+def conv(x, w, b, dout, stride, pad):
+    out, padded, seen = conv_out(x, w, b, stride, pad)
     dpadded = np.zeros(padded.shape)
     for i in range(dout.shape[2]):
         for j in range(dout.shape[3]):
