@@ -91,8 +91,8 @@ WRONG = [
     lambda rng, a: memoryview(b"12345678"),
     lambda rng, a: b"bytes",
 ]
-NUMBERS = [0, 1, 2, 3, -1, 0.5, 1.5, 2.0, True, np.int8(1), np.float32(2), np.nan, np.inf, -np.inf, 1e300, 2**70, -2**70,
-           10**400, None, "1", [1], np.array([2]), np.array(1), 1j, {}, object()]
+NUMBERS = [0, 1, 2, 3, -1, 0.5, 1.5, 2.0, True, np.int8(1), np.float32(2), np.nan, np.inf, -np.inf, 1e300, 2**70,
+           -2**70, 10**400, None, "1", [1], np.array([2]), np.array(1), 1j, {}, object()]
 
 
 def hostile(rng, value):

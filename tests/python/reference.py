@@ -81,7 +81,7 @@ def conv(x, w, b, dout, stride, pad):
 
 def max_pool(x, dout, height, width, stride):
     seen = windows(x, height, width, stride)
-    flat = seen.reshape(*seen.shape[:4], -1)
+    flat = seen.reshape(*seen.shape[:4], height * width)
     first = flat.argmax(-1)
     dx = np.zeros(x.shape)
     for n, c, i, j in np.ndindex(first.shape):
