@@ -1,5 +1,6 @@
 #include "lamina/kernels/parallel.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -144,6 +146,18 @@ std::mutex busy;  // held during a call of parallel_for
 std::unique_ptr<Pool> pool;
 int wanted = 0;  // 0: not yet decided
 
+// In the child of a fork, which has none of the pool's threads to join: it makes a pool of its own.
+void forget_pool() {
+  static_cast<void>(pool.release());
+  new (&busy) std::mutex;
+}
+
+void make_pool() {
+  static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
+  static_cast<void>(registered);
+  pool = std::make_unique<Pool>(wanted - 1);
+}
+
 }  // namespace
 
 int num_threads() {
@@ -173,7 +187,7 @@ void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
     lock.unlock();
     return alone();
   }
-  if (!pool) pool = std::make_unique<Pool>(wanted - 1);
+  if (!pool) make_pool();
   const Alone nested;  // calls from inside the body
   pool->run(chunks, chunk, body);
 }

@@ -306,6 +306,14 @@ TEST(UpdateRule, DefaultLearningRates) {
   EXPECT_EQ(w[0], 1 - 1e-2);
 }
 
+TEST(UpdateRule, AGivenRateOfZeroStaysZero) {
+  Tensor<double> w({3}, 1.0);
+  sgd<double>(w, Tensor<double>({3}, 2.0), {.learning_rate = 0, .rate_given = true});
+  EXPECT_EQ(w[1], 1.0);
+  sgd<double>(w, Tensor<double>({3}, 2.0), {.learning_rate = 0});
+  EXPECT_EQ(w[1], 1.0 - 1e-2 * 2.0);
+}
+
 TEST(UpdateRule, RefusesOtherShapes) {
   Tensor<float> w(Shape{2, 3});
   const Tensor<float> dw(Shape{3, 2});
