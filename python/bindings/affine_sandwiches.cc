@@ -23,7 +23,7 @@ py::tuple forward(py::handle x_, py::handle w_, py::handle b_, const Hidden& hid
   const bool normalized = hidden.normalization != Normalization::none;
   const Type type = normalized ? promoted({&x, &w, &b, &*hidden.gamma, &*hidden.beta}) : promoted({&x, &w, &b});
   const Type computed = hidden.batchnorm ? hidden.batchnorm->computed(type) : type;
-  return with_type(computed, [&]<class T>() {
+  return with_type(computed, [&]<class T>() -> py::tuple {
     const Input<T> xs(where, "x", x), ws(where, "w", w), bs(where, "b", b);
     const Input<T> gammas = normalized ? Input<T>(where, "gamma", *hidden.gamma) : Input<T>();
     const Input<T> betas = normalized ? Input<T>(where, "beta", *hidden.beta) : Input<T>();
@@ -59,7 +59,7 @@ py::tuple backward(const std::string& where, const std::string& layer, py::handl
   const py::array dout = numbers(where, "dout", dout_), x = cache.kept(where, "x"), w = cache.kept(where, "w");
   const py::array gamma = normalized ? cache.kept(where, "gamma") : w;
   const Type type = promoted({&dout, &x, &w, &gamma});
-  return with_type(type, [&]<class T>() {
+  return with_type(type, [&]<class T>() -> py::tuple {
     const Input<T> douts(where, "dout", dout), xs(where, "x", x), ws(where, "w", w), gammas(where, "gamma", gamma);
     Tensor<T> dx, dw, db, dgamma, dbeta;
     cache.with_state<T>([&](AffineNormReluDropoutCache<T>& state) {

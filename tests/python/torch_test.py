@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""The layers against PyTorch, where it is installed, on shapes as nets have them."""
+import sys
+import unittest
+
+import numpy as np
+
+from lamina import fast_layers, layers
+
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError as error:
+    print(f"nothing is compared with PyTorch: {error}; layers_test.py compares with NumPy", file=sys.stderr)
+    sys.exit(0)
+
+
+class Torch(unittest.TestCase):
+    def setUp(self):
+        self.rng = np.random.default_rng(8)
+
+    def check(self, forward, backward, theirs, arrays, constants=()):
+        """theirs(*tensors) is the output; its gradients are autograd's."""
+        for dtype, tolerance in [("float64", 1e-11), ("float32", 3e-4)]:
+            given = [a.astype(dtype) for a in arrays]
+            out, cache = forward(*given, *constants)
+            tensors = [torch.from_numpy(a).double().requires_grad_() for a in given]
+            right = theirs(*tensors)
+            dout = self.rng.standard_normal(out.shape).astype(dtype)
+            got = backward(dout, cache)
+            right.backward(torch.from_numpy(dout).double())
+            pairs = [(out, right)] + list(zip(got if isinstance(got, tuple) else (got,), (t.grad for t in tensors)))
+            for a, b in pairs:
+                b = b.detach().numpy()
+                self.assertEqual((a.shape, a.dtype), (b.shape, np.dtype(dtype)))
+                self.assertLess(np.abs(a - b).max(), tolerance * max(1, np.abs(b).max()), forward)
+
+    def normal(self, *shape):
+        return self.rng.standard_normal(shape)
+
+    def test_affine(self):
+        self.check(layers.affine_forward, layers.affine_backward, lambda x, w, b: x.flatten(1) @ w + b,
+                   [self.normal(50, 3, 16, 16), self.normal(768, 100), self.normal(100)])
+
+    def test_convolution(self):
+        for size, stride in [(1, 1), (3, 1), (3, 2), (5, 1), (7, 1), (7, 3)]:
+            param = {"stride": stride, "pad": size // 2}
+            arrays = [self.normal(6, 5, 17, 15), self.normal(9, 5, size, size), self.normal(9)]
+            theirs = lambda x, w, b: F.conv2d(x, w, b, stride, size // 2)
+            self.check(fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, theirs, arrays, [param])
+            self.check(layers.conv_forward_naive, layers.conv_backward_naive, theirs, arrays, [param])
+
+    def test_pooling(self):
+        for height, width, stride in [(2, 2, 2), (3, 2, 1), (3, 3, 2)]:
+            param = {"pool_height": height, "pool_width": width, "stride": stride}
+            for forward, backward in [(fast_layers.max_pool_forward_fast, fast_layers.max_pool_backward_fast),
+                                      (layers.max_pool_forward_naive, layers.max_pool_backward_naive)]:
+                self.check(forward, backward, lambda x: F.max_pool2d(x, (height, width), stride),
+                           [self.normal(6, 5, 16, 13)], [param])
+
+    def test_normalizations(self):
+        x, gamma, beta = self.normal(40, 30), self.normal(30), self.normal(30)
+        self.check(lambda *a: layers.batchnorm_forward(*a, {"mode": "train"}), layers.batchnorm_backward,
+                   lambda x, g, b: F.batch_norm(x, None, None, g, b, True), [x, gamma, beta])
+        self.check(layers.layernorm_forward, layers.layernorm_backward,
+                   lambda x, g, b: F.layer_norm(x, (30,), g, b), [x, gamma, beta], [{}])
+        images, g, b = self.normal(6, 12, 9, 8), self.normal(12), self.normal(12)
+        self.check(lambda *a: layers.spatial_batchnorm_forward(*a, {"mode": "train"}),
+                   layers.spatial_batchnorm_backward, lambda x, g, b: F.batch_norm(x, None, None, g, b, True),
+                   [images, g, b])
+        self.check(layers.spatial_groupnorm_forward, layers.spatial_groupnorm_backward,
+                   lambda x, g, b: F.group_norm(x, 4, g, b), [images, g, b], [4, {}])
+
+    def test_losses(self):
+        x, y = self.normal(64, 10), self.rng.integers(0, 10, 64)
+        for ours, theirs in [
+            (layers.softmax_loss, F.cross_entropy),
+            (lambda x, y: layers.softmax_loss(x, y, 0.1), lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1)),
+            (layers.svm_loss, lambda x, y: 10 * F.multi_margin_loss(x, y)),
+        ]:
+            loss, dx = ours(x, y)
+            scores = torch.from_numpy(x).requires_grad_()
+            right = theirs(scores, torch.from_numpy(y))
+            right.backward()
+            self.assertAlmostEqual(loss, right.item(), delta=1e-13)
+            np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+
+
+if __name__ == "__main__":
+    unittest.main()
