@@ -74,7 +74,7 @@ py::tuple updated(UpdateRule rule, const py::array& w, const py::array& dw, cons
                   const State& first, const State& second, Index t) {
   check_lengths(name_of(rule), "dw", dw, lengths(w), "w");
   const Type type = promoted({&w, &dw, &first.array(w), &second.array(w)});
-  return with_type(type, [&]<class T>() {
+  return with_type(type, [&]<class T>() -> py::tuple {
     const Input<T> ws = flat<T>(w), dws = flat<T>(dw);
     OptimState<T> state{first.tensor<T>(), second.tensor<T>(), t};
     Tensor<T> next;

@@ -29,8 +29,8 @@ def sgd(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -> tu
 
     config: learning_rate, 1e-2.
     """
-    config, numbers = _config("sgd", config, learning_rate=1e-2)
-    return _core.sgd(w, dw, *numbers), config
+    config, (rate,) = _config("sgd", config, learning_rate=1e-2)
+    return _core.sgd(w, dw, rate), config
 
 
 def sgd_momentum(w: ArrayLike, dw: ArrayLike,
@@ -40,9 +40,9 @@ def sgd_momentum(w: ArrayLike, dw: ArrayLike,
     config: learning_rate, 1e-2; momentum, 0.9; velocity, of w's shape, zeros at first; nesterov, False: next_w =
     w + momentum velocity - learning_rate dw with the new velocity (Sutskever, Martens, Dahl and Hinton, 2013).
     """
-    config, numbers = _config("sgd_momentum", config, learning_rate=1e-2, momentum=0.9)
-    next_w, config["velocity"] = _core.sgd_momentum(w, dw, *numbers, bool(config.get("nesterov", False)),
-                                                    config.get("velocity"))
+    config, (rate, momentum) = _config("sgd_momentum", config, learning_rate=1e-2, momentum=0.9)
+    nesterov = bool(config.get("nesterov", False))
+    next_w, config["velocity"] = _core.sgd_momentum(w, dw, rate, momentum, nesterov, config.get("velocity"))
     return next_w, config
 
 
@@ -52,8 +52,8 @@ def rmsprop(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -
     config: learning_rate, 1e-2; decay_rate, 0.99; epsilon, 1e-8; cache, of w's shape, zeros at first (Tieleman and
     Hinton, 2012).
     """
-    config, numbers = _config("rmsprop", config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8)
-    next_w, config["cache"] = _core.rmsprop(w, dw, *numbers, config.get("cache"))
+    config, (rate, decay, epsilon) = _config("rmsprop", config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8)
+    next_w, config["cache"] = _core.rmsprop(w, dw, rate, decay, epsilon, config.get("cache"))
     return next_w, config
 
 
@@ -64,8 +64,10 @@ def adam(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -> t
     config: learning_rate, 1e-3; beta1, 0.9; beta2, 0.999; epsilon, 1e-8; m and v, of w's shape, zeros at first; t, the
     number of updates so far (Kingma and Ba, 2015).
     """
-    config, numbers = _config("adam", config, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)
+    config, (rate, beta1, beta2, epsilon) = _config("adam", config, learning_rate=1e-3, beta1=0.9, beta2=0.999,
+                                                    epsilon=1e-8)
     t = _arguments.whole("adam", "config", config, "t", 0)
-    next_w, config["m"], config["v"] = _core.adam(w, dw, *numbers, config.get("m"), config.get("v"), t)
+    next_w, config["m"], config["v"] = _core.adam(w, dw, rate, beta1, beta2, epsilon, config.get("m"), config.get("v"),
+                                                  t)
     config["t"] = t + 1
     return next_w, config
