@@ -111,6 +111,14 @@ def reference_affine_bn_relu(x, w, b, gamma, beta, param, dout):
     return out * mask, (*reference.affine(x, w, b, da)[1], dgamma, dbeta)
 
 
+def reference_affine_ln_relu(x, w, b, gamma, beta, param, dout):
+    eps = float_of(param.get("eps", 1e-5))
+    a = reference.affine(x, w, b, dout)[0]
+    mask = reference.layernorm(a, gamma, beta, dout, eps)[0] > 0
+    out, (da, dgamma, dbeta) = reference.layernorm(a, gamma, beta, dout * mask, eps)
+    return out * mask, (*reference.affine(x, w, b, da)[1], dgamma, dbeta)
+
+
 def reference_conv_bn_relu(x, w, b, gamma, beta, conv, param, dout):
     a = reference.conv_out(x, w, b, int_of(conv["stride"]), int_of(conv["pad"]))[0]
     mask = reference_spatial(a, gamma, beta, param, dout)[0] > 0
@@ -170,6 +178,8 @@ def cases(rng):
          [*images(rng), conv_param(rng)]),
         ("affine_bn_relu", layer_utils.affine_bn_relu_forward, layer_utils.affine_bn_relu_backward,
          reference_affine_bn_relu, [x, w, b, b + 1, b - 1, bn_param(rng, len(b))]),
+        ("affine_ln_relu", layer_utils.affine_ln_relu_forward, layer_utils.affine_ln_relu_backward,
+         reference_affine_ln_relu, [x, w, b, b + 1, b - 1, {"eps": 1e-3}]),
         ("conv_bn_relu", layer_utils.conv_bn_relu_forward, layer_utils.conv_bn_relu_backward, reference_conv_bn_relu,
          [*wide, wide[2] + 1, wide[2] - 1, conv_param(rng), bn_param(rng, F)]),
         ("conv_relu_pool", layer_utils.conv_relu_pool_forward, layer_utils.conv_relu_pool_backward,
@@ -281,6 +291,18 @@ class Fuzz(unittest.TestCase):
             self.near(dx, gradient, function.__name__)
             self.assertAlmostEqual(loss, right, delta=TOLERANCE[dx.itemsize] * max(1, right))
 
+    def one_softmax(self):
+        x = hostile(self.rng, self.rng.standard_normal(self.rng.integers(0, 6, 2)))
+        self.calls += 1
+        try:
+            p = layers.softmax(x)
+        except EXPECTED as error:
+            return self.raised(error)
+        if not extreme([x]):
+            powers = np.exp(np.asarray(x).astype("f8"))
+            self.seen["right"] += 1
+            self.near(p, powers / powers.sum(1, keepdims=True), "softmax")
+
     def one_update(self):
         w = self.rng.standard_normal(self.rng.integers(1, 4, self.rng.integers(0, 4)))
         state = self.rng.random(w.shape)
@@ -320,7 +342,8 @@ class Fuzz(unittest.TestCase):
 
     def test_calls(self):
         self.calls, self.last = 0, None
-        kinds = [self.one_layer] * 8 + [self.one_loss] * 2 + [self.one_update] * 2 + [self.one_numerical_gradient]
+        kinds = [self.one_layer] * 8 + [self.one_loss] * 2 + [self.one_softmax]
+        kinds += [self.one_update] * 2 + [self.one_numerical_gradient]
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             while self.calls < CALLS:
