@@ -143,8 +143,8 @@ Command add_reproduce(CLI::App& app) {
   add_threads(*reproduce, flags->threads);
   reproduce->footer(
       "The exit code is 1 where a check fails. Killed and run again, it goes on after the last finished\n"
-      "cell, or within a long training from its checkpoint. Example: lamina reproduce all --data cifar10 --out "
-      "runs/notebooks");
+      "cell, or within a long training from its checkpoint.\n"
+      "Example: lamina reproduce all --data cifar10 --out runs/notebooks");
   return {reproduce, [flags] { return run_reproduce(*flags); }};
 }
 

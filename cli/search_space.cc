@@ -23,7 +23,7 @@ struct RunParser {
     std::vector<std::string> words;
     for (const auto& [flag, value] : values)
       if (!is_switch(flag))
-        words.push_back("--" + flag + "=" + value);
+        words.push_back(fmt::format("--{}={}", flag, value));
       else if (value != "false")
         words.push_back("--" + flag);
     std::reverse(words.begin(), words.end());  // as CLI11 wants them

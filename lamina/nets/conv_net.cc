@@ -227,8 +227,8 @@ NetSummary ConvNet<T>::summary() const {
     // The pooled images and the places of the maxima.
     const std::string side = std::to_string(k);
     if (k > 1)
-      result.layers.push_back(
-          {side + "x" + side + " max pool, stride " + side, "", output, 0, 0, 2 * output.size() + first_too});
+      result.layers.push_back({std::string(side).append("x").append(side).append(" max pool, stride ").append(side), "",
+                               output, 0, 0, 2 * output.size() + first_too});
   }
   const Shape inputs = score_inputs(options_, outputs.back());
   if (options_.global_average) result.layers.push_back({"global average pool", "", inputs, 0, 0, inputs.size()});
