@@ -1,0 +1,270 @@
+"""Solver: trains a model on data, and keeps what did best on validation."""
+from __future__ import annotations
+
+import math
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+
+from lamina import _arguments, optim
+
+__all__ = ["Solver"]
+
+_SPLITS = ("X_train", "y_train", "X_val", "y_val")
+
+
+def _data(data: Any) -> list[np.ndarray]:
+    """The four arrays of `data`: ValueError where one is missing or does not fit the others, TypeError for no dict."""
+    if not hasattr(data, "__getitem__") or not hasattr(data, "keys"):
+        raise TypeError(f"[Solver] expected data to be a dictionary of {', '.join(_SPLITS)}, got {type(data).__name__}")
+    missing = [name for name in _SPLITS if name not in data.keys()]
+    if missing:
+        raise ValueError(f"[Solver] expected data['{missing[0]}'], got only the keys {sorted(map(str, data.keys()))}")
+    arrays = [np.asarray(data[name]) for name in _SPLITS]
+    for name, array in zip(_SPLITS, arrays):
+        if array.dtype == object:
+            raise TypeError(f"[Solver] expected data['{name}'] to be an array of numbers, got objects")
+        if array.ndim == 0 or len(array) == 0:
+            raise ValueError(f"[Solver] expected 1 example or more in data['{name}'], got shape {array.shape}")
+    for X, y, split in ((arrays[0], arrays[1], "train"), (arrays[2], arrays[3], "val")):
+        if len(X) != len(y):
+            raise ValueError(f"[Solver] expected one label for each example, got X_{split} of shape {X.shape} and "
+                             f"y_{split} of shape {y.shape}")
+    if arrays[0].shape[1:] != arrays[2].shape[1:]:
+        raise ValueError(f"[Solver] expected examples of one shape, got X_train of shape {arrays[0].shape} and X_val "
+                         f"of shape {arrays[2].shape}")
+    return arrays
+
+
+def _rule(update_rule: Any) -> Any:
+    """A function of lamina.optim by its name; a function stands for itself."""
+    if isinstance(update_rule, str):
+        rule = None if update_rule.startswith("_") else getattr(optim, update_rule, None)
+    else:
+        rule = update_rule
+    if not callable(rule) or isinstance(rule, type):
+        raise ValueError(f'Invalid update_rule "{update_rule}"')
+    return rule
+
+
+def _at_least(name: str, value: Any, least: int) -> int:
+    whole = _arguments.as_whole("Solver", name, value)
+    if whole < least:
+        raise ValueError(f"[Solver] expected {name} of {least} or more, got {whole}")
+    return whole
+
+
+def _running(model: Any) -> list[dict]:
+    """The dictionaries in which a model keeps running averages, model.bn_params: none where it has no such."""
+    kept = getattr(model, "bn_params", None) or []
+    return [param for param in (kept.values() if isinstance(kept, dict) else kept) if isinstance(param, dict)]
+
+
+def _bar(tqdm: Any, total: int) -> Any:
+    """A progress bar of `total` iterations; None where none was asked for."""
+    if not tqdm:
+        return None
+    if tqdm is True:
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+    return tqdm(total=total)
+
+
+class Solver:
+    """Trains a model by an update rule on mini-batches, drawn with replacement.
+
+    solver = Solver(model, data, update_rule='sgd_momentum', optim_config={'learning_rate': 1e-3}, num_epochs=10)
+    solver.train()
+
+    The model is a net of lamina, or any object with
+        model.params       a dictionary of NumPy arrays by name
+        model.loss(X, y)   the loss, and a dictionary of its gradients by the parameters' names
+        model.loss(X)      the scores (N, C) of a test-time pass
+    data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,).
+
+    Keyword arguments, each also an attribute that may be set between two calls of train():
+        update_rule        name of a function of lamina.optim; 'sgd'. Or such a function itself
+        optim_config       what the rule is given, such as learning_rate; {}
+        lr_decay           the learning rate is multiplied by it at each epoch's end; 1.0
+        batch_size         100
+        num_epochs         of a call of train(); 10
+        num_train_samples  drawn for a training accuracy, None for all examples; 1000
+        num_val_samples    drawn for a validation accuracy, None for all examples; None
+        checkpoint_name    a pickle NAME_epoch_N.pkl is written at each accuracy check; None for none
+        print_every        iterations from one printed loss to the next; 10
+        verbose            whether anything is printed; True
+        tqdm               True shows a progress bar (package tqdm), as does a function like tqdm.notebook.tqdm; False
+
+    Attributes that training fills: loss_history (a number an iteration), train_acc_history and val_acc_history (one a
+    check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
+    optim_configs, the rule's dictionary of each parameter.
+
+    ValueError for unknown arguments and update rules, and for data of wrong shapes; TypeError for wrong kinds.
+    """
+
+    def __init__(self, model: Any, data: Any, **kwargs: Any) -> None:
+        self.model = model
+        self.X_train, self.y_train, self.X_val, self.y_val = _data(data)
+        self.update_rule = kwargs.pop("update_rule", "sgd")
+        self.optim_config = kwargs.pop("optim_config", {})
+        self.lr_decay = kwargs.pop("lr_decay", 1.0)
+        self.batch_size = kwargs.pop("batch_size", 100)
+        self.num_epochs = kwargs.pop("num_epochs", 10)
+        self.num_train_samples = kwargs.pop("num_train_samples", 1000)
+        self.num_val_samples = kwargs.pop("num_val_samples", None)
+        self.checkpoint_name = kwargs.pop("checkpoint_name", None)
+        self.print_every = kwargs.pop("print_every", 10)
+        self.verbose = kwargs.pop("verbose", True)
+        self.tqdm = kwargs.pop("tqdm", False)
+        if kwargs:
+            raise ValueError("Unrecognized arguments " + ", ".join(f'"{name}"' for name in kwargs))
+        self.update_rule = _rule(self.update_rule)
+        _arguments.dictionary("Solver", "optim_config", self.optim_config)
+        self._check_options()
+        self._reset()
+
+    def _check_options(self) -> None:
+        _arguments.as_number("Solver", "lr_decay", self.lr_decay)
+        self.batch_size = _at_least("batch_size", self.batch_size, 1)
+        self.num_epochs = _at_least("num_epochs", self.num_epochs, 0)
+        self.print_every = _at_least("print_every", self.print_every, 1)
+        if self.num_train_samples is not None:
+            self.num_train_samples = _at_least("num_train_samples", self.num_train_samples, 1)
+        if self.num_val_samples is not None:
+            self.num_val_samples = _at_least("num_val_samples", self.num_val_samples, 1)
+
+    def _reset(self) -> None:
+        """Forgets all histories and the rule's state, not the model's parameters."""
+        self.epoch = 0
+        self.best_val_acc: float = 0
+        self.best_params: dict[str, np.ndarray] = {}
+        self.loss_history: list[float] = []
+        self.train_acc_history: list[float] = []
+        self.val_acc_history: list[float] = []
+        self.optim_configs: dict[str, dict[str, Any]] = {p: dict(self.optim_config) for p in self.model.params}
+        self._best_running: list[dict] = []
+        self._warned = False
+
+    def _step(self) -> None:
+        """One iteration: draws a mini-batch, asks the model for loss and gradients, updates the parameters."""
+        rows = np.random.choice(len(self.X_train), self.batch_size)
+        loss, grads = self.model.loss(self.X_train[rows], self.y_train[rows])
+        self.loss_history.append(loss)
+        for name, w in self.model.params.items():
+            self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name],
+                                                                                 self.optim_configs[name])
+
+    def _save_checkpoint(self) -> None:
+        """Writes the model, the options and the histories to checkpoint_name_epoch_N.pkl; nothing without a name."""
+        if self.checkpoint_name is None:
+            return
+        checkpoint = {
+            "model": self.model, "update_rule": self.update_rule, "lr_decay": self.lr_decay,
+            "optim_config": self.optim_config, "batch_size": self.batch_size,
+            "num_train_samples": self.num_train_samples, "num_val_samples": self.num_val_samples, "epoch": self.epoch,
+            "loss_history": self.loss_history, "train_acc_history": self.train_acc_history,
+            "val_acc_history": self.val_acc_history,
+        }
+        filename = f"{self.checkpoint_name}_epoch_{self.epoch}.pkl"
+        if self.verbose:
+            print(f'Saving checkpoint to "{filename}"')
+        with open(filename, "wb") as file:
+            pickle.dump(checkpoint, file)
+
+    def check_accuracy(self, X: Any, y: Any, num_samples: int | None = None, batch_size: int = 100) -> float:
+        """The fraction of examples X (N, ...) whose highest score is that of their label y (N,).
+
+        Where num_samples is not None and N is more, so many are drawn, with replacement. Scores are computed for
+        batch_size examples at a time. ValueError where X and y do not fit.
+        """
+        X, y = np.asarray(X), np.asarray(y)
+        batch_size = _at_least("batch_size", batch_size, 1)
+        if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
+            raise ValueError("[check_accuracy] expected one label for each of 1 example or more, got X of shape "
+                             f"{X.shape} and y of shape {y.shape}")
+        N = len(X)
+        rows = None
+        if num_samples is not None and N > num_samples:
+            N = _at_least("num_samples", num_samples, 1)
+            rows = np.random.choice(len(X), N)
+            y = y[rows]
+        predicted = []
+        for first in range(0, N, batch_size):
+            batch = X[first:first + batch_size] if rows is None else X[rows[first:first + batch_size]]
+            predicted.append(np.argmax(self.model.loss(batch), axis=1))
+        return np.mean(np.hstack(predicted) == y)
+
+    def _check_accuracies(self) -> None:
+        train_acc = self.check_accuracy(self.X_train, self.y_train, num_samples=self.num_train_samples)
+        val_acc = self.check_accuracy(self.X_val, self.y_val, num_samples=self.num_val_samples)
+        self.train_acc_history.append(train_acc)
+        self.val_acc_history.append(val_acc)
+        self._save_checkpoint()
+        self._print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
+        if val_acc > self.best_val_acc:
+            self.best_val_acc = val_acc
+            self.best_params = {name: w.copy() for name, w in self.model.params.items()}
+            self._best_running = [{name: x.copy() for name, x in param.items() if isinstance(x, np.ndarray)}
+                                  for param in _running(self.model)]
+
+    def _restore_best(self) -> None:
+        if self.best_params:
+            self.model.params = {name: w.copy() for name, w in self.best_params.items()}
+            for param, best in zip(_running(self.model), self._best_running):
+                param.update((name, x.copy()) for name, x in best.items())
+
+    def _print(self, line: str) -> None:
+        if self.verbose:
+            print(line)
+
+    def _warn(self, since: int) -> None:
+        """Says once that a loss of loss_history[since:] is NaN or infinite."""
+        if self._warned:
+            return
+        for iteration, loss in enumerate(self.loss_history[since:], since + 1):
+            if not math.isfinite(loss):
+                self._warned = True
+                warnings.warn(f"[Solver] the loss is {abs(loss) if math.isnan(loss) else loss} at iteration "
+                              f"{iteration}: try a smaller learning rate, a smaller weight_scale, or normalization",
+                              RuntimeWarning, stacklevel=3)
+                return
+
+    def train(self) -> None:
+        """Trains for num_epochs epochs, then gives the model the parameters that did best on validation, with
+        the running averages of that moment.
+
+        Called again, it goes on: histories, epochs, decayed learning rates and the rule's state continue. Where it is
+        interrupted, the model keeps its current parameters and the histories what there is so far.
+        """
+        self._check_options()
+        per_epoch = max(len(self.X_train) // self.batch_size, 1)
+        total = self.num_epochs * per_epoch
+        bar = _bar(self.tqdm, total)
+        try:
+            t = 0  # iterations done; the first one is printed
+            while t < total:
+                # Up to the next iteration with something to say: a printed loss, an accuracy check.
+                to_print = -t % self.print_every + 1
+                to_check = per_epoch - t % per_epoch
+                count = min(to_print, to_check)
+                since = len(self.loss_history)
+                for _ in range(count):
+                    self._step()
+                t += count
+                if bar is not None:
+                    bar.update(count)
+                self._warn(since)
+                if (t - 1) % self.print_every == 0:
+                    self._print(f"(Iteration {t} / {total}) loss: {self.loss_history[-1]:f}")
+                if t % per_epoch == 0:
+                    self.epoch += 1
+                    for config in self.optim_configs.values():
+                        if "learning_rate" in config:
+                            config["learning_rate"] *= self.lr_decay
+                if t == 1 or t % per_epoch == 0:
+                    self._check_accuracies()
+        finally:
+            if bar is not None:
+                bar.close()
+        self._restore_best()
