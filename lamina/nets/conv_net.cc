@@ -238,6 +238,16 @@ NetSummary ConvNet<T>::summary() const {
 }
 
 template <class T>
+std::vector<LayerView<T>> ConvNet<T>::layers() const {
+  std::vector<LayerView<T>> result;
+  for (const ConvLayer& layer : conv_)
+    result.push_back({"conv " + std::to_string(result.size() + 1), layer.W, layer.beta.empty() ? layer.b : layer.beta,
+                      true, layer.out});
+  result.push_back({"affine " + std::to_string(result.size() + 1), score_W_, score_b_, false, scores_});
+  return result;
+}
+
+template <class T>
 template <class U>
 ConvNet<U> ConvNet<T>::to() const {
   ConvNet<U> net;

@@ -154,6 +154,16 @@ NetSummary FullyConnectedNet<T>::summary() const {
 }
 
 template <class T>
+std::vector<LayerView<T>> FullyConnectedNet<T>::layers() const {
+  std::vector<LayerView<T>> result;
+  for (const HiddenLayer& layer : hidden_)
+    result.push_back({"affine " + std::to_string(result.size() + 1), layer.W, layer.beta.empty() ? layer.b : layer.beta,
+                      true, layer.cache.relu.out});
+  result.push_back({"affine " + std::to_string(result.size() + 1), score_W_, score_b_, false, scores_});
+  return result;
+}
+
+template <class T>
 template <class U>
 FullyConnectedNet<U> FullyConnectedNet<T>::to() const {
   FullyConnectedNet<U> net;

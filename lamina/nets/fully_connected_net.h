@@ -43,6 +43,7 @@ class FullyConnectedNet : public Net<T> {
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
   std::vector<NamedTensor<T>> buffers() override;  // running_mean1 running_var1 ...
   NetSummary summary() const override;
+  std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
 
   /// The same parameters, running averages and random stream in another precision.

@@ -71,6 +71,16 @@ struct NetSummary {
   std::string to_string(Index batch_size) const;
 };
 
+/// A layer that learns, as the net's last pass left it: what a look into the net needs.
+template <class T>
+struct LayerView {
+  std::string name;      ///< "conv 1", "affine 2": by its place among these
+  std::string weights;   ///< its weight matrix or filters, by name: "W_1"
+  std::string shift;     ///< what is added to its output: "b_1", or "beta1" where a normalization takes b's effect away
+  bool relu = false;     ///< whether a ReLU follows
+  TensorView<T> output;  ///< (N, ..., units), after its ReLU, before dropout and pooling; valid until the next pass
+};
+
 /// The common face of lamina's nets. Parameters may be read and written between any two calls; a net copies no
 /// parameter. Arithmetic runs in T; for what NumPy computes where X is double and the parameters are float, ask a
 /// copy in double: `net.template to<double>().loss(X, y)`.
@@ -96,6 +106,8 @@ class Net {
   virtual LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) = 0;
 
   virtual NetSummary summary() const = 0;
+  /// The layers that learn, from the input on, after a pass.
+  virtual std::vector<LayerView<T>> layers() const = 0;
 
   /// Strength of L2 regularization: the loss has 0.5 reg sum W^2 over weight matrices and filters.
   double reg = 0;

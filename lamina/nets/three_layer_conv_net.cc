@@ -91,6 +91,13 @@ NetSummary ThreeLayerConvNet<T>::summary() const {
 }
 
 template <class T>
+std::vector<LayerView<T>> ThreeLayerConvNet<T>::layers() const {
+  return {{"conv 1", "W1", "b1", true, conv_cache_.hidden},
+          {"affine 2", "W2", "b2", true, hidden_},
+          {"affine 3", "W3", "b3", false, scores_}};
+}
+
+template <class T>
 template <class U>
 ThreeLayerConvNet<U> ThreeLayerConvNet<T>::to() const {
   ThreeLayerConvNet<U> net;

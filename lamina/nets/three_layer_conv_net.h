@@ -35,6 +35,7 @@ class ThreeLayerConvNet : public Net<T> {
   const Tensor<T>& loss(const TensorView<T>& X) override;
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
   NetSummary summary() const override;
+  std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
 
   /// The same parameters in another precision.

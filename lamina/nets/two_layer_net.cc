@@ -66,6 +66,11 @@ NetSummary TwoLayerNet<T>::summary() const {
 }
 
 template <class T>
+std::vector<LayerView<T>> TwoLayerNet<T>::layers() const {
+  return {{"affine 1", "W1", "b1", true, hidden_}, {"affine 2", "W2", "b2", false, scores_}};
+}
+
+template <class T>
 template <class U>
 TwoLayerNet<U> TwoLayerNet<T>::to() const {
   TwoLayerNet<U> net;

@@ -32,6 +32,7 @@ class TwoLayerNet : public Net<T> {
   const Tensor<T>& loss(const TensorView<T>& X) override;
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
   NetSummary summary() const override;
+  std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
 
   /// The same parameters in another precision: what NumPy computes where the input is double and W float.

@@ -23,6 +23,12 @@ struct IterationEvent {
   double seconds;  ///< of this step alone: draw, gather, forward, backward, update
 };
 
+/// What a hook inside a step is told.
+struct StepEvent {
+  Index iteration;  ///< over all calls of train(), 1-based
+  double loss;
+};
+
 /// What a hook is told after an accuracy check.
 struct EpochEvent {
   Index epoch;                      ///< epochs finished, over all calls of train()

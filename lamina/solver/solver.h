@@ -98,6 +98,9 @@ class Solver {
   /// Hooks; may be empty. Both run after the iteration's accuracy check, where it has one, on_iteration first.
   std::function<void(const IterationEvent&)> on_iteration;
   std::function<void(const EpochEvent&)> on_epoch;
+  /// Hooks inside a step, for looking, counted as its time; may be empty. before_update runs when the loss and the
+  /// gradients are known, also where the loss is not finite; after_update when the parameters have moved.
+  std::function<void(const StepEvent&)> before_update, after_update;
   /// Asked after every iteration but the last, and its hooks; true ends train() there.
   std::function<bool()> should_stop;
 

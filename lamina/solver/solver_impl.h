@@ -119,6 +119,8 @@ double Solver<M>::step() {
   for (std::size_t i = 0; i < batch; ++i) batch_y_[i] = data_.train.y[static_cast<std::size_t>(rows_[i])];
 
   const LossAndGradients<T> result = model_.loss(batch_X_, std::span<const Label>(batch_y_));
+  const StepEvent event{static_cast<Index>(state_.history.loss_history.size()) + 1, result.loss};
+  if (before_update) before_update(event);
   if (!std::isfinite(result.loss))
     throw NonFiniteLoss(state_.iteration + 1, state_.num_iterations, result.loss, state_.learning_rate);
   state_.history.loss_history.push_back(result.loss);
@@ -132,6 +134,7 @@ double Solver<M>::step() {
     if (name.starts_with('W')) decay_weights<T>(options_.update_rule, w, config);
     update(options_.update_rule, w, result.grads[name], config, *optim++);
   }
+  if (after_update) after_update(event);
   if (options_.average_decay > 0) average();
 
   ++state_.iteration;
