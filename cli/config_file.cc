@@ -107,6 +107,9 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTa
         if (on == nullptr) throw UsageError(fmt::format("{}: expected true or false", where));
         if (!on->get()) continue;
         option->add_result("true");
+      } else if (const auto* on = value.as_boolean(); on != nullptr && option->get_items_expected_min() == 0) {
+        if (!on->get()) continue;  // an option that may stand without a value
+        option->add_result(option->get_default_str());
       } else {
         const auto argument = as_argument(value);
         if (!argument || argument->empty())

@@ -8,6 +8,7 @@
 #include <deque>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/progress_bar.h"
@@ -30,6 +31,19 @@ bool diverges_at_default(const RunConfig& config) {
   const NetConfig& net = config.net;
   return net.model == "two-layer" || (net.model == "fc" && net.normalization == Normalization::none) ||
          (net.model == "convnet" && !net.use_batch_norm);
+}
+
+/// "- " and the words, in lines of up to 100 characters.
+std::string list_item(const std::string& text) {
+  std::string item = "-";
+  std::size_t width = 1;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (width + 1 + word.size() > 100) item += "\n ", width = 1;
+    item += " " + word;
+    width += 1 + word.size();
+  }
+  return item + "\n";
 }
 
 /// What stands on the screen while a run works: on a terminal one line that moves, else the notebooks' lines.
@@ -65,6 +79,13 @@ class Screen {
     status_.clear();
     fmt::print("(Epoch {} / {}) train acc: {:.6f}; val_acc: {:.6f}\n", event.epoch, event.num_epochs, event.train_acc,
                event.val_acc);
+    std::fflush(stdout);
+  }
+
+  void findings(const std::vector<Finding>& found) {
+    status_.clear();
+    fmt::print("What the net's inside shows:\n");
+    for (const Finding& finding : found) fmt::print("{}", list_item(finding.text));
     std::fflush(stdout);
   }
 
@@ -128,6 +149,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   fs::path out = flags.out;
   if (!resuming) {
     complete_run_flags(app, flags);
+    if (!flags.diagnose.empty()) flags.config.diagnose = flags.diagnose == "auto" ? -1 : std::stoll(flags.diagnose);
     if (out.empty()) out = default_directory(config.net.model);
   }
 
@@ -139,6 +161,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   watcher.on_start = [&](const RunStart& start) { screen.start(start); };
   watcher.on_iteration = [&](const IterationEvent& event) { screen.iteration(event); };
   watcher.on_epoch = [&](const EpochEvent& event) { screen.epoch(event); };
+  watcher.on_findings = [&](const std::vector<Finding>& found) { screen.findings(found); };
   watcher.on_notice = [&](const std::string& text) { screen.notice(text); };
   watcher.should_stop = [] { return stop_requested(); };
   const RunResult result =
@@ -295,6 +318,15 @@ Command add_train(CLI::App& app) {
           ->type_name("N")
           ->check(whole_number(1))
           ->capture_default_str(),
+      output);
+  add(train
+          ->add_option("--diagnose", flags->diagnose,
+                       "Look into the net every N iterations: norms of weights, gradients and updates, activations and "
+                       "dead ReLUs of each layer, and say what is wrong. Without N, about 200 times in the run")
+          ->type_name("[N]")
+          ->expected(0, 1)
+          ->default_str("auto")
+          ->check(CLI::Validator([](std::string& text) { return text == "auto" ? "" : whole_number(1)(text); }, "")),
       output);
   add(train->add_flag("--quiet", flags->quiet, "Print the closing lines only"), output);
   train->footer(

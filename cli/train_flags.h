@@ -15,6 +15,7 @@ struct TrainFlags {
   RunConfig config;
   TrainingFlags training;
   std::string precision = "full";
+  std::string diagnose;  ///< "auto" or a number; empty: not asked for
   std::filesystem::path out, resume, toml;
   int threads = 0;
   bool overwrite = false, quiet = false;

@@ -102,6 +102,7 @@ std::string to_json(const RunConfig& config) {
                  {"batch_size", config.batch_size},
                  {"num_train", config.num_train},
                  {"print_every", config.print_every},
+                 {"diagnose", config.diagnose},
                  {"seed", config.seed},
                  {"data", config.data},
                  {"data_dir", config.data_dir.string()},
@@ -133,6 +134,7 @@ RunConfig run_config_from_json(const std::string& text) {
   config.batch_size = whole(object, "batch_size", 1);
   config.num_train = whole(object, "num_train", 0);
   config.print_every = whole(object, "print_every", 1);
+  if (object.contains("diagnose")) config.diagnose = whole(object, "diagnose", 0);  // not in older runs
   config.seed = static_cast<std::uint32_t>(whole(object, "seed", 0));
   config.data = value_of<std::string>(object, "data");
   config.data_dir = value_of<std::string>(object, "data_dir");
@@ -150,6 +152,11 @@ void check_fits_memory(const NetConfig& net, int scalar_bytes) {
   if (bytes > has)
     fail(net.model, "expected a net that fits into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
          std::llround(count), " parameters, which take ", std::llround(bytes / 1e9), " GB to train");
+}
+
+Index num_iterations(const RunConfig& config, Index num_train) {
+  if (config.num_train > 0) num_train = std::min(num_train, config.num_train);
+  return std::max<Index>(1, num_train / config.batch_size) * config.epochs;
 }
 
 SolverOptions solver_options(const RunConfig& config) {

@@ -26,6 +26,7 @@ struct RunConfig {
   Index batch_size = 100;
   Index num_train = 0;  ///< train on the first so many; 0: the whole split
   Index print_every = 10;
+  Index diagnose = 0;  ///< iterations from one look into the net to the next; 0: none; -1: as for about 200 of them
   std::uint32_t seed = 231;
   std::string data = "auto";  ///< as load_dataset takes it
   std::filesystem::path data_dir;
@@ -43,6 +44,9 @@ RunConfig run_config_from_json(const std::string& text);
 /// Throws std::invalid_argument where training the net needs more memory than the machine has: parameters, their
 /// gradients, the best ones and an update rule's two tensors, each of scalars of so many bytes.
 void check_fits_memory(const NetConfig& net, int scalar_bytes);
+
+/// Iterations of a run on that many training images.
+Index num_iterations(const RunConfig& config, Index num_train);
 
 /// What Solver needs of it.
 SolverOptions solver_options(const RunConfig& config);

@@ -36,6 +36,7 @@ Tensor<std::uint8_t> filter_picture(const Parameters<T>& params) {
 
 fs::path checkpoint_path(const fs::path& directory) { return directory / "checkpoint"; }
 fs::path model_path(const fs::path& directory) { return directory / "model.safetensors"; }
+fs::path diagnostics_path(const fs::path& directory) { return directory / "diagnostics.csv"; }
 
 template <class T>
 RunRecord run_record(const RunConfig& config, const SolverState<T>& state, Index num_train) {
@@ -67,8 +68,9 @@ void write_best_model(const fs::path& directory, const RunConfig& config, const 
 
 template <class T>
 void write_pages(const fs::path& directory, const RunConfig& config, const Dataset& data, const SolverState<T>& state,
-                 const NetSummary& net) {
+                 const NetSummary& net, const Diagnostics& diagnostics) {
   ReportInput report;
+  report.diagnostics = diagnostics;
   report.title = net.title.substr(0, net.title.find(',')) + " on " + data.name;
   report.data_name = data.name;
   report.num_train = num_train(config, data);
@@ -86,7 +88,7 @@ void write_pages(const fs::path& directory, const RunConfig& config, const Datas
 }
 
 void remove_run(const fs::path& directory) {
-  constexpr std::array kFiles = {"checkpoint", "history.json", "metrics.csv", "model.safetensors",
+  constexpr std::array kFiles = {"checkpoint", "history.json", "metrics.csv", "diagnostics.csv", "model.safetensors",
                                  "loss.svg",   "accuracy.svg", "filters.png", "report.html"};
   for (const char* name : kFiles) {
     std::error_code error;
@@ -102,8 +104,8 @@ template void write_best_model(const fs::path&, const RunConfig&, const Dataset&
 template void write_best_model(const fs::path&, const RunConfig&, const Dataset&, const SolverState<double>&,
                                Net<double>&);
 template void write_pages(const fs::path&, const RunConfig&, const Dataset&, const SolverState<float>&,
-                          const NetSummary&);
+                          const NetSummary&, const Diagnostics&);
 template void write_pages(const fs::path&, const RunConfig&, const Dataset&, const SolverState<double>&,
-                          const NetSummary&);
+                          const NetSummary&, const Diagnostics&);
 
 }  // namespace lamina

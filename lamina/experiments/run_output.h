@@ -6,6 +6,7 @@
 #include "lamina/data/dataset.h"
 #include "lamina/experiments/run_config.h"
 #include "lamina/nets/net.h"
+#include "lamina/solver/diagnostics.h"
 #include "lamina/solver/state.h"
 #include "lamina/vis/run_files.h"
 
@@ -13,6 +14,7 @@ namespace lamina {
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& directory);
 std::filesystem::path model_path(const std::filesystem::path& directory);
+std::filesystem::path diagnostics_path(const std::filesystem::path& directory);
 
 /// What history.json and metrics.csv say of a run in this state.
 template <class T>
@@ -26,7 +28,7 @@ void write_best_model(const std::filesystem::path& directory, const RunConfig& c
 /// loss.svg, accuracy.svg, filters.png (nets that begin with a convolution) and report.html.
 template <class T>
 void write_pages(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,
-                 const SolverState<T>& state, const NetSummary& net);
+                 const SolverState<T>& state, const NetSummary& net, const Diagnostics& diagnostics = {});
 
 /// Takes the files of an earlier run away.
 void remove_run(const std::filesystem::path& directory);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "lamina/check.h"
@@ -15,7 +16,9 @@
 #include "lamina/kernels/target.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/checkpoint.h"
+#include "lamina/solver/diagnostics.h"
 #include "lamina/solver/solver.h"
+#include "lamina/vis/diagnostics_file.h"
 
 namespace lamina {
 namespace {
@@ -51,9 +54,20 @@ class Run {
         net_(make_net<T>(config_.net, random_)),
         solver_(*net_,
                 SolverData{config_.num_train > 0 ? data_.train.first(config_.num_train) : data_.train, data_.val},
-                options(), random_) {}
+                options(), random_) {
+    if (config_.diagnose > 0) look_into_net();
+  }
 
-  void set_state(const SolverState<T>& state) { solver_.set_state(state); }
+  void set_state(const SolverState<T>& state) {
+    solver_.set_state(state);
+    if (!probe_) return;
+    try {
+      probe_->set_measurements(read_measurements(diagnostics_path(directory_), probe_->diagnostics().layers,
+                                                 config_.diagnose, iterations()));
+    } catch (const std::runtime_error& error) {
+      if (watcher_.on_notice) watcher_.on_notice(std::string(error.what()) + "; the measurements start anew from here");
+    }
+  }
 
   RunResult train() {
     tell_start();
@@ -73,6 +87,7 @@ class Run {
       finished = solver_.train();
     } catch (const NonFiniteLoss& error) {
       write_files();
+      tell_findings();
       throw std::runtime_error(error.what() +
                                ("; the last checkpoint, of iteration " + std::to_string(saved_iteration_) + ", is " +
                                 checkpoint_path(directory_).string()));
@@ -81,6 +96,7 @@ class Run {
       write_files();  // before the checkpoint that says so: a run killed in between does its end again
       epoch_ended_ = false;
       save();
+      tell_findings();
     } else {
       save();
       write_files();
@@ -98,6 +114,11 @@ class Run {
   Index num_train() const {
     return config_.num_train > 0 ? std::min(config_.num_train, data_.train.size()) : data_.train.size();
   }
+  void look_into_net() {
+    probe_.emplace(*net_, config_.diagnose, config_.batch_size);
+    solver_.before_update = [this](const StepEvent& event) { probe_->before_update(event); };
+    solver_.after_update = [this](const StepEvent& event) { probe_->after_update(event); };
+  }
   Index iterations() const { return static_cast<Index>(solver_.history().loss_history.size()); }
 
   void tell_start() const {
@@ -112,7 +133,7 @@ class Run {
     start.net_title = summary.title;
     start.parameter_count = summary.parameter_count();
     start.first_iteration = iterations();
-    start.num_iterations = std::max<Index>(1, num_train() / config_.batch_size) * config_.epochs;
+    start.num_iterations = lamina::num_iterations(config_, data_.train.size());
     start.best_val_acc = solver_.history().best_val_acc;
     watcher_.on_start(start);
   }
@@ -125,6 +146,7 @@ class Run {
   void save() {
     const Clock::time_point start = Clock::now();
     const SolverState<T> state = solver_.state();
+    write_diagnostics();  // before the checkpoint, which a resume needs them up to
     save_checkpoint(checkpoint_path(directory_), state, to_json(config_));
     saved_iteration_ = iterations();
     if (epoch_ended_) {
@@ -137,11 +159,21 @@ class Run {
     save_cost_ = seconds_since(start);
   }
 
+  void tell_findings() const {
+    if (probe_ && watcher_.on_findings)
+      watcher_.on_findings(findings(probe_->diagnostics(), solver_.history().loss_history));
+  }
+
+  void write_diagnostics() const {
+    if (probe_) write_file_atomically(diagnostics_path(directory_), diagnostics_csv(probe_->diagnostics()));
+  }
+
   void write_files() {
     const SolverState<T> state = solver_.state();
+    write_diagnostics();
     write_run_files(directory_, run_record(config_, state, num_train()));
     write_best_model(directory_, config_, data_, state, *net_);
-    write_pages(directory_, config_, data_, state, net_->summary());
+    write_pages(directory_, config_, data_, state, net_->summary(), probe_ ? probe_->diagnostics() : Diagnostics{});
   }
 
   RunConfig config_;
@@ -151,6 +183,7 @@ class Run {
   RandomState random_;
   std::unique_ptr<Net<T>> net_;
   Solver<Net<T>> solver_;
+  std::optional<Probe<T>> probe_;
   double every_ = checkpoint_seconds();
   double save_cost_ = 0;
   Clock::time_point last_save_ = Clock::now();
@@ -228,6 +261,7 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
     RunConfig config = given;
     Dataset data = load_run_data(config, load_options(watcher));
     check_fits_memory(config.net, config.dtype == "float32" ? 4 : 8);
+    if (config.diagnose < 0) config.diagnose = default_measure_every(num_iterations(config, data.train.size()));
     return config.dtype == "float32" ? start<float>(config, std::move(data), directory, watcher)
                                      : start<double>(config, std::move(data), directory, watcher);
   } catch (...) {

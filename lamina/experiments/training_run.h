@@ -1,6 +1,7 @@
 // A training run in a directory of its own: started, interrupted, resumed, finished.
 //   checkpoint          everything that decides how the run goes on
 //   history.json, metrics.csv, model.safetensors, loss.svg, accuracy.svg, filters.png, report.html
+//   diagnostics.csv     where it looked into its net
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,10 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "lamina/experiments/run_config.h"
+#include "lamina/vis/findings.h"
 
 namespace lamina {
 
@@ -31,6 +34,8 @@ struct RunWatcher {
   std::function<void(const RunStart&)> on_start;
   std::function<void(const IterationEvent&)> on_iteration;
   std::function<void(const EpochEvent&)> on_epoch;
+  /// What the run's measurements show, where it looked into its net: once, at its end or where its loss is not finite.
+  std::function<void(const std::vector<Finding>&)> on_findings;
   std::function<void(const std::string&)> on_notice;  ///< one line worth knowing: a changed instruction set, a fallback
   std::function<void(std::int64_t done, std::int64_t total)> on_download;  ///< bytes, where "auto" downloads CIFAR-10
   std::function<bool()> should_stop;  ///< asked after every iteration; true: save and stop

@@ -201,9 +201,10 @@ void draw_legend(std::string& svg, const Figure& figure) {
   const auto out = std::back_inserter(svg);
   double x = kLeft + kPlotWidth;
   for (auto s = figure.series.rbegin(); s != figure.series.rend(); ++s) {
-    if (s->name.empty()) continue;
-    x -= 7.6 * static_cast<double>(s->name.size()) + 10;  // about the width of the text
-    fmt::format_to(out, "<text class=\"legend\" x=\"{:.1f}\" y=\"{}\">{}</text>", x, kTop - 14, escape_html(s->name));
+    const std::string& name = s->legend.empty() ? s->name : s->legend;
+    if (name.empty() || !s->listed) continue;
+    x -= 7.6 * static_cast<double>(name.size()) + 10;  // about the width of the text
+    fmt::format_to(out, "<text class=\"legend\" x=\"{:.1f}\" y=\"{}\">{}</text>", x, kTop - 14, escape_html(name));
     fmt::format_to(out, "<path class=\"c{} {}\" d=\"M{:.1f} {}h20\"/>\n", s->colour, s->faint ? "pale" : "line", x - 27,
                    kTop - 18);
     x -= 40;
@@ -254,9 +255,11 @@ std::string escape_html(std::string_view text) {
 
 std::string figure_style() {
   return R"(:root{--page:#fff;--ink:#1c2430;--muted:#5a6675;--rule:#e3e7ec;--axis:#8a95a3;
---c0:#1f6fc4;--c1:#cf5a1d;--c2:#1f8a5b;--c3:#8548b5;--c4:#9a7416}
+--c0:#1f6fc4;--c1:#cf5a1d;--c2:#1f8a5b;--c3:#8548b5;--c4:#9a7416;
+--c5:#2c3f9e;--c6:#2a6fb8;--c7:#1d8f9c;--c8:#2b9a5c;--c9:#7f9310;--c10:#bd7a0c;--c11:#cc4b22;--c12:#a81e50}
 @media (prefers-color-scheme:dark){:root{--page:#14181e;--ink:#e8ecf1;--muted:#a3aebb;--rule:#2a313b;--axis:#6d7987;
---c0:#6cb0ff;--c1:#ff9a62;--c2:#57cf97;--c3:#c79bf2;--c4:#e0b850}}
+--c0:#6cb0ff;--c1:#ff9a62;--c2:#57cf97;--c3:#c79bf2;--c4:#e0b850;
+--c5:#8f9cff;--c6:#5fb4ff;--c7:#44cfdb;--c8:#58d68d;--c9:#bfd24a;--c10:#f2b345;--c11:#ff8a65;--c12:#ff7aa8}}
 .figure text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-size:14px;fill:var(--muted)}
 .figure .title{font-size:18px;font-weight:600;fill:var(--ink)}
 .figure .legend,.figure .mark-text{fill:var(--ink)}
@@ -265,7 +268,9 @@ std::string figure_style() {
 .figure path{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .figure .line{stroke-width:2.2}.figure .faint{stroke-width:1;opacity:.4}.figure .pale{stroke-width:6;opacity:.4}
 .figure .c0{stroke:var(--c0)}.figure .c1{stroke:var(--c1)}.figure .c2{stroke:var(--c2)}
-.figure .c3{stroke:var(--c3)}.figure .c4{stroke:var(--c4)}
+.figure .c3{stroke:var(--c3)}.figure .c4{stroke:var(--c4)}.figure .c5{stroke:var(--c5)}
+.figure .c6{stroke:var(--c6)}.figure .c7{stroke:var(--c7)}.figure .c8{stroke:var(--c8)}.figure .c9{stroke:var(--c9)}
+.figure .c10{stroke:var(--c10)}.figure .c11{stroke:var(--c11)}.figure .c12{stroke:var(--c12)}
 .figure .mark-text{paint-order:stroke;stroke:var(--page);stroke-width:5px;stroke-linejoin:round}
 .figure .dot{fill:var(--page);stroke-width:2}.figure .ring{fill:none;stroke:var(--ink);stroke-width:1.5}
 .figure .paper{fill:var(--page)}

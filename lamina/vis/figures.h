@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lamina/solver/diagnostics.h"
 #include "lamina/tensor.h"
 #include "lamina/vis/run_files.h"
 
@@ -14,10 +15,12 @@ namespace lamina {
 struct Series {
   std::string name;
   std::vector<double> x, y;
-  bool line = true;    ///< join the points
-  bool dots = false;   ///< mark the points
-  bool faint = false;  ///< drawn thin and pale, behind the others
-  int colour = 0;      ///< 0 to 4, of the page's colours
+  bool line = true;         ///< join the points
+  bool dots = false;        ///< mark the points
+  bool faint = false;       ///< drawn thin and pale, behind the others
+  int colour = 0;           ///< 0 to 4, of the page's colours; 5 to 12: a ramp, for curves that have an order
+  std::string legend = {};  ///< in the legend in place of the name; empty: the name
+  bool listed = true;       ///< in the legend
   /// What is told of each marked point where it is pointed at, and a number by which a page's script may know it.
   std::vector<std::string> titles = {};
   std::vector<Index> keys = {};
@@ -56,6 +59,9 @@ std::string figure_data(const Figure& figure);
 Figure loss_figure(const RunRecord& record);
 /// Training and validation accuracy against epoch.
 Figure accuracy_figure(const RunRecord& record);
+/// What was measured inside a net against iteration, a curve a layer: gradients, updates, weights, outputs, and for
+/// nets with ReLUs outputs that are 0 and dead ReLUs.
+std::vector<Figure> diagnostics_figures(const Diagnostics& diagnostics);
 
 /// "&lt;" for "<" and so on, for text and attributes of HTML and SVG. Control characters become spaces.
 std::string escape_html(std::string_view text);

@@ -10,6 +10,7 @@
 #include "lamina/io/atomic_file.h"
 #include "lamina/io/images.h"
 #include "lamina/vis/figures.h"
+#include "lamina/vis/findings.h"
 #include "lamina/vis/page_text.h"
 #include "lamina/vis/report_parts.h"
 
@@ -157,6 +158,30 @@ void add_commands(std::string& page, const ReportInput& input, bool unfinished) 
   page += "</section>\n";
 }
 
+void add_inside(std::string& page, const ReportInput& input) {
+  if (input.diagnostics.every == 0) {
+    page +=
+        "<p class=\"hint\">A run with <code>--diagnose</code> also shows the gradients, updates and ReLUs of each "
+        "layer here, and what is wrong with them.</p>\n";
+    return;
+  }
+  page += "<section><h2>Inside the net</h2>\n<h3>What it shows</h3>\n<ul class=\"shows\">\n";
+  for (const Finding& finding : findings(input.diagnostics, input.record.history.loss_history))
+    page += fmt::format("<li{}>{}</li>\n", finding.kind == Finding::Kind::well ? "" : " class=\"warn\"",
+                        escape_html(finding.text));
+  page += "</ul>\n";
+  if (!input.diagnostics.measurements.empty()) {
+    page += "<div class=\"figures\">\n";
+    for (const Figure& figure : diagnostics_figures(input.diagnostics)) add_figure(page, figure);
+    page += fmt::format(
+        "</div>\n<p class=\"hint\">Measured in the first 10 iterations and {}. W is a layer's weight matrix or its "
+        "filters, |W| the root of the sum of its squares. All values stand in <code>diagnostics.csv</code>.</p>\n",
+        input.diagnostics.every == 1 ? std::string("in each one after them")
+                                     : fmt::format("then in each {}th", counted(input.diagnostics.every)));
+  }
+  page += "</section>\n";
+}
+
 void add_config_rows(std::string& page, const ordered_json& object, const std::string& prefix, int depth) {
   for (const auto& [key, value] : object.items()) {
     if (value.is_object() && depth < 3) {
@@ -214,7 +239,9 @@ std::string report_html(const ReportInput& input) {
       "</div>\n<p class=\"hint\">Point at a figure, or move to it with Tab and use the arrow keys, to see its "
       "values.</p>\n";
   add_accuracies(page, accuracy, static_cast<double>(record.iterations_per_epoch));
+  if (input.diagnostics.every == 0) add_inside(page, input);
   page += "</section>\n";
+  if (input.diagnostics.every > 0) add_inside(page, input);
   if (!input.filters.empty()) add_filters(page, input.filters);
   if (input.net) add_net(page, *input.net, input.batch_size);
   add_commands(page, input, input.num_epochs > 0 && epochs < static_cast<double>(input.num_epochs));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lamina/nets/net.h"
+#include "lamina/solver/diagnostics.h"
 #include "lamina/vis/run_files.h"
 
 namespace lamina {
@@ -18,6 +19,7 @@ struct ReportInput {
   Index num_train = 0, num_val = 0;  ///< examples
   Index num_epochs = 0;              ///< asked for; 0: not said
   RunRecord record;
+  Diagnostics diagnostics;  ///< every 0: the run did not look into its net
   std::optional<NetSummary> net;
   std::optional<double> test_acc;
   Index batch_size = 0;          ///< for the memory of a step; 0: not said
