@@ -16,7 +16,7 @@ constexpr double kLeft = 66, kRight = 18, kTop = 62, kBottom = 54;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kHeight - kTop - kBottom;
 constexpr double kLargest = 1e300;  // beyond it, differences of two values might overflow
 
-bool usable(double v, bool log) { return std::abs(v) < kLargest && (!log || v > 0); }
+bool usable(double v, bool log) { return std::abs(v) < kLargest && (!log || v > 1 / kLargest); }
 
 struct Axis {
   double low = 0, high = 1;
@@ -121,7 +121,7 @@ std::string with_commas(std::string digits) {
 }
 
 std::string tick_text(const Axis& axis, double v, bool percent) {
-  if (std::abs(v) < 1e-12 * std::max(std::abs(axis.low), std::abs(axis.high))) v = 0;
+  if (!axis.log && std::abs(v) < 1e-12 * std::max(std::abs(axis.low), std::abs(axis.high))) v = 0;
   if (percent) return fmt::format("{:.{}f}%", 100 * v, std::max(0, axis.decimals - 2));
   if (axis.log || std::abs(v) >= 1e7 || axis.decimals > 6) return fmt::format("{:g}", v);
   return with_commas(fmt::format("{:.{}f}", v, axis.decimals));
@@ -327,7 +327,7 @@ std::string figure_data(const Figure& figure) {
     const std::size_t count = std::min(s.x.size(), s.y.size());
     const std::size_t stride = (count + 1999) / 2000;
     ordered_json x = ordered_json::array(), y = ordered_json::array();
-    const auto rounded = [](double v) { return std::stod(fmt::format("{:.6g}", v)); };
+    const auto rounded = [](double v) { return std::abs(v) < 1 / kLargest ? 0 : std::stod(fmt::format("{:.6g}", v)); };
     for (std::size_t i = 0; i < count; i += stride) {
       if (!usable(s.x[i], false) || !usable(s.y[i], figure.log_y)) continue;
       x.push_back(rounded(s.x[i]));

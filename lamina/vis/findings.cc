@@ -189,11 +189,11 @@ void find_vanishing(const Run& run, std::vector<Finding>& found) {
     if (run.vanishes(*shown, i)) gone.push_back(i), least = std::min(least, norm);
     if (norm >= largest) largest = norm, strongest = i;
   }
-  std::string text = fmt::format("{}: {} gradients vanish. At iteration {} {} {}", names_of(run, gone),
-                                 gone.size() == 1 ? "its" : "their", shown->iteration,
+  std::string text = fmt::format("Gradients vanish in {}: at iteration {} {} {}", names_of(run, gone), shown->iteration,
                                  gone.size() == 1 ? "the norm is" : "the least norm is", number(least));
   if (largest > 0 && least < 0.1 * largest)
-    text += fmt::format(", {} of {}'s", number(least / largest), run.layers[strongest].name);
+    text += least > 0 ? fmt::format(", {} times less than {}'s", number(largest / least), run.layers[strongest].name)
+                      : fmt::format(", where {}'s is {}", run.layers[strongest].name, number(largest));
   const Measurement& first = run.all.front();
   if (at_start && first.iteration == 1 && run.layers.size() > 2 &&
       first.layers.back()[Quantity::output_std] < 1e-3 * first.layers.front()[Quantity::output_std])

@@ -159,25 +159,29 @@ void add_commands(std::string& page, const ReportInput& input, bool unfinished) 
 }
 
 void add_inside(std::string& page, const ReportInput& input) {
-  if (input.diagnostics.every == 0) {
+  const Diagnostics& diagnostics = input.diagnostics;
+  if (diagnostics.every == 0) {
     page +=
         "<p class=\"hint\">A run with <code>--diagnose</code> also shows the gradients, updates and ReLUs of each "
         "layer here, and what is wrong with them.</p>\n";
     return;
   }
-  page += "<section><h2>Inside the net</h2>\n<h3>What it shows</h3>\n<ul class=\"shows\">\n";
-  for (const Finding& finding : findings(input.diagnostics, input.record.history.loss_history))
-    page += fmt::format("<li{}>{}</li>\n", finding.kind == Finding::Kind::well ? "" : " class=\"warn\"",
+  page += "<section><h2>Inside the net</h2>\n";
+  for (const Finding& finding : findings(diagnostics, input.record.history.loss_history))
+    page += fmt::format("<p class=\"{}\">{}</p>\n", finding.kind == Finding::Kind::well ? "well" : "warn",
                         escape_html(finding.text));
-  page += "</ul>\n";
-  if (!input.diagnostics.measurements.empty()) {
-    page += "<div class=\"figures\">\n";
-    for (const Figure& figure : diagnostics_figures(input.diagnostics)) add_figure(page, figure);
+  if (!diagnostics.measurements.empty()) {
+    page += "<div class=\"figures inside\">\n";
+    for (const Figure& figure : diagnostics_figures(diagnostics)) add_figure(page, figure);
+    std::string names;
+    for (const LayerInfo& layer : diagnostics.layers) names += (names.empty() ? "" : ", ") + layer.name;
     page += fmt::format(
-        "</div>\n<p class=\"hint\">Measured in the first 10 iterations and {}. W is a layer's weight matrix or its "
-        "filters, |W| the root of the sum of its squares. All values stand in <code>diagnostics.csv</code>.</p>\n",
-        input.diagnostics.every == 1 ? std::string("in each one after them")
-                                     : fmt::format("then in each {}th", counted(input.diagnostics.every)));
+        "</div>\n<p class=\"hint\">The layers, from the images to the scores: {}. Measured in the first 10 iterations "
+        "and then {}. W is a layer's weight matrix or its filters, |W| the root of the sum of its squares. An axis in "
+        "powers of ten has no place for 0. All values stand in <code>diagnostics.csv</code>.</p>\n",
+        escape_html(names),
+        diagnostics.every == 1 ? std::string("in each one")
+                               : fmt::format("every {} iterations", counted(diagnostics.every)));
   }
   page += "</section>\n";
 }

@@ -74,7 +74,7 @@ def says_what_is_wrong(base, data):
         return " ".join(said(done.stdout)), done
 
     text, done = sentences("--weight-scale", "1e-4", "--learning-rate", "1e-3")
-    check(done.returncode == 0 and "gradients vanish" in text and "too high" not in text, text)
+    check(done.returncode == 0 and "Gradients vanish" in text and "too high" not in text, text)
     text, done = sentences("--weight-scale", "1", "--learning-rate", "1e-30")
     check(done.returncode == 0 and "The untrained net's outputs explode" in text and "vanish" not in text, text)
     text, done = sentences("--weight-scale", "0.02", "--learning-rate", "1", "--update-rule", "adam")

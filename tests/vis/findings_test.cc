@@ -162,7 +162,8 @@ TEST(Findings, GradientsVanishInADeepNetOfTinyWeights) {
   training.net.weight_scale = 1e-3;
   const std::vector<Finding> found = found_in(train(training));
   const std::string text = text_of(found, Kind::vanishing);
-  EXPECT_THAT(text, HasSubstr("affine 1 to affine 6: their gradients vanish")) << all_text(found);
+  EXPECT_THAT(text, HasSubstr("Gradients vanish in affine 1 to affine 6: at iteration ")) << all_text(found);
+  EXPECT_THAT(text, HasSubstr(" times less than affine 6's"));
   EXPECT_THAT(text, HasSubstr("the outputs shrink from layer to layer"));
   EXPECT_THAT(text, HasSubstr("A larger weight scale helps"));
   EXPECT_EQ(text_of(found, Kind::exploding) + text_of(found, Kind::rate_too_high), "");

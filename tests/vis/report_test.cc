@@ -117,5 +117,44 @@ TEST_F(Report, StandsWithNextToNothing) {
   EXPECT_NE(page.find("The loss was not finite at iteration 3,000"), std::string::npos);
 }
 
+/// Three layers whose gradients shrink to the least of doubles; no unit is dead.
+Diagnostics shrinking() {
+  Diagnostics diagnostics;
+  diagnostics.every = 2;
+  diagnostics.batch_size = 50;
+  diagnostics.num_classes = 10;
+  diagnostics.layers = {{"conv 1", true}, {"<i>", true}, {"affine 3", false}};
+  for (const Index t : {1, 2, 3, 4}) {
+    Measurement m{t, 2.3, true, std::vector<LayerValues>(3)};
+    for (std::size_t i = 0; i < 3; ++i)
+      m.layers[i] = {{1, i == 0 ? 4e-310 : std::pow(10, -16.0 + 5 * static_cast<double>(i)), 1, 1e-3, 0.5, 1, 0.5, 0}};
+    diagnostics.measurements.push_back(std::move(m));
+  }
+  return diagnostics;
+}
+
+TEST_F(Report, ShowsWhatIsInsideTheNet) {
+  ReportInput input = full_input();
+  EXPECT_NE(report_html(input).find("--diagnose"), std::string::npos);
+  EXPECT_EQ(report_html(input).find("Inside the net"), std::string::npos);
+  input.diagnostics = shrinking();
+  write_report(dir_ / "report.html", input);
+  EXPECT_TRUE(python(std::string(kCheckPage) + R"py(
+import json
+inside = page[page.index('<h2>Inside the net'):]
+inside = inside[:inside.index('</section>')]
+assert '--diagnose' not in page
+assert inside.count('<svg') == 6, inside.count('<svg')
+assert re.findall('<p class="(?:warn|well)">(Gradients vanish in conv 1 to affine 3: )', inside), inside[:500]
+assert 'conv 1, &lt;i&gt;, affine 3' in inside and 'then every 2 iterations.' in inside and '<i>:' not in inside
+figures = [json.loads(text) for text in re.findall('<script type="application/json">(.*?)</script>', inside, re.S)]
+assert [[len(s['y']) for s in f['series']] for f in figures] == [[0, 4, 4]] + 3 * [[4, 4, 4]] + 2 * [[4, 4]], figures
+assert figures[0]['series'][2]['y'] == [1e-6] * 4 and figures[4]['series'][1]['name'] == '<i>'
+gradients = re.search('<svg.*?</svg>', inside, re.S)[0]
+ticks = re.findall('class="tick" text-anchor="end"[^>]*>([^<]*)', gradients)
+assert len(ticks) > 2 and '0' not in ticks and '1e-11' in ticks, ('a tick that is 0', ticks)
+)py"));
+}
+
 }  // namespace
 }  // namespace lamina
