@@ -17,5 +17,6 @@ void bind_losses(pybind11::module_& m);
 void bind_norms(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);
+void bind_solver(pybind11::module_& m);
 
 }  // namespace lamina::python

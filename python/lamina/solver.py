@@ -1,6 +1,7 @@
 """Solver: trains a model on data, and keeps what did best on validation."""
 from __future__ import annotations
 
+import importlib
 import math
 import pickle
 import warnings
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _arguments, optim
+from lamina._net_loop import NetLoop
 
 __all__ = ["Solver"]
 
@@ -56,7 +58,7 @@ def _at_least(name: str, value: Any, least: int) -> int:
     return whole
 
 
-def _running(model: Any) -> list[dict]:
+def _running(model: Any) -> list[dict[str, Any]]:
     """The dictionaries in which a model keeps running averages, model.bn_params: none where it has no such."""
     kept = getattr(model, "bn_params", None) or []
     return [param for param in (kept.values() if isinstance(kept, dict) else kept) if isinstance(param, dict)]
@@ -66,9 +68,7 @@ def _bar(tqdm: Any, total: int) -> Any:
     """A progress bar of `total` iterations; None where none was asked for."""
     if not tqdm:
         return None
-    if tqdm is True:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
-    return tqdm(total=total)
+    return (importlib.import_module("tqdm.auto").tqdm if tqdm is True else tqdm)(total=total)
 
 
 class Solver:
@@ -143,7 +143,7 @@ class Solver:
         self.train_acc_history: list[float] = []
         self.val_acc_history: list[float] = []
         self.optim_configs: dict[str, dict[str, Any]] = {p: dict(self.optim_config) for p in self.model.params}
-        self._best_running: list[dict] = []
+        self._best_running: list[dict[str, Any]] = []
         self._warned = False
 
     def _step(self) -> None:
@@ -193,13 +193,18 @@ class Solver:
         for first in range(0, N, batch_size):
             batch = X[first:first + batch_size] if rows is None else X[rows[first:first + batch_size]]
             predicted.append(np.argmax(self.model.loss(batch), axis=1))
-        return np.mean(np.hstack(predicted) == y)
+        return float(np.mean(np.hstack(predicted) == y))
 
-    def _check_accuracies(self) -> None:
-        train_acc = self.check_accuracy(self.X_train, self.y_train, num_samples=self.num_train_samples)
-        val_acc = self.check_accuracy(self.X_val, self.y_val, num_samples=self.num_val_samples)
+    def _check_accuracies(self, loop: NetLoop | None) -> None:
+        if loop is None:
+            train_acc = self.check_accuracy(self.X_train, self.y_train, num_samples=self.num_train_samples)
+            val_acc = self.check_accuracy(self.X_val, self.y_val, num_samples=self.num_val_samples)
+        else:
+            train_acc, val_acc = loop.accuracies()
         self.train_acc_history.append(train_acc)
         self.val_acc_history.append(val_acc)
+        if loop is not None and (self.checkpoint_name is not None or val_acc > self.best_val_acc):
+            loop.store()
         self._save_checkpoint()
         self._print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
         if val_acc > self.best_val_acc:
@@ -241,6 +246,7 @@ class Solver:
         per_epoch = max(len(self.X_train) // self.batch_size, 1)
         total = self.num_epochs * per_epoch
         bar = _bar(self.tqdm, total)
+        loop = NetLoop.of(self)
         try:
             t = 0  # iterations done; the first one is printed
             while t < total:
@@ -249,8 +255,11 @@ class Solver:
                 to_check = per_epoch - t % per_epoch
                 count = min(to_print, to_check)
                 since = len(self.loss_history)
-                for _ in range(count):
-                    self._step()
+                if loop is None:
+                    for _ in range(count):
+                        self._step()
+                else:
+                    loop.run(count)
                 t += count
                 if bar is not None:
                     bar.update(count)
@@ -263,8 +272,10 @@ class Solver:
                         if "learning_rate" in config:
                             config["learning_rate"] *= self.lr_decay
                 if t == 1 or t % per_epoch == 0:
-                    self._check_accuracies()
+                    self._check_accuracies(loop)
         finally:
+            if loop is not None:
+                loop.finish()
             if bar is not None:
                 bar.close()
         self._restore_best()

@@ -1,0 +1,256 @@
+// The Solver's loop over a net of lamina: mini-batches, losses, updates and accuracies without Python in between.
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lamina/check.h"
+#include "lamina/kernels/gather.h"
+#include "lamina/nets/net.h"
+#include "lamina/optim/update_rule.h"
+#include "python/bindings/arrays.h"
+#include "python/bindings/bindings.h"
+#include "python/bindings/random.h"
+#include "python/bindings/trainable.h"
+
+namespace lamina::python {
+namespace {
+
+// Examples X (N, ...) and their labels y (N,). float32, float64 and uint8 are read where they lie if X is contiguous,
+// anything else is copied.
+class Examples {
+ public:
+  Examples(const std::string& where, py::handle images, py::handle y) {
+    const py::array X = numbers(where, "X", images);
+    shape_ = shape_of(where, "X", X);
+    if (shape_.rank() < 2 || shape_[0] < 1)
+      fail(where, "expected X of shape (N, ...) with 1 example or more, got ", shape_);
+    labels_ = labels(where, "y", y);
+    if (static_cast<Index>(labels_.size()) != size())
+      fail(where, "expected one label for each example, got X of shape ", shape_, " and ", labels_.size(), " labels");
+    kind_ = X.dtype().kind() == 'u' && X.itemsize() == 1 ? Kind::bytes
+            : promoted({&X}) == Type::float64            ? Kind::doubles
+                                                         : Kind::floats;
+    constexpr int kContiguous = py::array::c_style;
+    X_ = kind_ == Kind::bytes    ? py::array(py::array_t<std::uint8_t, kContiguous>::ensure(X))
+         : kind_ == Kind::floats ? detail::readable(X, py::dtype::of<float>(), py::detail::npy_api::NPY_FLOAT_)
+                                 : detail::readable(X, py::dtype::of<double>(), py::detail::npy_api::NPY_DOUBLE_);
+    data_ = X_.data();
+  }
+
+  Index size() const { return shape_[0]; }
+  Label label(Index row) const { return labels_[static_cast<std::size_t>(row)]; }
+
+  // The examples of these rows, or where `rows` is null those from `first` on, to `out` of shape (count, ...).
+  template <class T>
+  void gather(const Index* rows, Index first, Index count, Tensor<T>& out) const {
+    std::array<Index, Shape::kMaxRank> lengths{};
+    std::copy(shape_.begin(), shape_.end(), lengths.begin());
+    lengths[0] = count;
+    out.resize(Shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(shape_.rank()))));
+    const Index example = shape_.size() / size(), skip = first * example;
+    if (kind_ == Kind::bytes)
+      kernels::gather_bytes<T>(count, example, static_cast<const std::uint8_t*>(data_) + skip, rows, nullptr,
+                               out.data());
+    else if (kind_ == Kind::floats)
+      kernels::gather_numbers(count, example, static_cast<const float*>(data_) + skip, rows, out.data());
+    else
+      kernels::gather_numbers(count, example, static_cast<const double*>(data_) + skip, rows, out.data());
+  }
+
+ private:
+  enum class Kind { bytes, floats, doubles };
+  py::array X_;
+  const void* data_ = nullptr;
+  Kind kind_ = Kind::doubles;
+  Shape shape_;
+  std::vector<Label> labels_;
+};
+
+// As np.argmax: the first maximum; a NaN counts as one.
+template <class T>
+Index argmax(const T* x, Index n) {
+  Index best = 0;
+  for (Index i = 0; i < n; ++i) {
+    if (std::isnan(x[i])) return i;
+    if (x[i] > x[best]) best = i;
+  }
+  return best;
+}
+
+// What a rule reads of a parameter's configuration, by name.
+using Numbers = std::map<std::string, double>;
+
+OptimConfig config_of(const Numbers& numbers) {
+  OptimConfig config{.rate_given = true};
+  for (const auto& [name, value] : numbers) {
+    if (name == "learning_rate") config.learning_rate = value;
+    if (name == "momentum") config.momentum = value;
+    if (name == "decay_rate") config.decay_rate = value;
+    if (name == "beta1") config.beta1 = value;
+    if (name == "beta2") config.beta2 = value;
+    if (name == "epsilon") config.epsilon = value;
+    if (name == "nesterov") config.nesterov = value != 0;
+  }
+  return config;
+}
+
+// Lends NumPy's global state to the stream that a net draws from, and gives it back.
+class LentRandom {
+ public:
+  explicit LentRandom(RandomState& to) : to_(to), global_("Solver") { to_.set_state(global_.state().state()); }
+  ~LentRandom() { global_.state().set_state(to_.state()); }
+  LentRandom(const LentRandom&) = delete;
+  LentRandom& operator=(const LentRandom&) = delete;
+
+ private:
+  RandomState& to_;
+  GlobalRandom global_;
+};
+
+// What Solver in Python asks of a net of one type. Parameters are numbered in the net's order.
+class Loop {
+ public:
+  Loop() = default;
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  virtual ~Loop() = default;
+  virtual void run(const Examples& train, Index count, Index batch_size, const std::string& rule,
+                   const std::vector<Numbers>& configs, py::list losses) = 0;
+  virtual double accuracy(const Examples& examples, Index num_samples, Index batch_size) = 0;
+  virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
+  virtual py::tuple state(std::size_t parameter) const = 0;
+};
+
+template <class T>
+class LoopOf : public Loop {
+ public:
+  LoopOf(Trainable& owner, Net<T>& net) : net_(net), random_(owner.random()), states_(net.params().size()) {}
+
+  // `count` iterations, whose losses are appended one by one, each before a signal is looked at.
+  void run(const Examples& train, Index count, Index batch_size, const std::string& rule_name,
+           const std::vector<Numbers>& given, py::list losses) override {
+    const UpdateRule rule = update_rule_from_name(rule_name);
+    if (given.size() != states_.size())
+      fail("Solver", "expected a configuration for each of ", states_.size(), " parameters, got ", given.size());
+    std::vector<OptimConfig> configs(given.size());
+    std::transform(given.begin(), given.end(), configs.begin(), config_of);
+    const LentRandom lent(random_);
+    for (Index i = 0; i < count; ++i) {
+      double loss;
+      {
+        const py::gil_scoped_release unlocked;
+        loss = step(train, batch_size, rule, configs);
+      }
+      losses.append(loss);
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
+  }
+
+  double accuracy(const Examples& examples, Index num_samples, Index batch_size) override {
+    if (num_samples < 0) fail("check_accuracy", "expected num_samples of 1 or more, got ", num_samples);
+    if (batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", batch_size);
+    const bool drawn = num_samples != 0 && examples.size() > num_samples;
+    const Index N = drawn ? num_samples : examples.size();
+    const LentRandom lent(random_);
+    if (drawn) {
+      rows_.resize(static_cast<std::size_t>(N));
+      random_.choice(examples.size(), rows_);
+    }
+    Index right = 0;
+    for (Index first = 0; first < N; first += batch_size) {
+      const Index count = std::min(batch_size, N - first);
+      {
+        const py::gil_scoped_release unlocked;
+        examples.gather(drawn ? rows_.data() + first : nullptr, drawn ? 0 : first, count, X_);
+        const Tensor<T>& scores = net_.loss(X_);
+        const Index C = scores.dim(1);
+        for (Index i = 0; i < count; ++i) {
+          const Index row = drawn ? rows_[static_cast<std::size_t>(first + i)] : first + i;
+          const Label label = examples.label(row);
+          if (label < 0 || label >= C)
+            fail("check_accuracy", "expected labels of 0 to ", C - 1, " to match the scores, got ", label,
+                 " for example ", row);
+          right += argmax(scores.data() + i * C, C) == label;
+        }
+      }
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    }
+    return static_cast<double>(right) / static_cast<double>(N);
+  }
+
+  void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) override {
+    OptimState<T>& state = states_.at(parameter);
+    state = {kept(parameter, first), kept(parameter, second), t};
+  }
+
+  py::tuple state(std::size_t parameter) const override {
+    const OptimState<T>& state = states_.at(parameter);
+    return py::make_tuple(array(state.first), array(state.second), state.t);
+  }
+
+ private:
+  double step(const Examples& train, Index batch_size, UpdateRule rule, const std::vector<OptimConfig>& configs) {
+    rows_.resize(static_cast<std::size_t>(batch_size));
+    y_.resize(rows_.size());
+    random_.choice(train.size(), rows_);
+    train.gather(rows_.data(), 0, batch_size, X_);
+    std::transform(rows_.begin(), rows_.end(), y_.begin(), [&](Index row) { return train.label(row); });
+    const LossAndGradients<T> result = net_.loss(X_, std::span<const Label>(y_));
+    std::size_t i = 0;
+    for (auto& [name, w] : net_.params()) {
+      update<T>(rule, w, result.grads[name], configs[i], states_[i]);
+      ++i;
+    }
+    return result.loss;
+  }
+
+  Tensor<T> kept(std::size_t parameter, py::handle object) const {
+    if (object.is_none()) return {};
+    const auto& entry = *(std::as_const(net_).params().begin() + static_cast<std::ptrdiff_t>(parameter));
+    const py::array array = numbers("Solver", "a rule's state of " + entry.name, object);
+    check_lengths("Solver", "a rule's state of " + entry.name, array, lengths(entry.value.shape()), "the parameter");
+    return Tensor<T>(Input<T>(array, entry.value.shape()).view());
+  }
+
+  static py::object array(const Tensor<T>& tensor) {
+    if (tensor.rank() == 0) return py::none();
+    return result(Tensor<T>(tensor), type_of<T>());
+  }
+
+  Net<T>& net_;
+  RandomState& random_;
+  std::vector<OptimState<T>> states_;
+  std::vector<Index> rows_;
+  std::vector<Label> y_;
+  Tensor<T> X_;
+};
+
+}  // namespace
+
+void bind_solver(py::module_& m) {
+  py::class_<Trainable>(m, "Trainable", "A net of the library, as SolverLoop takes it.");
+  m.def("global_random_is_mt19937", &global_random_is_mt19937);
+  py::class_<Examples>(m, "Examples", "Examples and their labels, for SolverLoop.")
+      .def(py::init<const std::string&, py::handle, py::handle>(), py::arg("where"), py::arg("X"), py::arg("y"));
+  py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
+      .def(py::init([](Trainable& net) -> std::unique_ptr<Loop> {
+             if (net.doubles()) return std::make_unique<LoopOf<double>>(net, *net.doubles());
+             return std::make_unique<LoopOf<float>>(net, *net.floats());
+           }),
+           py::arg("net"), py::keep_alive<1, 2>())
+      .def("run", &Loop::run, py::arg("train"), py::arg("count"), py::arg("batch_size"), py::arg("rule"),
+           py::arg("configs"), py::arg("losses"))
+      .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
+      .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
+      .def("state", &Loop::state, py::arg("parameter"));
+}
+
+}  // namespace lamina::python

@@ -1,0 +1,75 @@
+"""Solver's iterations in C++, for a net of the library."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+from lamina import _arguments, _core, optim
+
+if TYPE_CHECKING:
+    from lamina.solver import Solver
+
+# The numbers that a rule reads, with its defaults, and its state: the names of `first`, `second` and `t`.
+_Rule = tuple[str, dict[str, float], tuple[Optional[str], Optional[str], Optional[str]]]
+_RULES: dict[Any, _Rule] = {
+    optim.sgd: ("sgd", {"learning_rate": 1e-2}, (None, None, None)),
+    optim.sgd_momentum: ("sgd_momentum", {"learning_rate": 1e-2, "momentum": 0.9}, ("velocity", None, None)),
+    optim.rmsprop: ("rmsprop", {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}, (None, "cache", None)),
+    optim.adam: ("adam", {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}, ("m", "v", "t")),
+}
+
+
+class NetLoop:
+    """The iterations of one call of train(). Until finish() the parameters and the rule's state are in the net."""
+
+    @staticmethod
+    def of(solver: Solver) -> NetLoop | None:
+        """For a net of the library under a rule of lamina.optim; None where anything of these is somebody's own."""
+        from lamina.solver import Solver
+
+        own = any(name in vars(solver) or getattr(type(solver), name) is not getattr(Solver, name)
+                  for name in ("_step", "check_accuracy"))
+        if own or solver.update_rule not in _RULES or not _core.global_random_is_mt19937():
+            return None
+        find = getattr(solver.model, "_core_net", None)
+        net = None if find is None else find()
+        return None if net is None else NetLoop(solver, net)
+
+    def __init__(self, solver: Solver, net: Any) -> None:
+        self._solver = solver
+        self._net = net
+        self._rule, self._defaults, self._state = _RULES[solver.update_rule]
+        self._configs = [solver.optim_configs[name] for name in solver.model.params]
+        self._loop = _core.SolverLoop(net.core)
+        for i, config in enumerate(self._configs):
+            first, second, t = (None if key is None else config.get(key) for key in self._state)
+            self._loop.set_state(i, first, second, 0 if t is None else t)
+        self._train = _core.Examples("Solver", solver.X_train, solver.y_train)
+        self._val = _core.Examples("Solver", solver.X_val, solver.y_val)
+
+    def _numbers(self, config: dict[str, Any]) -> dict[str, float]:
+        for name, value in self._defaults.items():
+            config.setdefault(name, value)
+        found = {name: _arguments.number(self._rule, "config", config, name) for name in self._defaults}
+        return {**found, "nesterov": float(bool(config.get("nesterov", False)))}
+
+    def run(self, count: int) -> None:
+        """`count` iterations; their losses go to the solver's history one by one."""
+        self._loop.run(self._train, count, self._solver.batch_size, self._rule,
+                       [self._numbers(config) for config in self._configs], self._solver.loss_history)
+
+    def accuracies(self) -> tuple[float, float]:
+        """Of training and of validation examples."""
+        return (self._loop.accuracy(self._train, self._solver.num_train_samples or 0, 100),
+                self._loop.accuracy(self._val, self._solver.num_val_samples or 0, 100))
+
+    def store(self) -> None:
+        """Gives the net's parameters and running averages to the model."""
+        self._net.store()
+
+    def finish(self) -> None:
+        """Gives the model and the solver all that they would have had the iterations run in Python."""
+        self.store()
+        for i, config in enumerate(self._configs):
+            for key, value in zip(self._state, self._loop.state(i)):
+                if key is not None and value is not None:
+                    config[key] = value
