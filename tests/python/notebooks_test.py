@@ -48,6 +48,51 @@ def write_images(folder):
         np.column_stack([labels.astype(np.uint8), rows]).tofile(place / name)
 
 
+DAMAGED = r"""
+```
+In \lceil 1 \rceil: |# A comment in English words
+         small data = {
+           'X train': {'a b': 1},
+           'y_val': 2,
+         for i in range (2):
+           grad num, = divmod (7, 2)
+           f = 1 ambda : np. 1inspace (0. 5, 1, num \text{inputs})
+           if grad num \leq 3:
+              print('%. 2e' % i,
+         total = sum([1,
+                      2
+         # Testing
+         Testing things:
+         total: 3
+```
+""" + "\n".join("```\nIn [1]: | x = 1\n```" for _ in range(3))
+
+REPAIRED = """# A comment in English words
+small_data = {
+    'X_train': {'a b': 1},
+    'y_val': 2,}
+for i in range (2):
+    grad_num, _ = divmod (7, 2)
+    f = lambda _: np. linspace (0.5, 1, num inputs)
+    if grad_num <= 3:
+        print('%.2e' % i)
+total = sum([1,
+    2])
+# Testing
+"""
+
+
+class Converter(unittest.TestCase):
+    def test_repairs(self):
+        cells = [cell for cell in convert.cells(DAMAGED) if cell.number == 1]
+        self.assertEqual([cell.notebook for cell in cells], convert.NOTEBOOKS)
+        self.assertEqual(cells[0].source, REPAIRED.replace("num inputs", "num_inputs"))
+
+    def test_another_text(self):
+        with self.assertRaisesRegex(ValueError, "expected 4 notebooks, found 0"):
+            convert.cells("no notebooks")
+
+
 class Notebooks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -74,7 +119,7 @@ class Notebooks(unittest.TestCase):
         for text in said:
             print(f"{name}, {text}")
         start = time.time()
-        ran = running.run(running.book(sources), self.folder.name, timeout=3600 if FULL else 280)
+        ran = running.run(convert.notebook(sources), self.folder.name, timeout=3600 if FULL else 280)
         self.compared = 0
         for number, cell in ran.items():
             if cell.error is not None:

@@ -141,26 +141,22 @@ def laid_out(source):
             if stack[-1] == "{" and text[0] not in "'\"#":
                 stack.pop()
                 out[-1] += "}" + ("," if stack else "")
-            if stack and indent <= opener + 1 and text[0] not in "'\"#[0123456789":
+            if stack and indent <= opener + 1 and text[0] not in "'\"[0123456789":
                 out[-1] = out[-1].rstrip(",") + "".join(CLOSING[c] for c in reversed(stack))
                 stack.clear()
-        if stack:
-            out.append("    " * len(levels) + text)
-            brackets(text, stack)
-        else:
+        if not stack:
             opener = indent
             if opened:
                 levels.append(max(indent, levels[-1] + 1))
             else:
                 nearest = min(range(len(levels)), key=lambda k: abs(levels[k] - indent))
                 del levels[nearest + 1:]
-            out.append("    " * (len(levels) - 1) + text)
-            brackets(text, stack)
-        code = re.sub(STRING_OR_COMMENT, "", text).strip()
-        opened = (code.endswith(":") and not stack) or (opened and text.startswith("#"))
+        out.append("    " * (len(levels) - (0 if stack else 1)) + text)
+        brackets(text, stack)
         if opened and text.startswith("#"):
-            out[-1] = "    " * (len(levels)-1) + text
-            levels = levels[:-1]
+            levels.pop()  # the first statement gives the block's level
+        else:
+            opened = not stack and re.sub(STRING_OR_COMMENT, "", text).rstrip().endswith(":")
     out.append("".join(CLOSING[c] for c in reversed(stack)))
     return "\n".join(out).rstrip() + "\n"
 

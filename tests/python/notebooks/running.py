@@ -7,8 +7,6 @@ import pathlib
 import re
 import sys
 
-import convert
-
 Ran = collections.namedtuple("Ran", "text pictures seconds error")
 
 
@@ -72,6 +70,3 @@ def shortened(name, cells, edits):
             said.append(f"cell {number}: {wrong!r} -> {right!r}")
     return list(sources.items()), said
 
-
-def book(sources):
-    return convert.notebook(sources)
