@@ -24,7 +24,7 @@ class Examples(unittest.TestCase):
         running.kernel_for_this_python(cls.folder.name)
 
     def test_they_are_there(self):
-        self.assertGreaterEqual(len(EXAMPLES), 4)
+        self.assertTrue(EXAMPLES)
 
     def test_they_run(self):
         for path in EXAMPLES:

@@ -24,6 +24,9 @@ def run(book, folder, timeout, echo=None):
     """Executes the cells of `book` in order; returns {number: Ran} up to the first cell that fails."""
     import nbclient
     client = nbclient.NotebookClient(book, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell.update(execution_count=None, outputs=[])
     error = None
     try:
         client.execute()
