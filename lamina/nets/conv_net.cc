@@ -255,8 +255,7 @@ ConvNet<U> ConvNet<T>::to() const {
   net.options_.precision = detail::precision_in<U>(options_.precision);
   net.assign(*this);
   net.make_layers();
-  for (std::size_t i = 0; i < conv_.size(); ++i)
-    detail::copy_running_averages(conv_[i].bn_param, net.conv_[i].bn_param);
+  for (std::size_t i = 0; i < conv_.size(); ++i) detail::copy_bn_param(conv_[i].bn_param, net.conv_[i].bn_param);
   return net;
 }
 

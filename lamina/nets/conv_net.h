@@ -51,6 +51,8 @@ class ConvNet : public Net<T> {
   NetSummary summary() const override;
   std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
+  /// Of convolution i, from 0 on: its running averages, momentum and eps.
+  BatchNormParam<T>& bn_param(std::size_t i) { return conv_.at(i).bn_param; }
 
   /// The same parameters and running averages in another precision.
   template <class U>

@@ -70,7 +70,7 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
   AffineNormReluDropoutParam<T> param;
   param.normalization = options_.normalization;
   param.precision = options_.precision;
-  if (options_.dropout != 1 && mode == Mode::train) {
+  if (dropout_param_.p != 1 && mode == Mode::train) {
     param.dropout = &dropout_param_;
     param.random = random_;
   }
@@ -78,6 +78,7 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
   for (HiddenLayer& layer : hidden_) {
     layer.bn_param.mode = mode;
     param.batchnorm = &layer.bn_param;
+    param.layernorm.eps = layer.bn_param.eps;
     if (!layer.gamma.empty()) gamma = params[layer.gamma], beta = params[layer.beta];
     affine_norm_relu_dropout_forward(x, params[layer.W], params[layer.b], gamma, beta, param, layer.out, layer.cache);
     x = layer.out;
@@ -172,8 +173,8 @@ FullyConnectedNet<U> FullyConnectedNet<T>::to() const {
   net.random_ = random_;
   net.assign(*this);
   net.make_layers();
-  for (std::size_t i = 0; i < hidden_.size(); ++i)
-    detail::copy_running_averages(hidden_[i].bn_param, net.hidden_[i].bn_param);
+  net.dropout_param_ = dropout_param_;
+  for (std::size_t i = 0; i < hidden_.size(); ++i) detail::copy_bn_param(hidden_[i].bn_param, net.hidden_[i].bn_param);
   return net;
 }
 

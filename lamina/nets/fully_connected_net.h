@@ -45,6 +45,10 @@ class FullyConnectedNet : public Net<T> {
   NetSummary summary() const override;
   std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
+  /// Of hidden layer i, from 0 on: its running averages and momentum with batch normalization; eps of any of the two.
+  BatchNormParam<T>& bn_param(std::size_t i) { return hidden_.at(i).bn_param; }
+  /// Of all hidden layers, from the options: p of 1 leaves dropout out. Its mode is not read.
+  DropoutParam& dropout_param() { return dropout_param_; }
 
   /// The same parameters, running averages and random stream in another precision.
   template <class U>

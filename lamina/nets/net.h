@@ -95,6 +95,8 @@ class Net {
   const Parameters<T>& params() const { return params_; }
   /// Gradients of the last `loss(X, y)`.
   const Parameters<T>& grads() const { return grads_; }
+  /// Where the next `loss(X, y)` writes them: a view may be made to point at other memory of its shape.
+  Parameters<T>& grads() { return grads_; }
   /// Running averages, where the net has any.
   virtual std::vector<NamedTensor<T>> buffers() { return {}; }
 

@@ -78,15 +78,17 @@ Precision precision_in(Precision precision) {
   return std::is_same_v<U, float> ? precision : Precision::full;
 }
 
-/// Takes over running averages from a layer of another precision.
+/// Takes over running averages, momentum and eps from a layer of another precision.
 template <class T, class U>
-void copy_running_averages(const BatchNormParam<T>& from, BatchNormParam<U>& to) {
+void copy_bn_param(const BatchNormParam<T>& from, BatchNormParam<U>& to) {
   const auto copy = [](const Tensor<T>& x, Tensor<U>& y) {
     y.resize(x.shape());
     std::transform(x.begin(), x.end(), y.begin(), [](T value) { return static_cast<U>(value); });
   };
   copy(from.running_mean, to.running_mean);
   copy(from.running_var, to.running_var);
+  to.momentum = from.momentum;
+  to.eps = from.eps;
 }
 
 inline std::string conv_name(Index F, Index k, Index stride) {

@@ -21,6 +21,20 @@ Type needed(const py::dtype& type) {
   return type.itemsize() == 1 ? Type::float16 : type.itemsize() == 2 ? Type::float32 : Type::float64;
 }
 
+class Promotion {
+ public:
+  void add(const py::array& array) {
+    const py::dtype dtype = array.dtype();
+    type_ = std::max(type_, needed(dtype));
+    real_ = real_ || dtype.kind() == 'f';
+  }
+  Type type() const { return real_ ? type_ : Type::float64; }
+
+ private:
+  Type type_ = Type::float16;
+  bool real_ = false;
+};
+
 [[noreturn]] void not_numbers(std::string_view where, std::string_view name, std::string_view what, py::handle found) {
   throw py::type_error(
       lamina::detail::message(where, "expected ", name, " to be ", what, ", got ", py::str(found).cast<std::string>()));
@@ -64,14 +78,15 @@ std::vector<Label> labels(std::string_view where, std::string_view name, py::han
 }
 
 Type promoted(std::initializer_list<const py::array*> arrays) {
-  Type type = Type::float16;
-  bool real = false;
-  for (const py::array* array : arrays) {
-    const py::dtype dtype = array->dtype();
-    type = std::max(type, needed(dtype));
-    real = real || dtype.kind() == 'f';
-  }
-  return real ? type : Type::float64;
+  Promotion promotion;
+  for (const py::array* array : arrays) promotion.add(*array);
+  return promotion.type();
+}
+
+Type promoted(const std::vector<py::array>& arrays) {
+  Promotion promotion;
+  for (const py::array& array : arrays) promotion.add(array);
+  return promotion.type();
 }
 
 Shape shape_of(std::string_view where, std::string_view name, const py::array& array) {

@@ -32,6 +32,7 @@ std::vector<Label> labels(std::string_view where, std::string_view name, py::han
 
 /// The type to which NumPy promotes these arrays.
 Type promoted(std::initializer_list<const py::array*> arrays);
+Type promoted(const std::vector<py::array>& arrays);
 
 /// The lengths of an array's axes, of which a number by itself has none. ValueError for more than 6 axes.
 Shape shape_of(std::string_view where, std::string_view name, const py::array& array);

@@ -14,6 +14,7 @@ void bind_conv(pybind11::module_& m);
 void bind_conv_sandwiches(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
+void bind_nets(pybind11::module_& m);
 void bind_norms(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);

@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, m) {
   lamina::python::bind_conv_sandwiches(m);
   lamina::python::bind_dropout(m);
   lamina::python::bind_losses(m);
+  lamina::python::bind_nets(m);
   lamina::python::bind_norms(m);
   lamina::python::bind_optim(m);
   lamina::python::bind_pooling(m);

@@ -7,12 +7,13 @@ The modules have the course's names, and their functions its signatures and retu
     fast_layers     convolution and pooling, fast
     optim           update rules: sgd, sgd_momentum, rmsprop, adam
     gradient_check  numerical gradients
+    nets            TwoLayerNet, FullyConnectedNet, ConvNet, ThreeLayerConvNet
     solver          Solver, the training loop
 """
-from lamina import fast_layers, gradient_check, layer_utils, layers, optim, solver
+from lamina import fast_layers, gradient_check, layer_utils, layers, nets, optim, solver
 from lamina._core import __version__, num_threads, set_num_threads
 
 __all__ = [
-    "__version__", "num_threads", "set_num_threads", "fast_layers", "gradient_check", "layer_utils", "layers", "optim",
-    "solver",
+    "__version__", "num_threads", "set_num_threads", "fast_layers", "gradient_check", "layer_utils", "layers", "nets",
+    "optim", "solver",
 ]

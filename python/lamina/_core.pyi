@@ -1,6 +1,8 @@
 """The module in C++: what lamina.layers and its neighbours call, with plain arguments instead of dictionaries."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -28,6 +30,20 @@ class SolverLoop:
 
 class Trainable:
     """A net of the library, as SolverLoop takes it."""
+
+
+class Net:
+    """A net's configuration, and the memory that it computes in."""
+
+    def __init__(self, config: str) -> None: ...
+    @property
+    def config(self) -> str: ...
+    @property
+    def layout(self) -> list[tuple[str, tuple[int, ...]]]: ...
+    @property
+    def norms(self) -> int: ...
+    def loss(self, model: Any, X: ArrayLike, y: ArrayLike | None, dtype: np.dtype | None) -> Any: ...
+    def summary(self, wide: bool, batch_size: int) -> str: ...
 
 
 def adam(w: ArrayLike, dw: ArrayLike, learning_rate: float, beta1: float, beta2: float, epsilon: float,

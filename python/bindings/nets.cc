@@ -1,0 +1,346 @@
+#include "python/bindings/nets.h"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "lamina/check.h"
+#include "lamina/nets/conv_net.h"
+#include "lamina/nets/fully_connected_net.h"
+#include "python/bindings/bindings.h"
+#include "python/bindings/random.h"
+
+namespace lamina::python {
+namespace {
+
+py::type_error wrong_kind(std::string_view where, std::string_view name, std::string_view what, py::handle found) {
+  return py::type_error(lamina::detail::message(where, "expected ", name, " to be ", what, ", got ",
+                                                py::type::handle_of(found).attr("__name__").cast<std::string>()));
+}
+
+double real(std::string_view where, std::string_view name, py::handle object) {
+  const double value = PyFloat_AsDouble(object.ptr());
+  if (value == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    throw wrong_kind(where, name, "a number", object);
+  }
+  return value;
+}
+
+// dict.get; a new reference, as what follows may change the dictionary.
+py::object entry(const py::dict& dict, const char* key) {
+  const py::str name(key);
+  PyObject* found = PyDict_GetItemWithError(dict.ptr(), name.ptr());
+  if (!found && PyErr_Occurred()) throw py::error_already_set();
+  return found ? py::reinterpret_borrow<py::object>(found) : py::none();
+}
+
+py::dict dictionary(std::string_view where, std::string_view name, py::handle object) {
+  if (!PyDict_Check(object.ptr())) throw wrong_kind(where, name, "a dictionary", object);
+  return py::reinterpret_borrow<py::dict>(object);
+}
+
+std::optional<py::array> average(std::string_view where, const std::string& name, const py::dict& param,
+                                 const char* key, Index length) {
+  const py::object object = entry(param, key);
+  if (object.is_none()) return std::nullopt;
+  const std::string full = name + "['" + key + "']";
+  py::array array = numbers(where, full, object);
+  check_lengths(where, full, array, {static_cast<py::ssize_t>(length)}, "the layer");
+  return array;
+}
+
+ModelState::Norm norm(std::string_view where, const std::string& name, py::handle object, Index length) {
+  ModelState::Norm norm;
+  norm.param = dictionary(where, name, object);
+  if (const py::object eps = entry(norm.param, "eps"); !eps.is_none()) norm.eps = real(where, name + "['eps']", eps);
+  if (const py::object momentum = entry(norm.param, "momentum"); !momentum.is_none())
+    norm.momentum = real(where, name + "['momentum']", momentum);
+  norm.mean = average(where, name, norm.param, "running_mean", length);
+  norm.var = average(where, name, norm.param, "running_var", length);
+  return norm;
+}
+
+void read_dropout(std::string_view where, const py::dict& param, ModelState& state) {
+  state.dropout_param = param;
+  const py::object p = entry(param, "p");
+  if (p.is_none()) throw py::key_error(lamina::detail::message(where, "expected dropout_param['p'], got none"));
+  state.keep = real(where, "dropout_param['p']", p);
+  if (!(state.keep > 0 && state.keep <= 1))
+    fail(where, "expected dropout_param['p'], the probability of keeping, above 0 and at most 1, got ", state.keep);
+  const py::object seed = entry(param, "seed");
+  if (seed.is_none()) return;
+  const py::object whole = py::reinterpret_steal<py::object>(PyNumber_Index(seed.ptr()));
+  if (!whole) {
+    PyErr_Clear();
+    throw wrong_kind(where, "dropout_param['seed']", "a whole number", seed);
+  }
+  int overflow = 0;
+  const long long value = PyLong_AsLongLongAndOverflow(whole.ptr(), &overflow);
+  if (overflow != 0 || value < 0 || value > 0xffffffffLL)
+    fail(where, "expected dropout_param['seed'] of 0 to 2^32 - 1, got ", py::str(whole).cast<std::string>());
+  state.seed = static_cast<std::uint32_t>(value);
+}
+
+template <class T>
+using Averages = std::vector<std::array<Tensor<T>, 2>>;
+
+template <class T>
+Tensor<T> tensor_of(const std::optional<py::array>& array, Index length) {
+  const Shape shape{length};
+  return array ? Tensor<T>(Input<T>(*array, shape).view()) : Tensor<T>(shape);
+}
+
+template <class T>
+Averages<T> averages_of(const ModelState& state, const std::vector<Index>& lengths) {
+  Averages<T> averages;
+  for (std::size_t i = 0; i < state.norms.size(); ++i)
+    averages.push_back({tensor_of<T>(state.norms[i].mean, lengths[i]), tensor_of<T>(state.norms[i].var, lengths[i])});
+  return averages;
+}
+
+template <class T>
+Averages<T> averages_of(const MadeNet<T>& made) {
+  Averages<T> averages;
+  for (const BatchNormParam<T>* param : made.bn_params) averages.push_back({param->running_mean, param->running_var});
+  return averages;
+}
+
+Type with_old(const std::optional<py::array>& old, Type type) { return old ? std::max(type, promoted({&*old})) : type; }
+
+// After a pass, as the course's layers leave them: after one at test time only averages that were missing are new.
+template <class T>
+void keep_norms(ModelState& state, Averages<T>&& averages, bool batchnorm, bool train, Type type) {
+  for (std::size_t i = 0; i < state.norms.size(); ++i) {
+    ModelState::Norm& norm = state.norms[i];
+    if (!batchnorm) continue;
+    norm.param["mode"] = train ? "train" : "test";
+    if (train || !norm.mean) norm.param["running_mean"] = result(std::move(averages[i][0]), with_old(norm.mean, type));
+    if (train || !norm.var) norm.param["running_var"] = result(std::move(averages[i][1]), with_old(norm.var, type));
+  }
+}
+
+bool is_batchnorm(const NetConfig& config) {
+  return config.model == "convnet" || config.normalization == Normalization::batchnorm;
+}
+
+}  // namespace
+
+template <class T>
+MadeNet<T>::MadeNet(NetConfig config, RandomState& random) {
+  if (std::is_same_v<T, double>) config.precision = Precision::full;
+  net = make_net<T>(config, random);
+  if (auto* fc = dynamic_cast<FullyConnectedNet<T>*>(net.get())) {
+    dropout_param = &fc->dropout_param();
+    if (config.normalization != Normalization::none)
+      for (std::size_t i = 0; i < config.hidden.size(); ++i) bn_params.push_back(&fc->bn_param(i));
+  } else if (auto* conv = dynamic_cast<ConvNet<T>*>(net.get()); conv && config.use_batch_norm) {
+    for (std::size_t i = 0; i < config.num_filters.size(); ++i) bn_params.push_back(&conv->bn_param(i));
+  }
+}
+
+template <class T>
+void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
+  net->reg = state.reg;
+  net->label_smoothing = state.label_smoothing;
+  if (dropout_param) {
+    dropout_param->p = state.keep;
+    dropout_param->seed = state.seed;
+  }
+  for (std::size_t i = 0; i < bn_params.size(); ++i) {
+    bn_params[i]->eps = state.norms[i].eps;
+    bn_params[i]->momentum = state.norms[i].momentum;
+    bn_params[i]->running_mean = averages[i][0];
+    bn_params[i]->running_var = averages[i][1];
+  }
+}
+
+PyNet::PyNet(const std::string& config) : config_(net_config_from_json(config)), layout_(parameter_layout(config_)) {
+  if (config_.model == "fc" && config_.normalization != Normalization::none) norms_ = config_.hidden;
+  if (config_.model == "convnet" && config_.use_batch_norm) norms_ = config_.num_filters;
+}
+
+std::string PyNet::name() const {
+  if (config_.model == "two-layer") return "TwoLayerNet";
+  if (config_.model == "fc") return "FullyConnectedNet";
+  return config_.model == "convnet" ? "ConvNet" : "ThreeLayerConvNet";
+}
+
+ModelState PyNet::read(py::handle model) const {
+  const std::string where = name();
+  ModelState state;
+  const py::dict params = dictionary(where, "params", model.attr("params"));
+  for (const auto& [key, shape] : layout_) {
+    const py::object value = entry(params, key.c_str());
+    if (value.is_none() && !params.contains(key)) {
+      const py::list keys(params);
+      throw py::key_error(lamina::detail::message(where, "expected params['", key, "'], got only the keys ",
+                                                  py::repr(keys).cast<std::string>()));
+    }
+    const std::string full = "params['" + key + "']";
+    state.params.push_back(numbers(where, full, value));
+    check_lengths(where, full, state.params.back(), lengths(shape), "the net");
+  }
+  state.reg = real(where, "reg", model.attr("reg"));
+  state.label_smoothing = real(where, "label_smoothing", model.attr("label_smoothing"));
+  if (!(state.label_smoothing >= 0 && state.label_smoothing < 1))
+    fail(where, "expected label_smoothing of 0 to below 1, got ", state.label_smoothing);
+  if (!norms_.empty()) {
+    const py::object given = model.attr("bn_params");
+    if (!PyList_Check(given.ptr()) && !PyTuple_Check(given.ptr()))
+      throw wrong_kind(where, "bn_params", "a list of dictionaries", given);
+    const py::tuple all(given);
+    if (all.size() != norms_.size())
+      fail(where, "expected bn_params with ", norms_.size(), " dictionaries, got ", all.size());
+    for (std::size_t i = 0; i < norms_.size(); ++i)
+      state.norms.push_back(norm(where, "bn_params[" + std::to_string(i) + "]", py::object(all[i]), norms_[i]));
+  }
+  if (config_.model == "fc" && !config_.hidden.empty() && model.attr("use_dropout").cast<bool>())
+    read_dropout(where, dictionary(where, "dropout_param", model.attr("dropout_param")), state);
+  return state;
+}
+
+template <class T>
+MadeNet<T>& PyNet::made() {
+  auto& made = [this]() -> auto& {
+    if constexpr (std::is_same_v<T, double>)
+      return double_;
+    else
+      return float_;
+  }
+  ();
+  if (!made) made = std::make_unique<MadeNet<T>>(config_, random_);
+  return *made;
+}
+
+template <class T>
+py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vector<Label>* y, Type type) {
+  const Input<T> x(name(), "X", X);
+  std::vector<Input<T>> params;
+  std::vector<Tensor<T>> grads;
+  for (std::size_t i = 0; i < layout_.size(); ++i) params.emplace_back(state.params[i], layout_[i].second);
+  Averages<T> averages = averages_of<T>(state, norms_);
+  std::optional<GlobalRandom> random;
+  if (y && state.keep != 1) random.emplace(name());
+  Tensor<T> scores;
+  double loss = 0;
+  {
+    const py::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    MadeNet<T>& made = this->made<T>();
+    Net<T>& net = *made.net;
+    made.set(state, averages);
+    std::size_t i = 0;
+    for (auto& parameter : net.params()) parameter.value = params[i++];
+    if (y) {
+      for (auto& gradient : net.grads()) {
+        grads.emplace_back().resize(gradient.value.shape());
+        gradient.value = grads.back();
+      }
+      if (random) random_ = random->state();
+      loss = net.loss(x, *y).loss;
+      if (random) random->state() = random_;
+      averages = averages_of(made);
+    } else {
+      scores = net.loss(x);
+    }
+  }
+  if (random) random->give_back();
+  keep_norms(state, std::move(averages), is_batchnorm(config_), y != nullptr, type);
+  if (state.dropout_param) (*state.dropout_param)["mode"] = y ? "train" : "test";
+  if (!y) return result(std::move(scores), type);
+  py::dict by_name;
+  for (std::size_t i = 0; i < layout_.size(); ++i)
+    by_name[py::str(layout_[i].first)] = result(std::move(grads[i]), type);
+  return py::make_tuple(loss, by_name);
+}
+
+py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle dtype) {
+  const std::string where = name();
+  py::array x = numbers(where, "X", X);
+  if (!dtype.is_none() && !x.dtype().is(dtype))
+    x = numbers(where, "X", x.attr("astype")(dtype, py::arg("copy") = false));
+  std::vector<Label> labels;
+  if (!y.is_none()) labels = python::labels(where, "y", y);
+  ModelState state = read(model);
+  state.params.push_back(x);
+  if (y.is_none() && is_batchnorm(config_))
+    for (const ModelState::Norm& norm : state.norms)
+      for (const auto* average : {&norm.mean, &norm.var})
+        if (*average) state.params.push_back(**average);
+  const Type type = promoted(state.params);
+  if (state.seed) py::module_::import("numpy.random").attr("seed")(*state.seed);
+  return with_type(type, [&]<class T>() { return loss_in<T>(state, x, y.is_none() ? nullptr : &labels, type); });
+}
+
+PyNet& find_net(py::handle model) {
+  if (!py::hasattr(model, "_net") || !py::isinstance<PyNet>(model.attr("_net")))
+    throw wrong_kind("lamina", "the model", "a net of lamina.nets", model);
+  return model.attr("_net").cast<PyNet&>();
+}
+
+Type parameter_type(py::handle model) { return promoted(find_net(model).read(model).params); }
+
+template <class T>
+NetCopy<T>::NetCopy(py::handle model) : made_(find_net(model).config(), random_) {
+  const PyNet& net = find_net(model);
+  const ModelState state = net.read(model);
+  made_.set(state, averages_of<T>(state, net.norms()));
+  seed_ = state.seed;
+  std::size_t i = 0;
+  for (auto& parameter : made_.net->params()) {
+    const Input<T> from(state.params[i++], parameter.value.shape());
+    std::copy(from.view().begin(), from.view().end(), parameter.value.begin());
+  }
+}
+
+template <class T>
+void NetCopy<T>::store(py::handle model) {
+  const PyNet& net = find_net(model);
+  ModelState state = net.read(model);
+  for (const ModelState::Norm& norm : state.norms) {  // replaced, in T
+    norm.param.attr("pop")("running_mean", py::none());
+    norm.param.attr("pop")("running_var", py::none());
+  }
+  state = net.read(model);
+  const py::dict params = model.attr("params");
+  for (const auto& [name, value] : std::as_const(*made_.net).params())
+    params[py::str(name)] = result(Tensor<T>(value), type_of<T>());
+  keep_norms(state, averages_of(made_), is_batchnorm(net.config()), true, type_of<T>());
+}
+
+template struct MadeNet<float>;
+template struct MadeNet<double>;
+template class NetCopy<float>;
+template class NetCopy<double>;
+
+void bind_nets(py::module_& m) {
+  py::class_<PyNet>(m, "Net", "A net's configuration, and the memory that it computes in.")
+      .def(py::init<const std::string&>(), py::arg("config"))
+      .def_property_readonly("config", [](const PyNet& net) { return to_json(net.config()); })
+      .def_property_readonly(
+          "layout",
+          [](const PyNet& net) {
+            py::list layout;
+            for (const auto& [name, shape] : net.layout())
+              layout.append(py::make_tuple(name, py::tuple(py::cast(std::vector<Index>(shape.begin(), shape.end())))));
+            return layout;
+          })
+      .def_property_readonly("norms", [](const PyNet& net) { return net.norms().size(); })
+      .def("loss", &PyNet::loss, py::arg("model"), py::arg("X"), py::arg("y").none(true), py::arg("dtype").none(true))
+      .def(
+          "summary",
+          [](const PyNet& net, bool wide, Index batch_size) {
+            RandomState random;
+            return with_type(wide ? Type::float64 : Type::float32, [&]<class T>() {
+              return MadeNet<T>(net.config(), random).net->summary().to_string(batch_size);
+            });
+          },
+          py::arg("wide"), py::arg("batch_size"))
+      .def(py::pickle([](const PyNet& net) { return to_json(net.config()); },
+                      [](const std::string& config) { return std::make_unique<PyNet>(config); }));
+}
+
+}  // namespace lamina::python

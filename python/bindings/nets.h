@@ -1,0 +1,111 @@
+// Python's nets and the library's: model.params, reg, bn_params and dropout_param into a Net<T>, and back.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lamina/layers/batchnorm.h"
+#include "lamina/layers/dropout.h"
+#include "lamina/nets/net.h"
+#include "lamina/nets/net_config.h"
+#include "lamina/random.h"
+#include "python/bindings/arrays.h"
+
+namespace lamina::python {
+
+/// What a Python model says besides its parameters' elements, read with the GIL held. Python code may run meanwhile.
+struct ModelState {
+  /// A normalization layer's dictionary, its running averages None where there are none yet.
+  struct Norm {
+    py::dict param;
+    std::optional<py::array> mean, var;
+    double eps = 1e-5, momentum = 0.9;
+  };
+  std::vector<py::array> params;  ///< in the net's order, of the right shapes
+  double reg = 0, label_smoothing = 0;
+  std::vector<Norm> norms;  ///< one a normalization layer
+  std::optional<py::dict> dropout_param;
+  double keep = 1;                    ///< dropout's p
+  std::optional<std::uint32_t> seed;  ///< of dropout
+};
+
+/// A net in T with what a model's state asks of it beyond Net<T>.
+template <class T>
+struct MadeNet {
+  /// The parameters that make_net draws come from `random`, which must outlive it.
+  MadeNet(NetConfig config, RandomState& random);
+  /// Sets all but the parameters.
+  void set(const ModelState& state, const std::vector<std::array<Tensor<T>, 2>>& averages);
+
+  std::unique_ptr<Net<T>> net;
+  std::vector<BatchNormParam<T>*> bn_params;
+  DropoutParam* dropout_param = nullptr;
+};
+
+/// What a Python net keeps in C++: its configuration, and nets to compute in, made when first used, whose parameters
+/// are set anew from the Python object at each call.
+class PyNet {
+ public:
+  /// ValueError where the configuration (net_config.h) is not one of a net.
+  explicit PyNet(const std::string& config);
+
+  const NetConfig& config() const { return config_; }
+  const ParameterLayout& layout() const { return layout_; }
+  /// Lengths of the normalization layers, none where there is no normalization.
+  const std::vector<Index>& norms() const { return norms_; }
+  std::string name() const;
+
+  /// KeyError for a missing parameter, ValueError for wrong shapes, TypeError for wrong kinds.
+  ModelState read(py::handle model) const;
+  /// The course's loss: scores, or (loss, gradients). X is cast to `dtype` first unless that is None.
+  py::object loss(py::handle model, py::handle X, py::handle y, py::handle dtype);
+
+ private:
+  template <class T>
+  MadeNet<T>& made();
+  template <class T>
+  py::object loss_in(ModelState& state, const py::array& X, const std::vector<Label>* y, Type type);
+
+  NetConfig config_;
+  ParameterLayout layout_;
+  std::vector<Index> norms_;
+  RandomState random_;
+  std::unique_ptr<MadeNet<float>> float_;
+  std::unique_ptr<MadeNet<double>> double_;
+  std::mutex mutex_;  // never waited for with the GIL, and nothing of Python's is called under it
+};
+
+/// The PyNet of a Python net: TypeError unless it is one.
+PyNet& find_net(py::handle model);
+
+/// The type that a Python net's parameters promote to.
+Type parameter_type(py::handle model);
+
+/// A net of its own with a Python net's parameters, for many steps without Python: copied in, and with store() out.
+/// Made and stored with the GIL held.
+template <class T>
+class NetCopy {
+ public:
+  explicit NetCopy(py::handle model);
+  Net<T>& net() { return *made_.net; }
+  /// Dropout's stream: give it NumPy's state before training steps, and give the state back after.
+  RandomState& random() { return random_; }
+  /// The course calls np.random.seed with it in test passes too.
+  std::optional<std::uint32_t> dropout_seed() const { return seed_; }
+  /// Puts fresh arrays into model.params, and the running averages into model.bn_params.
+  void store(py::handle model);
+
+ private:
+  RandomState random_;
+  MadeNet<T> made_;
+  std::optional<std::uint32_t> seed_;
+};
+
+}  // namespace lamina::python

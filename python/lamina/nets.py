@@ -1,0 +1,259 @@
+"""The course's nets. Each has
+
+    params       a dictionary of NumPy arrays by name, free to be read, edited, replaced, copied and pickled
+    loss(X)      the scores (N, C) of a test-time pass over X (N, ...)
+    loss(X, y)   (loss, grads) of a training pass with labels y (N,) of 0 .. C - 1: a number, and a dictionary of fresh
+                 arrays by the parameters' names and shapes
+
+and the settings that may be changed between two calls: reg (strength of the L2 regularization 0.5 reg sum W^2 over
+weights and filters), label_smoothing (of the softmax loss, 0 to below 1), and where the net has such layers bn_params
+(one dictionary a normalization: eps, momentum, running_mean, running_var) and dropout_param (p, seed).
+
+Weights are weight_scale * np.random.randn(*shape), drawn in layer order; biases and betas are zeros, gammas ones.
+Results have the type to which NumPy promotes X and the parameters. loss raises ValueError for wrong shapes and labels,
+TypeError for arguments of a wrong kind, KeyError where a parameter is missing.
+"""
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from lamina import _arguments, _core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+__all__ = ["TwoLayerNet", "FullyConnectedNet", "ConvNet", "ThreeLayerConvNet", "is_plain"]
+
+# All options of a net in C++; those that a model does not have are not read.
+_OPTIONS: dict[str, Any] = {
+    "model": "", "input_dim": [3, 32, 32], "num_classes": 10, "hidden": [100], "normalization": "none", "dropout": 1.0,
+    "num_filters": [32, 32], "filter_sizes": [7, 3], "conv_stride": 1, "use_batch_norm": True, "weight_scale": 0.0,
+    "reg": 0.0, "he_init": False, "label_smoothing": 0.0, "conv_strides": [], "pools": [], "global_average": False,
+    "precision": "full",
+}
+
+
+def _wholes(where: str, name: str, values: Any) -> list[int]:
+    """A list of whole numbers: TypeError."""
+    if isinstance(values, (str, bytes, dict)):
+        raise TypeError(f"[{where}] expected {name} to be a list of whole numbers, got {type(values).__name__}")
+    try:
+        listed = list(values)
+    except TypeError:
+        raise TypeError(f"[{where}] expected {name} to be a list of whole numbers, got "
+                        f"{type(values).__name__}") from None
+    return [_arguments.as_whole(where, f"{name}[{i}]", value) for i, value in enumerate(listed)]
+
+
+def _image_dim(where: str, input_dim: Any) -> list[int]:
+    dims = _wholes(where, "input_dim", input_dim)
+    if len(dims) != 3:
+        raise ValueError(f"[{where}] expected input_dim (C, H, W), got {tuple(dims)}")
+    return dims
+
+
+def _real_type(where: str, dtype: Any) -> None:
+    """TypeError unless dtype is one of real numbers."""
+    try:
+        kind = np.dtype(dtype).kind
+    except (TypeError, ValueError):
+        raise TypeError(f"[{where}] expected dtype to be a type of real numbers, got {dtype!r}") from None
+    if dtype is None or kind != "f":
+        raise TypeError(f"[{where}] expected dtype to be a type of real numbers, got {dtype!r}")
+
+
+class _Net:
+    """What all nets have."""
+
+    params: dict[str, np.ndarray]
+    reg: float
+    label_smoothing: float
+    dtype: DTypeLike
+    _net: _core.Net
+
+    def _set_up(self, options: dict[str, Any], reg: float, dtype: DTypeLike, label_smoothing: float = 0.0) -> None:
+        """All but the parameters."""
+        where = type(self).__name__
+        _real_type(where, dtype)
+        self._net = _core.Net(json.dumps({**_OPTIONS, **options}))
+        self.reg = reg if isinstance(reg, float) else _arguments.as_number(where, "reg", reg)
+        self.label_smoothing = label_smoothing
+        self.dtype = dtype
+
+    def _draw(self, weight_scale: float) -> None:
+        """The initial parameters."""
+        scale = _arguments.as_number(type(self).__name__, "weight_scale", weight_scale)
+        self.params = {}
+        for name, shape in self._net.layout:
+            if name.startswith("W"):
+                value = scale * np.random.randn(*shape)
+            else:
+                value = np.ones(shape) if name.startswith("gamma") else np.zeros(shape)
+            self.params[name] = value.astype(self.dtype)
+
+    @overload
+    def loss(self, X: ArrayLike, y: None = None) -> np.ndarray: ...
+
+    @overload
+    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, np.ndarray]]: ...
+
+    def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+        """The scores (N, C) of a test-time pass over X (N, ...); with labels y (N,), (loss, grads) of a training pass.
+
+        The loss counts the regularization in; grads are fresh arrays by the parameters' names and shapes.
+        """
+        return self._net.loss(self, X, y, None)
+
+    def summary(self, batch_size: int = 100) -> str:
+        """A table: layers, shapes, parameters, arithmetic and memory of a training step of batch_size examples."""
+        wide = any(np.asarray(value).dtype.itemsize > 4 for value in self.params.values())
+        return self._net.summary(wide, _arguments.as_whole("summary", "batch_size", batch_size))
+
+
+class TwoLayerNet(_Net):
+    """affine - relu - affine - softmax, on examples of input_dim numbers.
+
+    params: W1 (input_dim, hidden_dim), b1, W2 (hidden_dim, num_classes), b2. X may have any number of axes.
+    """
+
+    def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
+                 weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64) -> None:
+        where = "TwoLayerNet"
+        self._set_up({
+            "model": "two-layer", "input_dim": [_arguments.as_whole(where, "input_dim", input_dim), 1, 1],
+            "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
+            "num_classes": _arguments.as_whole(where, "num_classes", num_classes)}, reg, dtype)
+        self._draw(weight_scale)
+
+
+class FullyConnectedNet(_Net):
+    """[affine - (batch or layer normalization) - relu - (dropout)] x L - affine - softmax.
+
+    hidden_dims    sizes of the L hidden layers
+    input_dim      numbers of an example; X may have any number of axes
+    dropout        the probability of keeping an element; 1, 0 or None for no dropout. Also as dropout_keep_ratio
+    normalization  'batchnorm', 'layernorm' or None; use_batchnorm=True says 'batchnorm'
+    dtype          of the parameters; X is cast to it
+    seed           of dropout: where given, every pass calls np.random.seed(seed) at each dropout layer
+
+    params: W1, b1, [gamma1, beta1], ..., W{L+1}, b{L+1}, with W of shape (inputs, outputs).
+    """
+
+    def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32, num_classes: int = 10,
+                 dropout: float | None = 1, normalization: str | bool | None = None, reg: float = 0.0,
+                 weight_scale: float = 1e-2, dtype: DTypeLike = np.float32, seed: int | None = None, *,
+                 use_batchnorm: bool = False, dropout_keep_ratio: float | None = None) -> None:
+        where = "FullyConnectedNet"
+        if dropout_keep_ratio is not None:
+            dropout = dropout_keep_ratio
+        keep = 1.0 if dropout is None else _arguments.as_number(where, "dropout", dropout) or 1.0
+        if not 0 < keep <= 1:
+            raise ValueError(f"[{where}] expected dropout, the probability of keeping, of 0 to 1, got {keep}")
+        if normalization is True or (use_batchnorm and normalization is None):
+            normalization = "batchnorm"
+        if normalization not in (None, False, "batchnorm", "layernorm"):
+            raise ValueError(f"[{where}] expected normalization to be 'batchnorm', 'layernorm' or None, got "
+                             f"{normalization!r}")
+        self._set_up({
+            "model": "fc", "input_dim": [_arguments.as_whole(where, "input_dim", input_dim), 1, 1],
+            "hidden": _wholes(where, "hidden_dims", hidden_dims), "dropout": keep,
+            "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
+            "normalization": normalization or "none"}, reg, dtype)
+        if seed is not None and self.use_dropout:
+            self.dropout_param["seed"] = _arguments.as_whole(where, "seed", seed)
+        self._draw(weight_scale)
+
+    def _set_up(self, options: dict[str, Any], reg: float, dtype: DTypeLike, label_smoothing: float = 0.0) -> None:
+        super()._set_up(options, reg, dtype, label_smoothing)
+        keep, normalization = options["dropout"], options["normalization"]
+        self.num_layers = 1 + len(options["hidden"])
+        self.normalization = None if normalization == "none" else normalization
+        self.use_dropout = keep != 1
+        self.dropout_param: dict[str, Any] = {"mode": "train", "p": keep} if self.use_dropout else {}
+        self.bn_params: list[dict[str, Any]] = [{"mode": "train"} if normalization == "batchnorm" else {}
+                                                for _ in range(self._net.norms)]
+
+    @overload
+    def loss(self, X: ArrayLike, y: None = None) -> np.ndarray: ...
+
+    @overload
+    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, np.ndarray]]: ...
+
+    def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+        """The scores (N, C) of a test-time pass over X (N, ...); with labels y (N,), (loss, grads) of a training pass.
+
+        X is cast to self.dtype. The loss counts the regularization in; grads are fresh arrays by the parameters' names
+        and shapes. A training pass draws dropout's masks from NumPy's global generator.
+        """
+        return self._net.loss(self, X, y, np.dtype(self.dtype))
+
+
+class ConvNet(_Net):
+    """[conv - (batch normalization) - relu] x M - 2x2 max pool - affine - softmax, on images (C, H, W).
+
+    input_dim       (C, H, W)
+    num_filters     of each of the M convolutions
+    filter_sizes    of each, odd; images are padded by (size - 1) / 2
+    use_batch_norm  whether spatial batch normalization follows each convolution; also as use_batchnorm
+    dtype           of the parameters
+    conv_strides    of each convolution; None for 1
+    pools           side and stride of the max pooling after each convolution's relu, 1 for none; None for 2 after the
+                    last one alone
+    global_average  whether the affine layer takes each channel's mean instead of all pixels
+
+    params: W_1 (F, C, k, k), b_1, [gamma1, beta1], ..., W_{M+1} (inputs, num_classes), b_{M+1}.
+    """
+
+    def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: Sequence[int] = (32, 32),
+                 filter_sizes: Sequence[int] = (7, 3), num_classes: int = 10, weight_scale: float = 1e-3,
+                 reg: float = 0.0, use_batch_norm: bool = True, dtype: DTypeLike = np.float32, *,
+                 use_batchnorm: bool | None = None, conv_strides: Iterable[int] | None = None,
+                 pools: Iterable[int] | None = None, global_average: bool = False) -> None:
+        where = "ConvNet"
+        self._set_up({
+            "model": "convnet", "input_dim": _image_dim(where, input_dim),
+            "num_filters": _wholes(where, "num_filters", num_filters),
+            "filter_sizes": _wholes(where, "filter_sizes", filter_sizes),
+            "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
+            "use_batch_norm": bool(use_batch_norm if use_batchnorm is None else use_batchnorm),
+            "conv_strides": [] if conv_strides is None else _wholes(where, "conv_strides", conv_strides),
+            "pools": [] if pools is None else _wholes(where, "pools", pools),
+            "global_average": bool(global_average)}, reg, dtype)
+        self._draw(weight_scale)
+
+    def _set_up(self, options: dict[str, Any], reg: float, dtype: DTypeLike, label_smoothing: float = 0.0) -> None:
+        super()._set_up(options, reg, dtype, label_smoothing)
+        self.use_batch_norm = options["use_batch_norm"]
+        self.bn_params: list[dict[str, Any]] = [{"mode": "train"} for _ in range(self._net.norms)]
+
+
+class ThreeLayerConvNet(_Net):
+    """conv - relu - 2x2 max pool - affine - relu - affine - softmax, on images (C, H, W).
+
+    The convolution has stride 1 and keeps the images' size: filter_size is odd.
+
+    params: W1 (num_filters, C, filter_size, filter_size), b1, W2 (num_filters H/2 W/2, hidden_dim), b2, W3, b3.
+    """
+
+    def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: int = 32, filter_size: int = 7,
+                 hidden_dim: int = 100, num_classes: int = 10, weight_scale: float = 1e-3, reg: float = 0.0,
+                 dtype: DTypeLike = np.float32) -> None:
+        where = "ThreeLayerConvNet"
+        self._set_up({
+            "model": "three-layer-convnet", "input_dim": _image_dim(where, input_dim),
+            "num_filters": [_arguments.as_whole(where, "num_filters", num_filters)],
+            "filter_sizes": [_arguments.as_whole(where, "filter_size", filter_size)],
+            "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
+            "num_classes": _arguments.as_whole(where, "num_classes", num_classes)}, reg, dtype)
+        self._draw(weight_scale)
+
+
+def is_plain(model: Any) -> bool:
+    """Whether model is a net of this module whose loss is the module's own, so that C++ may train it."""
+    return isinstance(model, _Net) and "loss" not in vars(model) and type(model).loss in (_Net.loss,
+                                                                                          FullyConnectedNet.loss)
