@@ -17,8 +17,8 @@
 #include "lamina/optim/update_rule.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/nets.h"
 #include "python/bindings/random.h"
-#include "python/bindings/trainable.h"
 
 namespace lamina::python {
 namespace {
@@ -102,10 +102,13 @@ OptimConfig config_of(const Numbers& numbers) {
   return config;
 }
 
-// Lends NumPy's global state to the stream that a net draws from, and gives it back.
+// Lends NumPy's global state to the stream that a net draws from, and gives it back. A net that re-seeds it drops the
+// normal that waits.
 class LentRandom {
  public:
-  explicit LentRandom(RandomState& to) : to_(to), global_("Solver") { to_.set_state(global_.state().state()); }
+  LentRandom(RandomState& to, bool reseeded) : to_(to), global_("Solver", reseeded) {
+    to_.set_state(global_.state().state());
+  }
   ~LentRandom() { global_.state().set_state(to_.state()); }
   LentRandom(const LentRandom&) = delete;
   LentRandom& operator=(const LentRandom&) = delete;
@@ -122,17 +125,25 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
   virtual ~Loop() = default;
+  virtual std::vector<std::string> names() = 0;
   virtual void run(const Examples& train, Index count, Index batch_size, const std::string& rule,
                    const std::vector<Numbers>& configs, py::list losses) = 0;
   virtual double accuracy(const Examples& examples, Index num_samples, Index batch_size) = 0;
   virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
   virtual py::tuple state(std::size_t parameter) const = 0;
+  virtual void store(py::handle model) = 0;
 };
 
 template <class T>
 class LoopOf : public Loop {
  public:
-  LoopOf(Trainable& owner, Net<T>& net) : net_(net), random_(owner.random()), states_(net.params().size()) {}
+  explicit LoopOf(py::handle model) : copy_(model), states_(copy_.net().params().size()) {}
+
+  std::vector<std::string> names() override {
+    std::vector<std::string> names;
+    for (const auto& entry : copy_.net().params()) names.push_back(entry.name);
+    return names;
+  }
 
   // `count` iterations, whose losses are appended one by one, each before a signal is looked at.
   void run(const Examples& train, Index count, Index batch_size, const std::string& rule_name,
@@ -142,7 +153,7 @@ class LoopOf : public Loop {
       fail("Solver", "expected a configuration for each of ", states_.size(), " parameters, got ", given.size());
     std::vector<OptimConfig> configs(given.size());
     std::transform(given.begin(), given.end(), configs.begin(), config_of);
-    const LentRandom lent(random_);
+    const LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     for (Index i = 0; i < count; ++i) {
       double loss;
       {
@@ -159,10 +170,10 @@ class LoopOf : public Loop {
     if (batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", batch_size);
     const bool drawn = num_samples != 0 && examples.size() > num_samples;
     const Index N = drawn ? num_samples : examples.size();
-    const LentRandom lent(random_);
+    const LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     if (drawn) {
       rows_.resize(static_cast<std::size_t>(N));
-      random_.choice(examples.size(), rows_);
+      copy_.random().choice(examples.size(), rows_);
     }
     Index right = 0;
     for (Index first = 0; first < N; first += batch_size) {
@@ -170,7 +181,8 @@ class LoopOf : public Loop {
       {
         const py::gil_scoped_release unlocked;
         examples.gather(drawn ? rows_.data() + first : nullptr, drawn ? 0 : first, count, X_);
-        const Tensor<T>& scores = net_.loss(X_);
+        if (copy_.dropout_seed()) copy_.random().seed(*copy_.dropout_seed());
+        const Tensor<T>& scores = copy_.net().loss(X_);
         const Index C = scores.dim(1);
         for (Index i = 0; i < count; ++i) {
           const Index row = drawn ? rows_[static_cast<std::size_t>(first + i)] : first + i;
@@ -196,25 +208,27 @@ class LoopOf : public Loop {
     return py::make_tuple(array(state.first), array(state.second), state.t);
   }
 
+  void store(py::handle model) override { copy_.store(model); }
+
  private:
   double step(const Examples& train, Index batch_size, UpdateRule rule, const std::vector<OptimConfig>& configs) {
     rows_.resize(static_cast<std::size_t>(batch_size));
     y_.resize(rows_.size());
-    random_.choice(train.size(), rows_);
+    copy_.random().choice(train.size(), rows_);
     train.gather(rows_.data(), 0, batch_size, X_);
     std::transform(rows_.begin(), rows_.end(), y_.begin(), [&](Index row) { return train.label(row); });
-    const LossAndGradients<T> result = net_.loss(X_, std::span<const Label>(y_));
+    const LossAndGradients<T> result = copy_.net().loss(X_, std::span<const Label>(y_));
     std::size_t i = 0;
-    for (auto& [name, w] : net_.params()) {
+    for (auto& [name, w] : copy_.net().params()) {
       update<T>(rule, w, result.grads[name], configs[i], states_[i]);
       ++i;
     }
     return result.loss;
   }
 
-  Tensor<T> kept(std::size_t parameter, py::handle object) const {
+  Tensor<T> kept(std::size_t parameter, py::handle object) {
     if (object.is_none()) return {};
-    const auto& entry = *(std::as_const(net_).params().begin() + static_cast<std::ptrdiff_t>(parameter));
+    const auto& entry = *(copy_.net().params().begin() + static_cast<std::ptrdiff_t>(parameter));
     const py::array array = numbers("Solver", "a rule's state of " + entry.name, object);
     check_lengths("Solver", "a rule's state of " + entry.name, array, lengths(entry.value.shape()), "the parameter");
     return Tensor<T>(Input<T>(array, entry.value.shape()).view());
@@ -225,8 +239,7 @@ class LoopOf : public Loop {
     return result(Tensor<T>(tensor), type_of<T>());
   }
 
-  Net<T>& net_;
-  RandomState& random_;
+  NetCopy<T> copy_;
   std::vector<OptimState<T>> states_;
   std::vector<Index> rows_;
   std::vector<Label> y_;
@@ -236,21 +249,22 @@ class LoopOf : public Loop {
 }  // namespace
 
 void bind_solver(py::module_& m) {
-  py::class_<Trainable>(m, "Trainable", "A net of the library, as SolverLoop takes it.");
   m.def("global_random_is_mt19937", &global_random_is_mt19937);
   py::class_<Examples>(m, "Examples", "Examples and their labels, for SolverLoop.")
       .def(py::init<const std::string&, py::handle, py::handle>(), py::arg("where"), py::arg("X"), py::arg("y"));
   py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
-      .def(py::init([](Trainable& net) -> std::unique_ptr<Loop> {
-             if (net.doubles()) return std::make_unique<LoopOf<double>>(net, *net.doubles());
-             return std::make_unique<LoopOf<float>>(net, *net.floats());
+      .def(py::init([](py::handle model) -> std::unique_ptr<Loop> {
+             if (parameter_type(model) == Type::float64) return std::make_unique<LoopOf<double>>(model);
+             return std::make_unique<LoopOf<float>>(model);
            }),
-           py::arg("net"), py::keep_alive<1, 2>())
+           py::arg("model"))
+      .def("names", &Loop::names)
       .def("run", &Loop::run, py::arg("train"), py::arg("count"), py::arg("batch_size"), py::arg("rule"),
            py::arg("configs"), py::arg("losses"))
       .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
       .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
-      .def("state", &Loop::state, py::arg("parameter"));
+      .def("state", &Loop::state, py::arg("parameter"))
+      .def("store", &Loop::store, py::arg("model"));
 }
 
 }  // namespace lamina::python

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
-from lamina import _arguments, _core, optim
+from lamina import _arguments, _core, nets, optim
 
 if TYPE_CHECKING:
     from lamina.solver import Solver
@@ -18,6 +18,18 @@ _RULES: dict[Any, _Rule] = {
 }
 
 
+def _fits(model: Any) -> bool:
+    """Whether the loop in C++ does what model.loss does: float32 or float64, drawing from NumPy's usual generator."""
+    return nets.is_plain(model) and _core.parameter_type(model) != "float16" and _core.global_random_is_mt19937()
+
+
+def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int) -> float | None:
+    """Solver.check_accuracy for a net of the library, 0 samples standing for all examples; None for another model."""
+    if not _fits(model):
+        return None
+    return _core.SolverLoop(model).accuracy(_core.Examples("check_accuracy", X, y), num_samples, batch_size)
+
+
 class NetLoop:
     """The iterations of one call of train(). Until finish() the parameters and the rule's state are in the net."""
 
@@ -28,21 +40,17 @@ class NetLoop:
 
         own = any(name in vars(solver) or getattr(type(solver), name) is not getattr(Solver, name)
                   for name in ("_step", "check_accuracy"))
-        if own or solver.update_rule not in _RULES or not _core.global_random_is_mt19937():
-            return None
-        find = getattr(solver.model, "_core_net", None)
-        net = None if find is None else find()
-        return None if net is None else NetLoop(solver, net)
+        return None if own or solver.update_rule not in _RULES or not _fits(solver.model) else NetLoop(solver)
 
-    def __init__(self, solver: Solver, net: Any) -> None:
+    def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        self._net = net
         self._rule, self._defaults, self._state = _RULES[solver.update_rule]
-        self._configs = [solver.optim_configs[name] for name in solver.model.params]
-        self._loop = _core.SolverLoop(net.core)
+        self._loop = _core.SolverLoop(solver.model)
+        self._configs = [solver.optim_configs[name] for name in self._loop.names()]
         for i, config in enumerate(self._configs):
-            first, second, t = (None if key is None else config.get(key) for key in self._state)
-            self._loop.set_state(i, first, second, 0 if t is None else t)
+            first, second = (None if key is None else config.get(key) for key in self._state[:2])
+            t = _arguments.whole(self._rule, "config", config, "t", 0) if self._state[2] else 0
+            self._loop.set_state(i, first, second, t)
         self._train = _core.Examples("Solver", solver.X_train, solver.y_train)
         self._val = _core.Examples("Solver", solver.X_val, solver.y_val)
 
@@ -64,7 +72,7 @@ class NetLoop:
 
     def store(self) -> None:
         """Gives the net's parameters and running averages to the model."""
-        self._net.store()
+        self._loop.store(self._solver.model)
 
     def finish(self) -> None:
         """Gives the model and the solver all that they would have had the iterations run in Python."""

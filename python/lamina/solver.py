@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _arguments, optim
+from lamina import _arguments, _net_loop, optim
 from lamina._net_loop import NetLoop
 
 __all__ = ["Solver"]
@@ -81,6 +81,8 @@ class Solver:
         model.params       a dictionary of NumPy arrays by name
         model.loss(X, y)   the loss, and a dictionary of its gradients by the parameters' names
         model.loss(X)      the scores (N, C) of a test-time pass
+    For a net of lamina under a rule of lamina.optim the iterations run in C++, in the type of its parameters; where a
+    subclass has a loss, a _step or a check_accuracy of its own, they run in Python.
     data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,).
 
     Keyword arguments, each also an attribute that may be set between two calls of train():
@@ -183,10 +185,15 @@ class Solver:
         if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
             raise ValueError("[check_accuracy] expected one label for each of 1 example or more, got X of shape "
                              f"{X.shape} and y of shape {y.shape}")
+        if num_samples is not None:
+            num_samples = _at_least("num_samples", num_samples, 1)
+        found = _net_loop.accuracy(self.model, X, y, num_samples or 0, batch_size)
+        if found is not None:
+            return found
         N = len(X)
         rows = None
         if num_samples is not None and N > num_samples:
-            N = _at_least("num_samples", num_samples, 1)
+            N = num_samples
             rows = np.random.choice(len(X), N)
             y = y[rows]
         predicted = []
@@ -245,15 +252,15 @@ class Solver:
         self._check_options()
         per_epoch = max(len(self.X_train) // self.batch_size, 1)
         total = self.num_epochs * per_epoch
-        bar = _bar(self.tqdm, total)
         loop = NetLoop.of(self)
+        bar = _bar(self.tqdm, total)
         try:
             t = 0  # iterations done; the first one is printed
             while t < total:
-                # Up to the next iteration with something to say: a printed loss, an accuracy check.
+                # Up to the next iteration with something to say: a printed loss, an accuracy check, a bar's advance.
                 to_print = -t % self.print_every + 1
                 to_check = per_epoch - t % per_epoch
-                count = min(to_print, to_check)
+                count = min(to_print, to_check) if bar is None else min(to_print, to_check, 20)
                 since = len(self.loss_history)
                 if loop is None:
                     for _ in range(count):
