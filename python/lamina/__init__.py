@@ -9,11 +9,14 @@ The modules have the course's names, and their functions its signatures and retu
     gradient_check  numerical gradients
     nets            TwoLayerNet, FullyConnectedNet, ConvNet, ThreeLayerConvNet
     solver          Solver, the training loop
+    data            CIFAR-10 as arrays
+    vis             images and filters in a grid
+    im2col          convolution windows as columns, in NumPy
 """
-from lamina import fast_layers, gradient_check, layer_utils, layers, nets, optim, solver
+from lamina import data, fast_layers, gradient_check, im2col, layer_utils, layers, nets, optim, solver, vis
 from lamina._core import __version__, num_threads, set_num_threads
 
 __all__ = [
-    "__version__", "num_threads", "set_num_threads", "fast_layers", "gradient_check", "layer_utils", "layers", "nets",
-    "optim", "solver",
+    "__version__", "num_threads", "set_num_threads", "data", "fast_layers", "gradient_check", "im2col", "layer_utils",
+    "layers", "nets", "optim", "solver", "vis",
 ]

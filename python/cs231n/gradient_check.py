@@ -1,0 +1,2 @@
+"""Numerical gradients: lamina.gradient_check."""
+from lamina.gradient_check import *

@@ -1,0 +1,2 @@
+"""Layers: lamina.layers."""
+from lamina.layers import *

@@ -1,0 +1,2 @@
+"""Pictures in a grid: lamina.vis."""
+from lamina.vis import *

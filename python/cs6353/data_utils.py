@@ -1,0 +1,2 @@
+"""CIFAR-10: lamina.data."""
+from lamina.data import *

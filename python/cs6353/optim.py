@@ -1,0 +1,2 @@
+"""Update rules: lamina.optim."""
+from lamina.optim import *

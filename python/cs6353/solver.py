@@ -1,0 +1,2 @@
+"""The training loop: lamina.solver."""
+from lamina.solver import *

@@ -1,0 +1,162 @@
+"""CIFAR-10 as the course's notebooks take it: arrays of images and labels, the mean image subtracted.
+
+Both official layouts are read: `cifar-10-batches-py` (pickles, of which only arrays, numbers and text are let in) and
+`cifar-10-batches-bin` (bytes).
+"""
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+__all__ = ["load_CIFAR_batch", "load_CIFAR10", "get_CIFAR10_data", "find_CIFAR10"]
+
+_PIXELS = 3 * 32 * 32
+_FOLDERS = ("cifar-10-batches-py", "cifar-10-batches-bin")
+_PARTS = [f"data_batch_{i}" for i in range(1, 6)]
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
+    ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
+}
+
+
+class _Arrays(pickle.Unpickler):
+    """Reads arrays, numbers, text and plain containers; whatever else a pickle names is refused, not run."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"expected only arrays, numbers and text, got {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _unpickle(file: BinaryIO, path: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        batch = _Arrays(file, encoding="latin1").load()
+    except Exception as error:
+        raise ValueError(f"[load_CIFAR_batch] expected a CIFAR-10 batch in {path}, got a broken file: {error}") from error
+    if not isinstance(batch, dict) or "data" not in batch or "labels" not in batch:
+        raise ValueError(f"[load_CIFAR_batch] expected a dictionary with data and labels in {path}")
+    pixels, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
+    if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != _PIXELS:
+        raise ValueError(f"[load_CIFAR_batch] expected data of shape (N, {_PIXELS}) and type uint8 in {path}, got shape "
+                         f"{pixels.shape} and type {pixels.dtype}")
+    if labels.shape != (len(pixels),) or labels.dtype.kind not in "iu":
+        raise ValueError(f"[load_CIFAR_batch] expected {len(pixels)} whole labels in {path}, got shape {labels.shape} "
+                         f"of type {labels.dtype}")
+    return pixels, labels.astype(np.int64)
+
+
+def _read(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes (N, 3, 32, 32) and labels (N,) of one file of either layout."""
+    if path.endswith(".bin"):
+        rows = np.fromfile(path, np.uint8)
+        if rows.size == 0 or rows.size % (_PIXELS + 1):
+            raise ValueError(f"[load_CIFAR_batch] expected records of {_PIXELS + 1} bytes in {path}, got {rows.size} bytes")
+        rows = rows.reshape(-1, _PIXELS + 1)
+        pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
+    else:
+        with open(path, "rb") as file:
+            pixels, labels = _unpickle(file, path)
+    if labels.size and not 0 <= labels.min() <= labels.max() <= 9:
+        raise ValueError(f"[load_CIFAR_batch] expected labels from 0 to 9 in {path}, got {labels.min()} to {labels.max()}")
+    return pixels.reshape(-1, 3, 32, 32), labels
+
+
+def _path(root: str, part: str) -> str:
+    for name in (part, part + ".bin"):
+        if os.path.isfile(os.path.join(root, name)):
+            return os.path.join(root, name)
+    raise FileNotFoundError(f"[load_CIFAR10] expected {part} or {part}.bin in {root}")
+
+
+def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+    """One file of CIFAR-10: images (N, 32, 32, 3), float64 from 0 to 255, and labels (N,), int64."""
+    pixels, labels = _read(os.fspath(filename))
+    return pixels.transpose(0, 2, 3, 1).astype(np.float64), labels
+
+
+def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """CIFAR-10 from a folder of either layout: Xtr (50000, 32, 32, 3), Ytr (50000,), Xte (10000, 32, 32, 3), Yte."""
+    root = os.fspath(ROOT)
+    parts = [_read(_path(root, part)) for part in _PARTS]
+    Xtr = np.empty((sum(len(labels) for _, labels in parts), 32, 32, 3))
+    start = 0
+    for pixels, labels in parts:
+        Xtr[start:start + len(labels)] = pixels.transpose(0, 2, 3, 1)
+        start += len(labels)
+    Xte, Yte = load_CIFAR_batch(_path(root, "test_batch"))
+    return Xtr, np.concatenate([labels for _, labels in parts]), Xte, Yte
+
+
+def _places() -> Iterator[str]:
+    """Folders that may hold the files: below the working directory, beside the package, where `lamina data` puts it."""
+    beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for package in ("cs6353", "cs231n"):
+        for base in (".", beside):
+            yield os.path.join(base, package, "datasets")
+    for base in (".", "datasets", "data"):
+        yield base
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for base in (os.environ.get("LAMINA_DATA"), os.path.expanduser("~/.cache/lamina"), os.path.join(cache, "lamina")):
+        if base:
+            yield base
+            yield os.path.join(base, "cifar10")
+            yield os.path.join(base, "cifar-10")
+
+
+def find_CIFAR10() -> str:
+    """The folder of CIFAR-10's files; FileNotFoundError with the command that fetches them where there is none."""
+    for base in _places():
+        for folder in (*(os.path.join(base, name) for name in _FOLDERS), base):
+            try:
+                for part in (*_PARTS, "test_batch"):
+                    _path(folder, part)
+            except FileNotFoundError:
+                continue
+            return folder
+    raise FileNotFoundError(f"[get_CIFAR10_data] expected {_FOLDERS[0]} or {_FOLDERS[1]} in cs6353/datasets, $LAMINA_DATA "
+                            "or ~/.cache/lamina, found none: `lamina data fetch cifar10` downloads it")
+
+
+def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_test: int = 1000,
+                     subtract_mean: bool = True) -> dict[str, np.ndarray]:
+    """CIFAR-10 as the notebooks train on it.
+
+    Returns a dictionary of X_train (num_training, 3, 32, 32), X_val (the num_validation images after those) and X_test
+    (num_test), float64, less the mean image of X_train; and of their labels y_train, y_val, y_test, int64.
+    """
+    root = find_CIFAR10()
+    counts = [("num_training", num_training), ("num_validation", num_validation), ("num_test", num_test)]
+    for name, count in counts:
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+            raise ValueError(f"[get_CIFAR10_data] expected {name} to be a whole number of 0 or more, got {count!r}")
+    need = int(num_training) + int(num_validation)
+    X, y = np.empty((num_training, 3, 32, 32)), np.empty(need, np.int64)
+    X_val = np.empty((num_validation, 3, 32, 32))
+    start = 0
+    for part in _PARTS:                                # each image is put where it stays: one copy in memory
+        pixels, labels = _read(_path(root, part))
+        stop = min(start + len(labels), need)
+        split = min(max(num_training, start), stop)
+        X[start:split] = pixels[:max(split - start, 0)]
+        X_val[split - num_training:max(stop - num_training, 0)] = pixels[max(split - start, 0):max(stop - start, 0)]
+        y[start:stop] = labels[:max(stop - start, 0)]
+        start += len(labels)
+        if start >= need:
+            break
+    if start < need:
+        raise ValueError(f"[get_CIFAR10_data] expected num_training + num_validation of {start} or less, got {need}")
+    pixels, labels = _read(_path(root, "test_batch"))
+    if num_test > len(labels):
+        raise ValueError(f"[get_CIFAR10_data] expected num_test of {len(labels)} or less, got {num_test}")
+    X_test, y_test = pixels[:num_test].astype(np.float64), labels[:num_test]
+    if subtract_mean and num_training:
+        mean = np.mean(X, axis=0)
+        for images in (X, X_val, X_test):
+            images -= mean
+    return {"X_train": X, "y_train": y[:num_training], "X_val": X_val, "y_val": y[num_training:],
+            "X_test": X_test, "y_test": y_test}
