@@ -341,6 +341,19 @@ void bind_nets(py::module_& m) {
           py::arg("wide"), py::arg("batch_size"))
       .def(py::pickle([](const PyNet& net) { return to_json(net.config()); },
                       [](const std::string& config) { return std::make_unique<PyNet>(config); }));
+  m.def(
+      "parameter_type",
+      [](py::handle model) {
+        switch (parameter_type(model)) {
+          case Type::float16:
+            return "float16";
+          case Type::float32:
+            return "float32";
+          default:
+            return "float64";
+        }
+      },
+      py::arg("model"), "The type that a net's parameters are promoted to.");
 }
 
 }  // namespace lamina::python
