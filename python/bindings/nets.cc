@@ -215,6 +215,27 @@ MadeNet<T>& PyNet::made() {
   return *made;
 }
 
+// Parameters of a narrower type than that of the loss: NumPy sums their squares in their own type.
+bool sums_in_narrow_type(const ModelState& state, std::size_t parameters, Type type) {
+  if (state.reg == 0 || type != Type::float64) return false;
+  for (std::size_t i = 0; i < parameters; ++i)
+    if (state.params[i].dtype().kind() == 'f' && state.params[i].itemsize() < 8) return true;
+  return false;
+}
+
+// Adds reg W to the gradients; the penalty's terms are added to loss one by one, as the course's code does.
+template <class T>
+void regularize(const ModelState& state, const ParameterLayout& layout, const std::vector<Input<T>>& params,
+                std::vector<Tensor<T>>& grads, double& loss) {
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    if (!layout[i].first.starts_with('W')) continue;
+    const py::array& W = state.params[i];
+    loss += 0.5 * state.reg * W.attr("__mul__")(W).attr("sum")().cast<double>();
+    const T* w = params[i].view().data();
+    for (T& gradient : grads[i]) gradient += static_cast<T>(state.reg) * *w++;
+  }
+}
+
 template <class T>
 py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vector<Label>* y, Type type) {
   const Input<T> x(name(), "X", X);
@@ -226,12 +247,14 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
   if (y && state.keep != 1) random.emplace(name());
   Tensor<T> scores;
   double loss = 0;
+  const bool narrow = y && sums_in_narrow_type(state, layout_.size(), type);
   {
     const py::gil_scoped_release unlocked;
     const std::lock_guard<std::mutex> lock(mutex_);
     MadeNet<T>& made = this->made<T>();
     Net<T>& net = *made.net;
     made.set(state, averages);
+    if (narrow) net.reg = 0;
     std::size_t i = 0;
     for (auto& parameter : net.params()) parameter.value = params[i++];
     if (y) {
@@ -251,6 +274,7 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
   keep_norms(state, std::move(averages), is_batchnorm(config_), y != nullptr, type);
   if (state.dropout_param) (*state.dropout_param)["mode"] = y ? "train" : "test";
   if (!y) return result(std::move(scores), type);
+  if (narrow) regularize(state, layout_, params, grads, loss);
   py::dict by_name;
   for (std::size_t i = 0; i < layout_.size(); ++i)
     by_name[py::str(layout_[i].first)] = result(std::move(grads[i]), type);

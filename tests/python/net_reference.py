@@ -2,6 +2,8 @@
 import numpy as np
 import reference
 
+from lamina.nets import ConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet
+
 
 def regularization(params, reg, grads):
     """0.5 reg sum W^2, with reg W added to the gradients."""
@@ -109,3 +111,18 @@ def three_layer(params, X, y, reg=0.0):
     da = reference.max_pool(np.maximum(a, 0), d.reshape(pooled.shape), 2, 2, 2)[1] * (a > 0)
     _, grads["W1"], grads["b1"] = reference.conv(X, params["W1"], params["b1"], da, 1, pad)[1]
     return loss + regularization(params, reg, grads), grads
+
+
+def small_nets(dtype=np.float64):
+    """Nets with data X, y that fit them."""
+    X, images, y = np.random.randn(4, 2, 3), np.random.randn(4, 2, 6, 6), np.array([0, 4, 2, 2])
+    common = {"num_classes": 5, "weight_scale": 0.5, "dtype": dtype, "reg": 0.3}
+    return [
+        (TwoLayerNet(6, 7, **common), X, y), (FullyConnectedNet([7, 4], 6, **common), X, y),
+        (FullyConnectedNet([7, 4], 6, normalization="batchnorm", **common), X, y),
+        (FullyConnectedNet([7, 4], 6, normalization="layernorm", **common), X, y),
+        (FullyConnectedNet([7, 4], 6, dropout=0.6, seed=3, **common), X, y), (FullyConnectedNet([], 6, **common), X, y),
+        (ConvNet((2, 6, 6), [3, 2], [3, 5], **common), images, y),
+        (ConvNet((2, 6, 6), [3], [3], use_batch_norm=False, **common), images, y),
+        (ThreeLayerConvNet((2, 6, 6), 3, 3, 7, **common), images, y),
+    ]

@@ -94,7 +94,6 @@ class Converter(unittest.TestCase):
             convert.cells("no notebooks")
 
 
-@unittest.skipUnless((HERE.parents[1] / "python" / "cs6353").is_dir(), "the drop-in packages are not there yet")
 class Notebooks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -159,7 +158,7 @@ class Notebooks(unittest.TestCase):
                 np.testing.assert_allclose(got, values, rtol=0, atol=tolerance, err_msg=label)
                 self.compared += len(values)
         self.check_bounds(key, cell.text)
-        if self.real:
+        if self.real and (FULL or key not in expected.ON_FEWER_IMAGES):
             self.check_losses(key, cell.text)
         if key in expected.PICTURES:
             self.assertGreaterEqual(cell.pictures, 1, "pictures")
