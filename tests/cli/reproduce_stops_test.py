@@ -1,0 +1,192 @@
+"""lamina reproduce where it is stopped: a long training goes on from its checkpoint, and a full disk or a report that
+cannot be written lose nothing. And what it shows on a terminal meanwhile."""
+
+import json
+import os
+import pty
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from command_testing import LAMINA, Directory, check, environment, run, succeeded
+
+QUICK = ["--quick", "--data", "synthetic"]
+
+
+def results(directory):
+    with open(os.path.join(directory, "results.json")) as file:
+        return json.load(file)
+
+
+def without_seconds(found):
+    for notebook in found["notebooks"]:
+        for cell in notebook["cells"]:
+            del cell["seconds"]
+    return found
+
+
+def cut_before(whole, out, cell):
+    """A directory in which a run of the convolutional notebook has come to that cell."""
+    os.makedirs(out)
+    found = results(whole)
+    cells = found["notebooks"][0]["cells"]
+    del cells[[c["cell"] for c in cells].index(cell):]
+    with open(os.path.join(out, "results.json"), "w") as file:
+        json.dump(found, file)
+
+
+def killed_in_a_training(base, whole):
+    """SIGKILL while a ConvNet trains, three times; then the numbers are those of a run that never stopped."""
+    out = os.path.join(base, "killed")
+    cut_before(whole, out, "15")
+    args = ["reproduce", "convolutional", *QUICK, "--out", out]
+    checkpoint = os.path.join(out, "convolutional.checkpoint")
+    went_on = []
+    for kill in range(3):
+        process = subprocess.Popen([LAMINA, *args], env=environment(LAMINA_CHECKPOINT_SECONDS="0"),
+                                   stdout=subprocess.PIPE, encoding="utf-8")
+        started = os.stat(checkpoint).st_mtime_ns if os.path.exists(checkpoint) else 0
+        writes, end = 0, time.monotonic() + 100
+        while writes < 5 and process.poll() is None and time.monotonic() < end:
+            try:
+                now = os.stat(checkpoint).st_mtime_ns
+                writes += now != started
+                started = now
+            except FileNotFoundError:
+                pass
+        process.send_signal(signal.SIGKILL)
+        output = process.communicate()[0]
+        check(process.returncode == -signal.SIGKILL, "killed while it trains", kill, process.returncode)
+        went_on += re.findall(r"going on after iteration (\d+)", output)
+    check(len(went_on) == 2 and 1 <= int(went_on[0]) < int(went_on[1]), "each goes on where the one before was", went_on)
+    check(len(results(out)["notebooks"][0]["cells"]) == 11, "the cell that was killed is not done")
+    done = succeeded(run(*args)).stdout
+    check("(going on after iteration " in done and done.count("(taken from results.json)") == 11, done)
+    check(not os.path.exists(checkpoint), "the checkpoint goes with its training")
+    check(without_seconds(results(out)) == without_seconds(results(whole)), "a killed training found other numbers")
+
+    # A checkpoint that is none is not used, nor one of another training.
+    for content in [b"no checkpoint", None]:
+        shutil.rmtree(out)
+        cut_before(whole, out, "4.4")
+        with open(checkpoint, "wb") as file:
+            file.write(content or b"")
+        check("going on" not in succeeded(run(*args)).stdout, "another checkpoint was used")
+        check(without_seconds(results(out)) == without_seconds(results(whole)), "numbers beside a broken checkpoint")
+
+
+def limited(limit):
+    def limit_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    return limit_files
+
+
+def disk_full(base):
+    """A file cannot grow beyond a limit: one line, exit code 1, and what was finished before stands."""
+    out = os.path.join(base, "full")
+    args = ["reproduce", "dropout", *QUICK, "--out", out]
+    done = run(*args, preexec_fn=limited(25_000), restore_signals=False)
+    check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and out in done.stderr, done.stderr)
+    before = results(out)["notebooks"][0]["cells"]
+    check(1 <= len(before) < 7, len(before), "cells fit")
+    again = succeeded(run(*args)).stdout
+    check(again.count("(taken from results.json)") == len(before), again)
+    check(results(out)["notebooks"][0]["cells"][:len(before)] == before, "finished cells stand")
+
+    # The page alone does not fit: the results are whole.
+    os.remove(os.path.join(out, "report.html"))
+    os.makedirs(os.path.join(out, "report.html", "x"))
+    done = run(*args)
+    check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "report.html" in done.stderr, done.stderr)
+    check(len(results(out)["notebooks"][0]["cells"]) == 7, "results without a page")
+    shutil.rmtree(os.path.join(out, "report.html"))
+    succeeded(run(*args))
+    with open(os.path.join(out, "report.html")) as file:
+        check(file.read().endswith("</html>\n"), "the page is written from results.json")
+
+
+def unwritable(base):
+    if os.geteuid() == 0:
+        return  # nothing is unwritable for root; reproduce_test tries /proc
+    out = os.path.join(base, "closed")
+    os.makedirs(out, mode=0o500)
+    done = run("reproduce", "dropout", *QUICK, "--out", out)
+    check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and out in done.stderr, done.stderr)
+
+
+def two_at_once(base):
+    out = os.path.join(base, "two")
+    first = subprocess.Popen([LAMINA, "reproduce", "fully-connected", *QUICK, "--out", out], env=environment(),
+                             stdout=subprocess.DEVNULL)
+    while not os.path.exists(os.path.join(out, "results.json")) and first.poll() is None:
+        time.sleep(0.005)
+    second = run("reproduce", "dropout", *QUICK, "--out", out)
+    still = first.poll() is None
+    first.kill()
+    first.wait()
+    check(still and second.returncode == 1 and "another process" in second.stderr, still, second.stderr)
+
+
+def on_a_terminal(base):
+    """A line that moves: what trains, how far it is, how long it takes; none of it in a pipe."""
+    main_side, terminal = pty.openpty()
+    process = subprocess.Popen([LAMINA, "reproduce", "fully-connected", *QUICK, "--out", os.path.join(base, "terminal")],
+                               env=environment(), stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            read = os.read(main_side, 1 << 16)
+        except OSError:
+            break
+        if not read:
+            break
+        shown += read
+    check(process.wait() == 0, "on a terminal")
+    shown = shown.decode()
+    lines = re.findall(r"\r(\[[=> ]+\] +\d+% [^\r\x1b]+)", shown)
+    check(len(lines) >= 3, shown[-2000:])
+    check(any(re.search(r"cell 1\d\+?, [^:]+: iteration [\d,]+ / [\d,]+  loss \d+\.\d+  \d+:\d\d left", x) for x in lines), lines)
+    check(all(len(x) < 80 for x in lines), lines)
+    check("\r" not in run("reproduce", "dropout", *QUICK, "--out", os.path.join(base, "pipe")).stdout, "in a pipe")
+
+
+def in_bf16(base, whole):
+    out = os.path.join(base, "bf16")
+    cut_before(whole, out, "17")
+    done = run("reproduce", "convolutional", *QUICK, "--precision", "bf16", "--out", out)
+    check(done.returncode == 1 and "without --precision bf16" in done.stderr, done.stderr)
+    with open(os.path.join(out, "results.json")) as file:
+        found = json.load(file)
+    found["precision"] = "bf16"
+    with open(os.path.join(out, "results.json"), "w") as file:
+        json.dump(found, file)
+    succeeded(run("reproduce", "convolutional", *QUICK, "--precision", "bf16", "--out", out))
+    losses = []
+    for directory in [whole, out]:
+        cell = next(c for c in results(directory)["notebooks"][0]["cells"] if c["cell"] == "17")
+        losses.append(cell["experiments"][0]["histories"][0]["series"][0]["y"])
+    check(losses[0] != losses[1], "bf16 rounds")
+    check(all(abs(a - b) < 0.02 * a for a, b in zip(losses[0][:3], losses[1][:3])), losses[0][:3], losses[1][:3])
+
+
+def main():
+    with Directory() as base:
+        whole = os.path.join(base, "whole")
+        succeeded(run("reproduce", "convolutional", *QUICK, "--out", whole, timeout=600))
+        killed_in_a_training(base, whole)
+        in_bf16(base, whole)
+        disk_full(base)
+        unwritable(base)
+        two_at_once(base)
+        on_a_terminal(base)
+    print("what is stopped goes on")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
