@@ -13,10 +13,27 @@ The modules have the course's names, and their functions its signatures and retu
     vis             images and filters in a grid
     im2col          convolution windows as columns, in NumPy
 """
-from lamina import data, fast_layers, gradient_check, im2col, layer_utils, layers, nets, optim, solver, vis
-from lamina._core import __version__, num_threads, set_num_threads
+from lamina import (_arguments, _core, data, fast_layers, gradient_check, im2col, layer_utils, layers, nets, optim, solver,
+                    vis)
+from lamina._core import __version__
 
 __all__ = [
     "__version__", "num_threads", "set_num_threads", "data", "fast_layers", "gradient_check", "im2col", "layer_utils",
     "layers", "nets", "optim", "solver", "vis",
 ]
+
+
+def num_threads() -> int:
+    """The number of threads that a call uses: LAMINA_NUM_THREADS, else as many as the process may run on."""
+    return _core.num_threads()
+
+
+def set_num_threads(threads: int) -> None:
+    """Uses this many threads from the next call on, 1 to 4096, or with 0 as many as the process may run on.
+
+    Results do not depend on it. ValueError for another number.
+    """
+    threads = _arguments.as_whole("set_num_threads", "threads", threads)
+    if not 0 <= threads <= 4096:
+        raise ValueError(f"[set_num_threads] expected 0 (all cores) to 4096 threads, got {threads}")
+    _core.set_num_threads(threads)

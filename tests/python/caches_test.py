@@ -191,6 +191,24 @@ sys.exit(0 if right else 1)
         self.assertLess(fast, naive)
 
 
+    def test_number_of_threads(self):
+        before = lamina.num_threads()
+        try:
+            x, w = np.random.default_rng(1).standard_normal((2, 300, 300))
+            results = []
+            for threads in (1, 2.0, np.int16(3)):
+                lamina.set_num_threads(threads)
+                self.assertEqual(lamina.num_threads(), threads)
+                results.append(layers.affine_forward(x, w, w[0])[0])
+            np.testing.assert_array_equal(results[0], results[1])
+            np.testing.assert_array_equal(results[0], results[2])
+            for wrong, error in [(-1, ValueError), (10**6, ValueError), ("2", TypeError), (1.5, TypeError)]:
+                with self.assertRaises(error):
+                    lamina.set_num_threads(wrong)
+        finally:
+            lamina.set_num_threads(before)
+
+
 class Words(unittest.TestCase):
     def test_documentation(self):
         for module in MODULES:
