@@ -24,7 +24,8 @@ class Examples(unittest.TestCase):
         running.kernel_for_this_python(cls.folder.name)
 
     def test_they_are_there(self):
-        self.assertTrue(EXAMPLES)
+        self.assertEqual([path.stem for path in EXAMPLES], [
+            "a_layer_from_scratch", "batch_norm_and_initialization", "train_a_net", "what_filters_see"])
 
     def test_they_run(self):
         for path in EXAMPLES:
