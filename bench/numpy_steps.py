@@ -187,4 +187,5 @@ def main():
         print(json.dumps({"seconds": seconds, "version": np.__version__}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
