@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The notebooks' Solver cells on lamina's Python package and on plain NumPy, in turns; convolution against plain loops.
 
-Both compute in float32 and use all cores. Images are made up unless --cifar10 names CIFAR-10's folder: the times do not
-depend on them. usage: PYTHONPATH=(the package's folder) python_cells.py [--cifar10 DIR] [--rounds N]
+Both compute in float32 and use all cores. Images are made up unless --cifar10 names a folder with
+cifar-10-batches-bin in it: the times do not depend on them. usage: PYTHONPATH=(the package's folder) python_cells.py [--cifar10 DIR] [--rounds N]
 """
 import argparse
+import os
+import resource
 import statistics
 import time
 
@@ -12,7 +14,7 @@ import numpy as np
 import numpy_course
 
 import lamina
-from lamina.data import get_CIFAR10_data
+from lamina.data import find_CIFAR10, get_CIFAR10_data
 from lamina.fast_layers import conv_backward_fast, conv_forward_fast
 from lamina.nets import ConvNet, FullyConnectedNet
 from lamina.solver import Solver
@@ -84,9 +86,11 @@ def main():
     options = parser.parse_args()
     np.random.seed(0)
     if options.cifar10:
+        os.environ["LAMINA_DATA"] = options.cifar10
         start = time.perf_counter()
-        data = get_CIFAR10_data(cifar10_dir=options.cifar10)
-        print(f"CIFAR-10 read in {time.perf_counter() - start:.2f} s")
+        data = get_CIFAR10_data()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"CIFAR-10 read from {find_CIFAR10()} in {time.perf_counter() - start:.2f} s; at most {peak:.2f} GiB so far")
     else:
         data = made_up(4000)
     print(f"lamina {lamina.__version__}, {lamina.num_threads()} threads; NumPy {np.__version__}; {options.rounds} rounds in turns")
