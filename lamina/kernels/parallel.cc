@@ -32,7 +32,7 @@ int default_threads() {
     char* end = nullptr;
     const long threads = std::strtol(text, &end, 10);
     if (*end || threads < 1 || threads > 4096)
-      fail("LAMINA_NUM_THREADS", "expected a number of threads, 1 to 4096, got '", text, "'");
+      fail("num_threads", "expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got '", text, "'");
     return static_cast<int>(threads);
   }
   return available_cores();
@@ -167,10 +167,10 @@ int num_threads() {
 }
 
 void set_num_threads(int threads) {
-  if (threads < 0 || threads > 4096) fail("set_num_threads", "expected 0 (all cores) to 4096 threads, got ", threads);
+  if (threads < 0 || threads > 4096) fail("set_num_threads", "expected 0 to 4096 threads, got ", threads);
   const std::lock_guard<std::mutex> lock(busy);
   const int before = wanted;
-  wanted = threads == 0 ? available_cores() : threads;
+  wanted = threads == 0 ? default_threads() : threads;
   if (wanted != before) pool.reset();
 }
 

@@ -10,8 +10,9 @@
 
 namespace lamina::kernels {
 
-/// Threads that parallel_for uses from the next call on, the caller's included; 0: as many as the process may run
-/// on (at the start: LAMINA_NUM_THREADS or that). Throws std::invalid_argument for a negative number.
+/// Threads that parallel_for uses from the next call on, the caller's included; 0, and at the start: LAMINA_NUM_THREADS
+/// where that is set, else as many as the process may run on. Throws std::invalid_argument for a number outside 0 to
+/// 4096, and for a LAMINA_NUM_THREADS that is none of 1 to 4096.
 void set_num_threads(int threads);
 int num_threads();
 

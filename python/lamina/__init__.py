@@ -29,11 +29,12 @@ def num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Uses this many threads from the next call on, 1 to 4096, or with 0 as many as the process may run on.
+    """Uses this many threads from the next call on, 1 to 4096, or with 0 as many as at the start: LAMINA_NUM_THREADS,
+    else as many as the process may run on.
 
     Results do not depend on it. ValueError for another number.
     """
     threads = _arguments.as_whole("set_num_threads", "threads", threads)
     if not 0 <= threads <= 4096:
-        raise ValueError(f"[set_num_threads] expected 0 (all cores) to 4096 threads, got {threads}")
+        raise ValueError(f"[set_num_threads] expected 0 to 4096 threads, got {threads}")
     _core.set_num_threads(threads)
