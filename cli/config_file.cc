@@ -5,11 +5,10 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "cli/flags.h"
+#include "lamina/io/atomic_file.h"
 
 namespace lamina::cli {
 namespace {
@@ -67,10 +66,12 @@ void read_search_table(const toml::node& value, const std::string& where, Search
 }  // namespace
 
 void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTable* search) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path))
-    throw UsageError(fmt::format("--config {}: expected a TOML file that can be read", path.string()));
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::string text;
+  try {
+    text = read_file(path, 1 << 20);
+  } catch (const std::runtime_error& error) {
+    throw UsageError(fmt::format("--config: {}", without_tag(error.what())));
+  }
   toml::table table;
   try {
     table = toml::parse(text);
@@ -83,11 +84,14 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTa
     for (const std::string& name : option->get_lnames())
       if (name != "help" && name != "config" && name != "resume" && name != "search") known.push_back(name);
 
+  std::map<std::string, std::string> seen;  // a key's name as a flag, and as it is written
   for (const auto& [key, value] : table) {
     const std::string written(key.str());
     std::string name = written;
     std::replace(name.begin(), name.end(), '_', '-');
     const std::string where = fmt::format("{}:{}: {}", path.string(), value.source().begin.line, written);
+    if (const auto [other, is_new] = seen.emplace(name, written); !is_new)
+      throw UsageError(fmt::format("{}: expected each key once, got {} as well", where, other->second));
     if (name == "search") {
       read_search_table(value, where, search);
       continue;

@@ -72,8 +72,9 @@ CLI::Validator whole_number(Index least, Index most) {
   return CLI::Validator(
       [least, most](std::string& text) -> std::string {
         Index value = 0;
-        if (parse(text, value) && value >= least && value <= most) return {};
-        return most == std::numeric_limits<std::int32_t>::max()
+        const bool whole = parse(text, value);
+        if (whole && value >= least && value <= most) return {};
+        return most == std::numeric_limits<std::int32_t>::max() && !(whole && value > most)
                    ? fmt::format("expected a whole number from {} on, got '{}'", least, text)
                    : fmt::format("expected a whole number of {} to {}, got '{}'", least, most, text);
       },
@@ -279,7 +280,8 @@ Precision precision_of(const std::string& precision, const std::string& dtype) {
 }
 
 void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "Threads; 0: one a processor. The results do not depend on it")
+  app.add_option("--threads", threads,
+                 "Threads; 0: $LAMINA_NUM_THREADS, else one a processor. The results do not depend on it")
       ->type_name("N")
       ->check(whole_number(0, 1024))
       ->capture_default_str();
@@ -290,8 +292,38 @@ std::string without_tag(const std::string& text) {
   return text.starts_with('[') && end != std::string::npos ? text.substr(end + 2) : text;
 }
 
+void check_values(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) {
+      option->disable_flag_override();
+    } else {
+      option->check(CLI::Validator(
+          [](std::string& text) { return text.empty() ? "expected a value, got an empty text" : ""; }, ""));
+    }
+  }
+  for (CLI::App* sub : app.get_subcommands({})) check_values(*sub);
+}
+
+std::string on_one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
+  return text;
+}
+
 std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
   std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    const std::string name = text.substr(0, text.find_first_of(": "));
+    if (text.find("flag override") != std::string::npos)
+      text = fmt::format("--{}: expected no value, since it is a switch, got one", name);
+    else if (text.find(" required ") != std::string::npos && text.ends_with(" missing"))
+      text = fmt::format("{}: expected a value, got none", name);
+  }
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !app.get_subcommands({}).empty()) {
+    std::vector<std::string> known;
+    for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
+    text = fmt::format("expected one of the commands {}, got none", fmt::join(known, ", "));
+  }
   if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error); extras != nullptr) {
     // A flag among what nothing took, or the first word of it, and what it may have meant.
     std::istringstream words(text.substr(std::min(text.find(": ") + 2, text.size())));
@@ -310,8 +342,7 @@ std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
     text = fmt::format("unknown {} '{}'", is_flag ? "flag" : "argument", first);
     if (!near.empty()) text += fmt::format("; did you mean {}?", fmt::join(near, " or "));
   }
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  return on_one_line(text);
 }
 
 }  // namespace lamina::cli

@@ -76,6 +76,13 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTa
 /// The words of `known` nearest to `word`, at most `count`, the nearest first.
 std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& known, std::size_t count);
 
+/// Makes the options of `app` and its commands refuse what CLI11 lets pass: an empty text, as of a variable that is not
+/// set, and a value after a flag that takes none.
+void check_values(CLI::App& app);
+
+/// The text with a space for each control character.
+std::string on_one_line(std::string text);
+
 /// An error's text without the name of the library's function before it: "[conv_forward] ...".
 std::string without_tag(const std::string& text);
 

@@ -2,10 +2,13 @@
 // Exit codes: 0 success, 1 failure, 2 a call that does not make sense.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "cli/commands.h"
 #include "cli/help.h"
@@ -32,8 +35,7 @@ std::string full_name(const CLI::App* app) {
 }
 
 int report(const CLI::App* app, const std::string& text, int code) {
-  std::string line = text.substr(0, text.find('\n'));
-  line = without_tag(line);
+  std::string line = on_one_line(without_tag(text));
   const std::string name = full_name(app);
   if (code == 2) line += fmt::format(" (see {} --help)", name);
   std::fflush(stdout);
@@ -59,6 +61,7 @@ int run(int argc, char** argv) {
                                    add_gradcheck(app), add_reproduce(app), add_search(app)};
   for (Command& command : add_data(app)) commands.push_back(std::move(command));
 
+  check_values(app);
   if (argc <= 1) {
     std::cout << app.help();
     return 0;
@@ -79,12 +82,31 @@ int run(int argc, char** argv) {
     return report(deepest(&app), error.what(), 2);
   } catch (const std::bad_alloc&) {
     return report(deepest(&app), "out of memory", 1);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(
+        deepest(&app),
+        fmt::format("{}: expected a place that can be used, got: {}", error.path1().string(), error.code().message()),
+        1);
   } catch (const std::exception& error) {
     return report(deepest(&app), error.what(), 1);
   }
 }
 
+/// The exit code, which is not 0 where what was printed got nowhere: a full disk, say.
+int finished(int code) {
+  errno = 0;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written) return code;
+  fmt::print(stderr, "lamina: expected an output that can be written to, got: {}\n",
+             errno != 0 ? std::generic_category().message(errno) : "an error while writing");
+  return code == 0 ? 1 : code;
+}
+
 }  // namespace
+
+int main_of(int argc, char** argv) { return finished(run(argc, argv)); }
+
 }  // namespace lamina::cli
 
-int main(int argc, char** argv) { return lamina::cli::run(argc, argv); }
+int main(int argc, char** argv) { return lamina::cli::main_of(argc, argv); }

@@ -113,7 +113,7 @@ int run_predict(const UseFlags& flags) {
       }
     } catch (const std::exception& error) {
       std::fflush(stdout);
-      fmt::print(stderr, "lamina predict: {}\n", without_tag(error.what()));
+      fmt::print(stderr, "lamina predict: {}\n", on_one_line(without_tag(error.what())));
       code = 1;
     }
   }

@@ -175,7 +175,7 @@ fs::path fetch_cifar10(const fs::path& target_dir, const FetchOptions& options) 
   fs::remove(part);
   return directory;
 } catch (const std::system_error& e) {
-  fail_file(kWhere, target_dir, "expected a directory to write to, found: ", e.what());
+  fail_file(kWhere, target_dir, "expected a directory to write to, found: ", e.code().message());
 }
 
 }  // namespace lamina

@@ -26,6 +26,17 @@ ModelFile open_model(const fs::path& path) {
   return load_model(file);
 }
 
+/// Throws std::runtime_error where the net does not take the images or their classes.
+void check_fits(const ModelInfo& info, const Dataset& data) {
+  if (!(data.example_shape() == info.config.input_dim))
+    throw std::runtime_error(detail::message("evaluate", "expected images of ", info.config.input_dim,
+                                             ", as the net takes them, found ", data.example_shape(), " in ",
+                                             data.name));
+  if (data.class_names != info.class_names)
+    throw std::runtime_error(detail::message("evaluate", "expected the net's ", info.class_names.size(),
+                                             " classes, found other ones in ", data.name));
+}
+
 const Split& split_of(const Dataset& data, const std::string& name) {
   if (name == "train") return data.train;
   if (name == "val") return data.val;
@@ -127,13 +138,7 @@ void TrainedNet::set_mirror_averaging(bool on) { inside_->mirror = on; }
 
 Evaluation TrainedNet::evaluate(const Dataset& data, const std::string& split_name) {
   const ModelInfo& info = inside_->info;
-  if (!(data.example_shape() == info.config.input_dim))
-    throw std::runtime_error(detail::message("evaluate", "expected images of ", info.config.input_dim,
-                                             ", as the net takes them, found ", data.example_shape(), " in ",
-                                             data.name));
-  if (data.class_names != info.class_names)
-    throw std::runtime_error(detail::message("evaluate", "expected the net's ", info.class_names.size(),
-                                             " classes, found other ones in ", data.name));
+  check_fits(info, data);
   const Split& split = split_of(data, split_name);
   if (split.size() == 0)
     throw std::runtime_error(
@@ -193,6 +198,7 @@ Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::p
   if (const Index channels = info.config.input_dim[0]; channels == 1 || channels == 3)
     options.images.channels = channels;
   Dataset dataset = load_run_data(config, options);
+  check_fits(info, dataset);
   if (!digest.empty() && digest != config.data_digest && say)
     say("these data (" + dataset.name + ") are not those that the net was trained on");
   return dataset;

@@ -76,6 +76,10 @@ void read_image_options(const json& object, RunConfig& config) {
   config.test_fraction = fraction(object, "test_fraction");
 }
 
+double memory_bytes() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
 }  // namespace
 
 std::string to_json(const RunConfig& config) {
@@ -147,11 +151,20 @@ RunConfig run_config_from_json(const std::string& text) {
 void check_fits_memory(const NetConfig& net, int scalar_bytes) {
   double count = 0;
   for (const auto& entry : parameter_layout(net)) count += static_cast<double>(entry.second.size());
-  const double bytes = 5 * count * scalar_bytes;
-  const double has = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double bytes = 5 * count * scalar_bytes, has = memory_bytes();
   if (bytes > has)
     fail(net.model, "expected a net that fits into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
          std::llround(count), " parameters, which take ", std::llround(bytes / 1e9), " GB to train");
+}
+
+void check_batch_fits_memory(const NetSummary& net, Index batch_size) {
+  const double parameters = 5.0 * static_cast<double>(net.parameter_count()) * net.scalar_bytes;
+  const double example = static_cast<double>(net.input.size() + 2 * net.activation_count()) * net.scalar_bytes;
+  const double bytes = static_cast<double>(batch_size) * example, has = memory_bytes();
+  if (parameters + bytes > has)
+    fail("train", "expected batches that fit into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
+         batch_size, " images a batch, which take ", std::llround(bytes / 1e9), " GB to train on; with this net ",
+         std::max<Index>(0, static_cast<Index>((has - parameters) / example)), " would fit");
 }
 
 Index num_iterations(const RunConfig& config, Index num_train) {

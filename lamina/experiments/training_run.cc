@@ -69,6 +69,8 @@ class Run {
     }
   }
 
+  void check_memory() const { check_batch_fits_memory(net_->summary(), config_.batch_size); }
+
   RunResult train() {
     tell_start();
     if (iterations() == 0) save();  // so that a resume is possible from now on
@@ -202,6 +204,7 @@ LoadOptions load_options(const RunWatcher& watcher) {
 template <class T>
 RunResult start(const RunConfig& config, Dataset data, const fs::path& directory, const RunWatcher& watcher) {
   Run<T> run(config, std::move(data), directory, watcher);
+  run.check_memory();
   remove_run(directory);
   return run.train();
 }
@@ -223,6 +226,7 @@ RunResult resume(RunConfig config, const fs::path& directory, const RunWatcher& 
                       kernels::target_name() + ": its numbers will not be bit for bit those of an unbroken run");
   Dataset data = load_run_data(config, load_options(watcher));
   Run<T> run(config, std::move(data), directory, watcher);
+  run.check_memory();
   run.set_state(state);
   checkpoint = {};
   return run.train();

@@ -2,9 +2,13 @@
 
 import os
 import re
+import shutil
+import struct
+import subprocess
 import sys
+import time
 
-from command_testing import Directory, check, environment, history, run, succeeded, write_cifar10
+from command_testing import LAMINA, Directory, check, environment, history, run, succeeded, write_cifar10
 
 
 def expect(code, pattern, *args, **options):
@@ -14,6 +18,72 @@ def expect(code, pattern, *args, **options):
     check(done.returncode == code, text)
     check(len(lines) == 1, "expected one line on standard error;", text)
     check(re.search(pattern, lines[0]), "expected", repr(pattern) + ";", text)
+
+
+def threads_of(args, env):
+    """How many threads a training uses, which is ended then."""
+    process = subprocess.Popen([LAMINA, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    most, end = 0, time.monotonic() + 60
+    try:
+        while process.poll() is None and time.monotonic() < end:
+            try:
+                with open("/proc/%d/status" % process.pid) as file:
+                    threads = int(re.search(r"Threads:\s+(\d+)", file.read())[1])
+            except (OSError, TypeError):
+                continue
+            if threads > 1 and threads == most:
+                return most
+            most = threads
+            time.sleep(0.2)
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(args[-1], ignore_errors=True)
+    return most
+
+
+def write_idx(directory):
+    """Grey images of 28 x 28 pixels in MNIST's files."""
+    os.makedirs(directory)
+    for name, count in [("train", 2500), ("t10k", 50)]:
+        with open(os.path.join(directory, name + "-images-idx3-ubyte"), "wb") as file:
+            file.write(struct.pack(">4i", 2051, count, 28, 28) + bytes(count * 784))
+        with open(os.path.join(directory, name + "-labels-idx1-ubyte"), "wb") as file:
+            file.write(struct.pack(">2i", 2049, count) + bytes(i % 10 for i in range(count)))
+
+
+def without_rights(base, done):
+    """What a directory that may not be read, or written to, says to somebody who is not root."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        print("skipped: calls without rights, since setpriv (util-linux) is missing")
+        return
+    closed = os.path.join(base, "closed")
+    shutil.copytree(done, os.path.join(closed, "run"))
+    os.chmod(base, 0o755)
+    os.chmod(closed, 0o000)
+    try:
+        for args in [["eval", closed + "/run"], ["predict", closed + "/run", "a.png"], ["train", "--resume", closed + "/run"],
+                     ["train", "--model", "fc", "--data", "synthetic", "--out", closed + "/new"],
+                     ["search", "--resume", closed + "/run"]]:
+            other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+            process = subprocess.run([*other, LAMINA, *args], env=environment(), stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=600)
+            lines = process.stderr.splitlines()
+            check(process.returncode == 1 and len(lines) == 1 and "Permission denied" in lines[0] and "closed" in lines[0] and
+                  "filesystem error" not in lines[0], args, "gave", process.returncode, process.stderr)
+    finally:
+        os.chmod(closed, 0o700)
+
+
+def output_that_fails(done):
+    """Nothing that was asked for is there where it could not be printed: a failure."""
+    for args in [["summary"], ["eval", done], ["eval", done, "--json"], ["train", "--help"], ["--version"]]:
+        with open("/dev/full", "w") as full:
+            process = subprocess.run([LAMINA, *args], env=environment(), stdin=subprocess.DEVNULL, stdout=full,
+                                     stderr=subprocess.PIPE, encoding="utf-8", timeout=600)
+        check(process.returncode == 1 and "expected an output that can be written to" in process.stderr, args, "into a full disk gave", process.returncode,
+              process.stderr)
 
 
 def main():
@@ -34,7 +104,7 @@ def main():
         expect(2, r"lamina train: unknown flag '--epoch'; did you mean --epochs", "train", "--epoch", "3")
         expect(2, r"--epochs: expected a whole number from 1 on, got '0'", "train", "--epochs", "0")
         expect(2, r"--epochs: expected a whole number from 1 on, got 'x'", "train", "--epochs=x")
-        expect(2, r"--epochs.*required", "train", "--epochs")
+        expect(2, r"--epochs: expected a value, got none", "train", "--epochs")
         expect(2, r"--learning-rate: expected a number above 0, got '-1'", "train", "--learning-rate=-1")
         expect(2, r"--learning-rate: expected a number above 0, got 'nan'", "train", "--learning-rate", "nan")
         expect(2, r"--dropout: expected a probability above 0 and up to 1, got '0'", "train", "--model", "fc", "--dropout", "0")
@@ -56,10 +126,27 @@ def main():
         expect(2, r"--split: expected one of train, val, test, got 'dev'", "eval", base, "--split", "dev")
         expect(2, r"run.*required", "eval")
         expect(2, r"images.*required", "predict", base)
-        expect(2, r"lamina data: .*(subcommand|command)", "data")
         expect(2, r"data: expected one of cifar10, got 'imagenet'", "data", "fetch", "imagenet")
         expect(2, r"machine's \d+ GB|at most \d+ parameters", "summary", "--model", "fc", "--hidden", "1000000,1000000")
         expect(2, r"2x2 max pool.*input_dim", "summary", "--num-filters", "4,4", "--filter-sizes", "3,3", "--conv-stride", "30")
+
+        expect(2, r"--model: expected a value, got none", "train", "--model")
+        expect(2, r"--epochs: expected a whole number of 1 to 2147483647, got '2147483648'", "train", "--epochs", "2147483648")
+        expect(2, r"--no-batch-norm: expected no value", "train", "--no-batch-norm=3")
+        expect(2, r"--quiet: expected no value", "train", "--quiet=maybe")
+        expect(2, r"expected one of the commands info, fetch, got none", "data")
+        for flag in ["--resume", "--config", "--out", "--data", "--data-dir"]:
+            expect(2, flag + r": expected a value, got an empty text", "train", flag, "")
+        expect(2, r"RUN|run.*expected a value, got an empty text", "eval", "")
+
+        # The number of threads.
+        for text, code, pattern in [("abc", 2, r"expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got 'abc'"),
+                                    ("0", 2, r"1 to 4096, got '0'")]:
+            expect(code, pattern, "train", *small, "--out", path("threads"), env=environment(LAMINA_NUM_THREADS=text))
+        for args, env, threads in [([], environment(LAMINA_NUM_THREADS="3"), 3),
+                                   (["--threads", "2"], environment(LAMINA_NUM_THREADS="3"), 2)]:
+            check(threads_of(["train", "--model", "fc", "--hidden", "3000,3000", "--data", "synthetic", *args,
+                              "--out", path("threads")], env) == threads, "threads with", args, "are not", threads)
 
         # The configuration file.
         expect(2, r"a.toml:1: epoch: unknown key; did you mean epochs", "train", "--config", path("a.toml", "epoch = 3\n"))
@@ -68,7 +155,12 @@ def main():
         expect(2, r"c.toml:1: not TOML", "train", "--config", path("c.toml", "epochs = = 3\n"))
         expect(2, r"d.toml:1: no-batch-norm: expected true or false", "train", "--config", path("d.toml", "no-batch-norm = 3\n"))
         expect(2, r"e.toml:1: solver: unknown key", "train", "--config", path("e.toml", "[solver]\nepochs = 3\n"))
-        expect(2, r"none.toml: expected a TOML file", "train", "--config", path("none.toml"))
+        expect(2, r"none.toml: expected a file that can be read", "train", "--config", path("none.toml"))
+        expect(2, r"/dev/zero: expected a regular file", "train", "--config", "/dev/zero", timeout=60)
+        os.mkfifo(path("pipe.toml"))
+        expect(2, r"pipe.toml: expected a regular file", "train", "--config", path("pipe.toml"), timeout=60)
+        expect(2, r"g.toml:2: num_filters: expected each key once, got num-filters as well", "train", "--config",
+               path("g.toml", "num-filters = [4]\nnum_filters = [8]\n"))
         expect(2, r"f.toml:1: resume: unknown key", "train", "--config", path("f.toml", "resume = 'x'\n"))
 
         # Data.
@@ -93,8 +185,18 @@ def main():
         expect(1, r"empty.*model.safetensors", "eval", path("empty"))
         expect(1, r"nowhere", "eval", path("nowhere"))
         expect(1, r"plain", "eval", path("plain"))
-        expect(1, r"classes|images", "eval", done, "--data", "fashion-mnist") if os.path.exists(
-            "/usr/share/dataset-fashion-mnist") else None
+        grey = os.path.join(base, "grey")
+        write_idx(grey)
+        expect(1, r"expected images of \(3, 32, 32\).*found \(1, 28, 28\)", "eval", done, "--data", grey)
+        expect(1, r"a b.png", "predict", done, "a\nb.png")
+        expect(1, r"no\^? where|no where", "eval", "no\nwhere")
+        expect(1, r"File name too long", "eval", "x" * 300)
+        expect(1, r"File name too long", "train", *small, "--out", path("x" * 300))
+        expect(2, r"--batch-size|images a batch.*would fit", "train", "--data", "synthetic", "--batch-size", "1000000", "--out",
+               path("large"))
+        check(not os.path.exists(path("large")), "a run that could not begin left its directory")
+        without_rights(base, done)
+        output_that_fails(done)
         expect(1, r"plain", "predict", done, path("plain"))
         for name in ["checkpoint", "model.safetensors"]:
             whole = open(os.path.join(done, name), "rb").read()
