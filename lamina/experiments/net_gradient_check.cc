@@ -20,30 +20,13 @@ struct Errors {
 
 }  // namespace
 
-std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::uint32_t seed, Index batch_size,
-                                                Index entries) {
-  if (batch_size < 1 || entries < 1)
-    fail("check_net_gradients", "expected a batch size and entries from 1 on, got ", batch_size, " and ", entries);
-  RandomState random(seed);
-  const auto net = make_net<double>(config, random);
-  Tensor<double> X = random.randn(Shape{batch_size, config.input_dim[0], config.input_dim[1], config.input_dim[2]});
-  std::vector<Label> y(static_cast<std::size_t>(batch_size));
-  for (Label& label : y) label = static_cast<Label>(random.randint(config.num_classes));
-  const RandomState::State start = random.state();
-  RandomState places(seed + 1);
-
-  // Each pass draws the same dropout masks.
-  const auto loss = [&] {
-    random.set_state(start);
-    return net->loss(X, y).loss;
-  };
-  loss();
-  const Parameters<double> grads = net->grads();
+std::vector<ParameterCheck> check_gradients(Parameters<double>& params, const Parameters<double>& grads,
+                                            const std::function<double()>& loss, RandomState& places, Index entries) {
   double largest = 0;
   for (const double g : grads.flat()) largest = std::max(largest, std::abs(g));
 
   std::vector<ParameterCheck> checks;
-  for (auto& [name, w] : net->params()) {
+  for (auto& [name, w] : params) {
     ParameterCheck check;
     check.name = name;
     check.shape = w.shape();
@@ -81,6 +64,28 @@ std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::ui
     checks.push_back(check);
   }
   return checks;
+}
+
+std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::uint32_t seed, Index batch_size,
+                                                Index entries) {
+  if (batch_size < 1 || entries < 1)
+    fail("check_net_gradients", "expected a batch size and entries from 1 on, got ", batch_size, " and ", entries);
+  RandomState random(seed);
+  const auto net = make_net<double>(config, random);
+  Tensor<double> X = random.randn(Shape{batch_size, config.input_dim[0], config.input_dim[1], config.input_dim[2]});
+  std::vector<Label> y(static_cast<std::size_t>(batch_size));
+  for (Label& label : y) label = static_cast<Label>(random.randint(config.num_classes));
+  const RandomState::State start = random.state();
+  RandomState places(seed + 1);
+
+  // Each pass draws the same dropout masks.
+  const auto loss = [&] {
+    random.set_state(start);
+    return net->loss(X, y).loss;
+  };
+  loss();
+  const Parameters<double> grads = net->grads();
+  return check_gradients(net->params(), grads, loss, places, entries);
 }
 
 }  // namespace lamina

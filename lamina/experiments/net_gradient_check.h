@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "lamina/nets/net_config.h"
+#include "lamina/parameters.h"
+#include "lamina/random.h"
 
 namespace lamina {
 
@@ -19,6 +22,11 @@ struct ParameterCheck {
   double absolute_error = 0;  ///< the worst over the small ones
   bool passed = true;         ///< relative errors below 1e-4, absolute ones below 1e-9
 };
+
+/// Compares `grads` of `params` with centred differences of `loss`, a function of what stands in `params`, at up to
+/// `entries` places a parameter, drawn from `places` where it has more.
+std::vector<ParameterCheck> check_gradients(Parameters<double>& params, const Parameters<double>& grads,
+                                            const std::function<double()>& loss, RandomState& places, Index entries);
 
 /// Compares the net's gradients in double on a random batch with centred differences, at up to `entries` places a
 /// parameter. At each place steps of 1e-6, 1e-5, 1e-7 and 1e-4 are tried until the error is below 1e-7 and the best is
