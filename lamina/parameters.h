@@ -77,13 +77,20 @@ class Parameters {
     for (const Entry& entry : entries_) result.emplace_back(entry.name, entry.value.shape());
     return result;
   }
-  /// Copies the elements of `other`, which must have the same names and shapes in the same order.
+  /// Copies the elements of `other`. Throws std::invalid_argument where it does not have the same names and shapes in
+  /// the same order.
   void copy_from(const Parameters& other) {
-    if (layout() != other.layout()) fail("Parameters", "expected the same names and shapes to copy from");
+    if (layout() != other.layout())
+      fail("Parameters", "expected ", to_string(layout()), " to copy from, got ", to_string(other.layout()));
     std::copy(other.flat().begin(), other.flat().end(), buffer_.begin());
   }
 
  private:
+  static std::string to_string(const Layout& layout) {
+    std::string text;
+    for (const auto& [name, shape] : layout) text += (text.empty() ? "" : ", ") + name + " " + shape.to_string();
+    return text;
+  }
   const Entry& find(std::string_view name) const {
     for (const Entry& entry : entries_)
       if (entry.name == name) return entry;

@@ -55,7 +55,10 @@ double RandomState::randn() {
   return f * x2;
 }
 
-double RandomState::normal(double loc, double scale) { return loc + scale * randn(); }
+double RandomState::normal(double loc, double scale) {
+  if (std::signbit(scale)) fail("RandomState::normal", "expected a scale of 0 or more, got ", scale);
+  return loc + scale * randn();
+}
 
 double RandomState::uniform(double low, double high) {
   const double range = high - low;

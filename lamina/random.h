@@ -46,6 +46,7 @@ class RandomState {
   }
   /// Standard normal by the polar method (Marsaglia); every second draw is the kept partner of the one before.
   double randn();
+  /// loc + scale randn(). Throws std::invalid_argument for a negative scale, as NumPy does.
   double normal(double loc, double scale);
   /// Uniform in [low, high). Throws std::invalid_argument where high - low is not finite.
   double uniform(double low, double high);
@@ -62,10 +63,10 @@ class RandomState {
   Tensor<double> randn(const Shape& shape);
 
   /// `out.size()` numbers of 0 .. population - 1 with replacement (`choice(population, size)`). Throws
-  /// std::invalid_argument for a population of 0.
+  /// std::invalid_argument for a population below 1 and a negative size.
   void choice(std::int64_t population, std::span<std::int64_t> out);
   std::vector<std::int64_t> choice(std::int64_t population, std::int64_t size);
-  /// 0 .. n - 1 in random order (`permutation(n)`).
+  /// 0 .. n - 1 in random order (`permutation(n)`). Throws std::invalid_argument for a negative n.
   std::vector<std::int64_t> permutation(std::int64_t n);
   /// Fisher and Yates from the end, as `shuffle(x)` does.
   template <class T>

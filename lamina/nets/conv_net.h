@@ -51,8 +51,9 @@ class ConvNet : public Net<T> {
   NetSummary summary() const override;
   std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
-  /// Of convolution i, from 0 on: its running averages, momentum and eps.
-  BatchNormParam<T>& bn_param(std::size_t i) { return conv_.at(i).bn_param; }
+  /// Of convolution i, from 0 on: its running averages, momentum and eps. Throws std::invalid_argument where there is
+  /// no such convolution.
+  BatchNormParam<T>& bn_param(std::size_t i) { return detail::layer_at(conv_, i, "ConvNet::bn_param").bn_param; }
 
   /// The same parameters and running averages in another precision.
   template <class U>

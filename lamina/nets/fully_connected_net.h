@@ -46,7 +46,10 @@ class FullyConnectedNet : public Net<T> {
   std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
   /// Of hidden layer i, from 0 on: its running averages and momentum with batch normalization; eps of any of the two.
-  BatchNormParam<T>& bn_param(std::size_t i) { return hidden_.at(i).bn_param; }
+  /// Throws std::invalid_argument where there is no such layer.
+  BatchNormParam<T>& bn_param(std::size_t i) {
+    return detail::layer_at(hidden_, i, "FullyConnectedNet::bn_param").bn_param;
+  }
   /// Of all hidden layers, from the options: p of 1 leaves dropout out. Its mode is not read.
   DropoutParam& dropout_param() { return dropout_param_; }
 

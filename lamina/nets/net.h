@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/check.h"
 #include "lamina/parameters.h"
 #include "lamina/random.h"
 #include "lamina/tensor.h"
@@ -44,6 +45,14 @@ concept Model = requires(M& model, const M& constant, const TensorView<typename 
   { model.loss(X) } -> std::convertible_to<const TensorView<typename M::Scalar>&>;
   { model.loss(X, y) } -> std::convertible_to<LossAndGradients<typename M::Scalar>>;
 };
+
+namespace detail {
+template <class Layers>
+auto& layer_at(Layers& layers, std::size_t i, std::string_view where) {
+  if (i >= layers.size()) fail(where, "expected a layer of 0 to below ", layers.size(), ", got ", i);
+  return layers[i];
+}
+}  // namespace detail
 
 /// One line of `summary()`: a layer with what follows it elementwise, its output's shape for one example, its
 /// parameters, and what one training step costs for one example.

@@ -1,0 +1,130 @@
+#include "lamina/tensor.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "lamina/check.h"
+#include "lamina/parameters.h"
+
+namespace lamina {
+namespace {
+
+template <class T>
+bool is_aligned(const T* p) {
+  return reinterpret_cast<std::uintptr_t>(p) % 64 == 0;
+}
+
+template <class Call>
+std::string message_of(Call call) {
+  try {
+    call();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Shape, CountsAndPrints) {
+  EXPECT_EQ(Shape{}.size(), 0);
+  EXPECT_EQ(Shape{}.to_string(), "()");
+  EXPECT_EQ((Shape{5}).to_string(), "(5,)");
+  EXPECT_EQ((Shape{32, 3, 0, 7}).size(), 0);
+  EXPECT_EQ((Shape{32, 3, 5, 7}).size(), 3360);
+  EXPECT_EQ((Shape{32, 3, 5, 7}).to_string(), "(32, 3, 5, 7)");
+  EXPECT_FALSE((Shape{2, 3}) == (Shape{2, 3, 1}));
+  EXPECT_FALSE((Shape{2, 3}) == (Shape{3, 2}));
+}
+
+TEST(Shape, RefusesWhatIsNoShape) {
+  const std::vector<Index> seven(7, 1), huge(2, Index{1} << 30), largest(2, Index{1} << 29);
+  EXPECT_THROW(Shape(std::span<const Index>(seven)), std::invalid_argument);
+  EXPECT_THROW((Shape{3, -1}), std::invalid_argument);
+  EXPECT_THROW(Shape(std::span<const Index>(huge)), std::invalid_argument);
+  EXPECT_EQ(Shape(std::span<const Index>(largest)).size(), Index{1} << 58);
+}
+
+template <class T>
+struct TensorOf : ::testing::Test {};
+using Scalars = ::testing::Types<float, double, std::uint8_t>;
+TYPED_TEST_SUITE(TensorOf, Scalars);
+
+TYPED_TEST(TensorOf, IsAlignedAtEverySize) {
+  std::vector<Tensor<TypeParam>> kept;
+  for (Index n = 1; n < 200; n += 3) {
+    kept.emplace_back(Shape{n});
+    EXPECT_TRUE(is_aligned(kept.back().data())) << n;
+    for (const TypeParam x : kept.back()) EXPECT_EQ(x, TypeParam{});
+  }
+}
+
+TYPED_TEST(TensorOf, ResizeKeepsItsMemory) {
+  Tensor<TypeParam> t(Shape{4, 5});
+  TypeParam* const before = t.data();
+  t.resize(Shape{3, 2});
+  EXPECT_EQ(t.data(), before);
+  EXPECT_EQ(t.shape(), (Shape{3, 2}));
+  t.resize(Shape{20});
+  EXPECT_EQ(t.data(), before);
+  t.resize(Shape{5000});
+  EXPECT_TRUE(is_aligned(t.data()));
+  t.fill(TypeParam{3});  // all of it is there
+  EXPECT_EQ(t[4999], TypeParam{3});
+}
+
+TYPED_TEST(TensorOf, CopiesAreDeepAndViewsShare) {
+  Tensor<TypeParam> a(Shape{2, 3}, TypeParam{1});
+  Tensor<TypeParam> b = a;
+  b(1, 2) = TypeParam{7};
+  EXPECT_EQ(a(1, 2), TypeParam{1});
+  TensorView<TypeParam> view = a.rows(1, 1);
+  EXPECT_EQ(view.shape(), (Shape{1, 3}));
+  view(0, 2) = TypeParam{9};
+  EXPECT_EQ(a(1, 2), TypeParam{9});
+  EXPECT_EQ(a.reshaped(Shape{6})[5], TypeParam{9});
+  const TypeParam* const memory = a.data();
+  const Tensor<TypeParam> moved = std::move(a);
+  EXPECT_EQ(moved.data(), memory);
+}
+
+TEST(Parameters, LieSideBySideAndAligned) {
+  Parameters<float> p({{"W1", {3, 5}}, {"b1", {1}}, {"empty", {0, 4}}, {"W2", {17}}});
+  EXPECT_EQ(p.size(), 4u);
+  EXPECT_EQ(p.count(), 15 + 1 + 0 + 17);
+  for (const auto& entry : p) EXPECT_TRUE(is_aligned(entry.value.data())) << entry.name;
+  EXPECT_EQ(p["b1"].data() - p["W1"].data(), 16);
+  EXPECT_EQ(p["W2"].data() + 17 <= p.flat().data() + p.flat().size(), true);
+  for (auto& entry : p) entry.value.fill(2);
+  double sum = 0;
+  for (const float x : p.flat()) sum += x;
+  EXPECT_EQ(sum, 2 * (15 + 1 + 17)) << "the gaps stay zero";
+}
+
+TEST(Parameters, CopiesHaveMemoryOfTheirOwn) {
+  Parameters<double> p({{"W", {2, 2}}});
+  p["W"].fill(1);
+  Parameters<double> q = p;
+  q["W"].fill(5);
+  EXPECT_EQ(p["W"][3], 1);
+  p.copy_from(q);
+  EXPECT_EQ(p["W"][3], 5);
+}
+
+TEST(Parameters, Errors) {
+  EXPECT_EQ(message_of([] {
+              Parameters<double>({{"W", {2}}, {"b", {2}}, {"W", {3}}});
+            }),
+            "[Parameters] expected each name once, got 'W' twice");
+  Parameters<double> p({{"W", {2}}, {"b", {3}}});
+  EXPECT_EQ(message_of([&] { p["V"]; }), "[Parameters] expected one of the names W, b, got 'V'");
+  EXPECT_EQ(message_of([&] {
+              p.copy_from(Parameters<double>({{"W", {2}}, {"b", {4}}}));
+            }),
+            "[Parameters] expected W (2,), b (3,) to copy from, got W (2,), b (4,)");
+}
+
+}  // namespace
+}  // namespace lamina
