@@ -47,7 +47,9 @@ struct NormGradients {
 template <class T>
 void batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
                        BatchNormParam<T>& bn_param, Tensor<T>& out, BatchNormCache<T>& cache);
-/// Overwrites dx, resized to x's shape, dgamma and dbeta (D,). `dx` may be the tensor that dout views.
+/// Overwrites dx, resized to x's shape, dgamma and dbeta (D,), by the simplified formula above. `dx` may be the tensor
+/// that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma,
                         TensorView<T> dbeta);

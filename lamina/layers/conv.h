@@ -45,6 +45,7 @@ void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorVi
                   Tensor<T>& out, ConvCache<T>& cache);
 /// dout of out's shape. Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's shape, which
 /// must not be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                    TensorView<T> db);

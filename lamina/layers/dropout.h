@@ -31,6 +31,7 @@ template <class T>
 void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
                      DropoutCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void dropout_backward(const TensorView<T>& dout, const DropoutCache<T>& cache, Tensor<T>& dx);
 

@@ -18,6 +18,7 @@ struct GlobalAveragePoolCache {
 template <class T>
 void global_average_pool_forward(const TensorView<T>& x, Layout layout, Tensor<T>& out, GlobalAveragePoolCache& cache);
 /// dout of out's shape. Overwrites dx, resized to x's shape, which must not be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void global_average_pool_backward(const TensorView<T>& dout, const GlobalAveragePoolCache& cache, Tensor<T>& dx);
 

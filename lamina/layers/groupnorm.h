@@ -32,6 +32,7 @@ void spatial_groupnorm_forward(const TensorView<T>& x, const TensorView<T>& gamm
                                const GroupNormParam& gn_param, Tensor<T>& out, GroupNormCache<T>& cache);
 /// Overwrites dx, resized to x's shape, dgamma and dbeta, both of gamma's shape. `dx` may be the tensor that dout
 /// views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void spatial_groupnorm_backward(const TensorView<T>& dout, const GroupNormCache<T>& cache, Tensor<T>& dx,
                                 TensorView<T> dgamma, TensorView<T> dbeta);

@@ -29,6 +29,7 @@ template <class T>
 void layernorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
                        const LayerNormParam& ln_param, Tensor<T>& out, LayerNormCache<T>& cache);
 /// Overwrites dx, resized to x's shape, dgamma and dbeta (D,). `dx` may be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void layernorm_backward(const TensorView<T>& dout, const LayerNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma,
                         TensorView<T> dbeta);

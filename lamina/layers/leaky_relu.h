@@ -20,6 +20,7 @@ struct LeakyReluCache {
 template <class T>
 void leaky_relu_forward(const TensorView<T>& x, double slope, Tensor<T>& out, LeakyReluCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void leaky_relu_backward(const TensorView<T>& dout, const LeakyReluCache<T>& cache, Tensor<T>& dx);
 

@@ -31,6 +31,7 @@ struct PoolCache {
 template <class T>
 void max_pool_forward(const TensorView<T>& x, const PoolParam& pool_param, Tensor<T>& out, PoolCache<T>& cache);
 /// dout of out's shape. Overwrites dx, resized to x's shape, which must not be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void max_pool_backward(const TensorView<T>& dout, const PoolCache<T>& cache, Tensor<T>& dx);
 

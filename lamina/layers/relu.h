@@ -1,4 +1,5 @@
-// Rectified linear unit, elementwise on any shape: out = max(0, x); dx = dout where x > 0, else 0.
+// Rectified linear unit (Nair and Hinton, 2010), elementwise on any shape: out = max(0, x);
+// dx = dout where x > 0, else 0.
 #pragma once
 
 #include <utility>
@@ -17,6 +18,7 @@ struct ReluCache {
 template <class T>
 void relu_forward(const TensorView<T>& x, Tensor<T>& out, ReluCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void relu_backward(const TensorView<T>& dout, const ReluCache<T>& cache, Tensor<T>& dx);
 

@@ -17,6 +17,7 @@ struct SigmoidCache {
 template <class T>
 void sigmoid_forward(const TensorView<T>& x, Tensor<T>& out, SigmoidCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void sigmoid_backward(const TensorView<T>& dout, const SigmoidCache<T>& cache, Tensor<T>& dx);
 

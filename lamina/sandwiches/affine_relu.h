@@ -21,6 +21,7 @@ template <class T>
 void affine_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
                          AffineReluCache<T>& cache, Precision precision = Precision::full);
 /// Overwrites dw, db and, unless null, *dx.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void affine_relu_backward(const TensorView<T>& dout, const AffineReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                           TensorView<T> db);

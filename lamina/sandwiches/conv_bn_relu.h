@@ -22,6 +22,8 @@ template <class T>
 void conv_bn_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                           const TensorView<T>& gamma, const TensorView<T>& beta, const ConvParam& conv_param,
                           BatchNormParam<T>& bn_param, Tensor<T>& out, ConvBnReluCache<T>& cache);
+/// dout of out's shape. Overwrites dw (F, C, HH, WW), db, dgamma and dbeta (F,) and, unless null, *dx, resized to x's
+/// shape. Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void conv_bn_relu_backward(const TensorView<T>& dout, const ConvBnReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                            TensorView<T> db, TensorView<T> dgamma, TensorView<T> dbeta);

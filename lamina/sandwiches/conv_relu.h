@@ -18,6 +18,8 @@ struct ConvReluCache {
 template <class T>
 void conv_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                        const ConvParam& conv_param, Tensor<T>& out, ConvReluCache<T>& cache);
+/// dout of out's shape. Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's shape.
+/// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void conv_relu_backward(const TensorView<T>& dout, const ConvReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                         TensorView<T> db);

@@ -20,6 +20,8 @@ template <class T>
 void conv_relu_pool_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                             const ConvParam& conv_param, const PoolParam& pool_param, Tensor<T>& out,
                             ConvReluPoolCache<T>& cache);
+/// dout of out's shape, behind the pooling. Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's
+/// shape. Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void conv_relu_pool_backward(const TensorView<T>& dout, const ConvReluPoolCache<T>& cache, Tensor<T>* dx,
                              TensorView<T> dw, TensorView<T> db);
