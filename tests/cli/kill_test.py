@@ -90,6 +90,11 @@ def main():
             with open(os.path.join(directory, "metrics.csv"), "rb") as a, open(
                     os.path.join(whole[name], "metrics.csv"), "rb") as b:
                 check(a.read() == b.read(), directory, "has other metrics")
+            for file in ["model.safetensors", "diagnostics.csv"]:
+                ours, theirs = (os.path.join(d, file) for d in (directory, whole[name]))
+                if os.path.exists(theirs):
+                    with open(ours, "rb") as a, open(theirs, "rb") as b:
+                        check(a.read() == b.read(), directory, "has another", file)
             left = [f for f in os.listdir(directory) if f.startswith(".")]
             check(not left, directory, "has files left over:", left)
     print("%d kills (%d of them inside a write) over %d runs in %.1f s, %.2f s to start" %

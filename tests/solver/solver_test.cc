@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -297,6 +299,28 @@ TEST(Solver, HooksAndStopping) {
   EXPECT_EQ(solver.state().num_iterations, 6);
   EXPECT_EQ(solver.state().images, 12);
   EXPECT_GT(solver.images_per_second(), 0);
+}
+
+/// Takes 20 ms to say what it thinks of a batch, and no time to learn.
+struct SlowToAnswer {
+  using Scalar = Scripted::Scalar;
+  Scripted model;
+  auto& params() { return model.params(); }
+  const Tensor<Scalar>& loss(const TensorView<Scalar>& X) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return model.loss(X);
+  }
+  LossAndGradients<Scalar> loss(const TensorView<Scalar>& X, std::span<const Label> y) { return model.loss(X, y); }
+};
+
+TEST(Solver, CountsTheSecondsOfTrainingStepsAlone) {
+  SlowToAnswer model;
+  RandomState random(0);
+  Solver solver(model, {labelled_split(6, 2), labelled_split(2, 1)}, quiet(2, 2), random);
+  EXPECT_TRUE(solver.train());
+  EXPECT_EQ(solver.history().val_acc_history.size(), 3u);  // 6 answers: 120 ms
+  EXPECT_LT(solver.state().seconds, 0.1);
+  EXPECT_GT(solver.state().seconds, 0);
 }
 
 TEST(Solver, AHookThatThrowsLosesNothing) {
