@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/progress_bar.h"
+#include "cli/train_flags.h"
 #include "lamina/data/load.h"
 #include "lamina/kernels/parallel.h"
 
@@ -25,8 +26,14 @@ struct ReproduceFlags {
   std::string precision = "full";
   fs::path data_dir, out = "runs/reproduce";
   int threads = 0;
-  bool quick = false;
+  bool quick = false, overwrite = false;
 };
+
+/// "cell 5"; what stands between the cells keeps its name.
+std::string cell_name(std::string_view number) {
+  if (number.starts_with("Question") || number.starts_with("table")) return std::string(number);
+  return fmt::format("cell {}", number);
+}
 
 /// How a training gets on: from the first call for it, what is done and how long that took.
 class Pace {
@@ -49,9 +56,7 @@ class Pace {
     const std::string left = done < 2 ? ""
                                       : fmt::format("  {} left", clock_text(elapsed / static_cast<double>(done) *
                                                                             static_cast<double>(at.total - at.done)));
-    const std::string cell = at.cell.starts_with("Question") || at.cell.starts_with("table")
-                                 ? std::string(at.cell)
-                                 : fmt::format("cell {}", at.cell);
+    const std::string cell = cell_name(at.cell);
     std::string tail = fmt::format(" {} {} / {}", at.unit, with_commas(at.done), with_commas(at.total));
     if (!std::isnan(at.loss)) tail += fmt::format("  loss {:.4f}", at.loss);
     tail += left;
@@ -68,6 +73,17 @@ class Pace {
   Clock::time_point began_;
   Index first_ = 0, last_ = 0;
 };
+
+/// The call with these flags, for a shell.
+std::string call_of(const ReproduceFlags& flags) {
+  std::string call = "lamina reproduce " + flags.notebook;
+  if (flags.data != "auto") call += " --data " + shown(flags.data);
+  if (!flags.data_dir.empty()) call += " --data-dir " + shown(flags.data_dir);
+  if (flags.quick) call += " --quick";
+  if (flags.precision != "full") call += " --precision " + flags.precision;
+  if (flags.threads != 0) call += fmt::format(" --threads {}", flags.threads);
+  return call + " --out " + shown(flags.out);
+}
 
 int run_reproduce(const ReproduceFlags& flags) {
   kernels::set_num_threads(flags.threads);
@@ -95,17 +111,21 @@ int run_reproduce(const ReproduceFlags& flags) {
       flags.notebook == "all" ? notebook_names() : std::vector<std::string>{flags.notebook};
   ReproduceOptions options;
   options.quick = flags.quick;
+  options.overwrite = flags.overwrite;
   options.precision = precision_of(flags.precision, "float32");
   const ReproduceResults results = reproduce_notebooks(names, data, flags.out, options, watcher);
   status.clear();
 
-  const ReproduceResults::Count count = results.count();
+  const ReproduceResults::Count count = results.count(names);
   fmt::print("\n{} checks hold, {} failed, {} not checked\n", count.hold, count.fail, count.not_checked);
-  for (const NotebookResults& notebook : results.notebooks)
+  for (const NotebookResults& notebook : results.notebooks) {
+    if (std::find(names.begin(), names.end(), notebook.name) == names.end()) continue;
     for (const NotebookCell& cell : notebook.cells)
       for (const NotebookCheck& check : cell.checks)
         if (check.holds && !*check.holds)
-          fmt::print("FAILED: {}, cell {}: {}\n", notebook.name, cell.number, check.name);
+          fmt::print("FAILED: {}, {}: {}\n", notebook.name, cell_name(cell.number), check.name);
+  }
+  if (count.fail > 0) fmt::print("To start anew: {} --overwrite\n", call_of(flags));
   fmt::print("Results: {}\n", (flags.out / "results.json").string());
   fmt::print("Report:  {}\n", (flags.out / "report.html").string());
   return count.fail > 0 ? 1 : 0;
@@ -135,6 +155,8 @@ Command add_reproduce(CLI::App& app) {
       ->add_option("--out", flags->out, "Where report.html and results.json go; what is finished there is not repeated")
       ->type_name("DIR")
       ->capture_default_str();
+  reproduce->add_flag("--overwrite", flags->overwrite,
+                      "Start the named notebooks anew; what --out holds of the others stays");
   reproduce->add_flag("--quick", flags->quick, "Train for less long: all notebooks in about a minute");
   add_precision(*reproduce, flags->precision)
       ->description(

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ def results(directory):
 def without_seconds(found):
     for notebook in found["notebooks"]:
         for cell in notebook["cells"]:
-            del cell["seconds"]
+            cell.pop("seconds", None)
     return found
 
 
@@ -156,6 +157,48 @@ def on_a_terminal(base):
     check("\r" not in run("reproduce", "dropout", *QUICK, "--out", os.path.join(base, "pipe")).stdout, "in a pipe")
 
 
+def overwritten(base, whole):
+    """--overwrite starts the named notebooks anew, alone; and the exit code is that of the notebooks asked for."""
+    out = os.path.join(base, "anew")
+    args = ["reproduce", "dropout", *QUICK, "--out", out]
+
+    def held(found):
+        with open(os.path.join(out, "results.json"), "w") as file:
+            json.dump(found, file)
+
+    succeeded(run(*args))
+    first = results(out)
+    other = results(whole)["notebooks"][0]
+    check_of = {c["cell"]: c["checks"][0] for c in first["notebooks"][0]["cells"] if c["checks"]}["8"]
+    other["cells"][0]["checks"][0]["holds"] = False
+    held({**first, "notebooks": [*first["notebooks"], other]})
+    done = succeeded(run(*args)).stdout
+    check("FAILED" not in done and " 0 failed" in done and "--overwrite" not in done, done)
+
+    check_of["holds"] = False
+    held({**first, "notebooks": [*first["notebooks"], other]})
+    done = run(*args)
+    check(done.returncode == 1 and "FAILED: dropout, cell 8: " in done.stdout, done.stdout)
+    anew = re.findall(r"To start anew: lamina (.*)\n", done.stdout)
+    check(len(anew) == 1 and "--overwrite" in anew[0], done.stdout)
+    with open(os.path.join(out, "dropout.checkpoint"), "w") as file:
+        file.write("of another time")
+    again = succeeded(run(*shlex.split(anew[0]))).stdout
+    check("(taken from" not in again and not os.path.exists(os.path.join(out, "dropout.checkpoint")), again)
+    check_of["holds"] = True
+    check(without_seconds(results(out))["notebooks"][0] == without_seconds(first)["notebooks"][0], "other numbers")
+    check(results(out)["notebooks"][1] == other, "notebooks that are not named stand")
+
+    # What does not go together is refused where something else would be lost, and replaced where nothing is.
+    held({**results(out), "lamina": "0.0"})
+    done = run(*args, "--overwrite")
+    check(done.returncode == 1 and "of lamina 0.0" in done.stderr and len(results(out)["notebooks"]) == 2, done.stderr)
+    held({**results(out), "notebooks": results(out)["notebooks"][:1]})
+    check("of lamina 0.0" in run(*args).stderr, "another version")
+    succeeded(run(*args, "--overwrite"))
+    check(without_seconds(results(out)) == without_seconds(first), "all replaced")
+
+
 def in_bf16(base, whole):
     out = os.path.join(base, "bf16")
     cut_before(whole, out, "17")
@@ -181,6 +224,7 @@ def main():
         succeeded(run("reproduce", "convolutional", *QUICK, "--out", whole, timeout=600))
         killed_in_a_training(base, whole)
         in_bf16(base, whole)
+        overwritten(base, whole)
         disk_full(base)
         unwritable(base)
         two_at_once(base)

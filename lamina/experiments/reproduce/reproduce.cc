@@ -33,8 +33,13 @@ bool is_cifar10(const Dataset& data) {
          std::equal(kFirst.begin(), kFirst.end(), data.train.y.begin());
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// What the directory holds of the same data, or empty results.
-ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, const ReproduceOptions& options) {
+ReproduceResults start_or_go_on(const std::vector<std::string>& names, const fs::path& directory, const Dataset& data,
+                                const ReproduceOptions& options) {
   ReproduceResults results;
   results.lamina_version = LAMINA_VERSION;
   results.instruction_set = kernels::target_name();
@@ -46,8 +51,15 @@ ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, 
   const fs::path path = directory / "results.json";
   if (!fs::exists(path)) return results;
   ReproduceResults held = read_results(path);
+  if (options.overwrite) {
+    for (const std::string& name : names) fs::remove(directory / (name + ".checkpoint"));
+    bool others = false;
+    for (const NotebookResults& notebook : held.notebooks)
+      others = others || (!notebook.cells.empty() && !contains(names, notebook.name));
+    if (!others) return results;
+  }
   const auto require = [&](bool same, const std::string& what) {
-    if (!same) fail_file("reproduce", path, "holds results ", what, "; choose another --out, or remove it");
+    if (!same) fail_file("reproduce", path, "holds results ", what, "; choose another --out, or start all notebooks anew by --overwrite");
   };
   require(held.data_digest == results.data_digest, "of other data (" + held.data_name + ")");
   require(held.quick == options.quick, options.quick ? "of a run without --quick" : "of a run with --quick");
@@ -56,6 +68,9 @@ ReproduceResults start_or_go_on(const fs::path& directory, const Dataset& data, 
                                                    : "of a run without --precision bf16");
   require(held.lamina_version == results.lamina_version, "of lamina " + held.lamina_version);
   require(held.instruction_set == results.instruction_set, "computed with " + held.instruction_set);
+  if (options.overwrite)
+    for (NotebookResults& notebook : held.notebooks)
+      if (contains(names, notebook.name)) notebook.cells.clear();
   return held;
 }
 
@@ -74,16 +89,16 @@ ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, cons
                                      const fs::path& directory, const ReproduceOptions& options,
                                      const ReproduceWatcher& watcher) {
   for (const std::string& name : names)
-    if (std::find(notebook_names().begin(), notebook_names().end(), name) == notebook_names().end())
+    if (!contains(notebook_names(), name))
       fail("reproduce", "expected the name of a notebook, got '", name, "'");
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail_file("reproduce", directory, "cannot be made a directory: ", error.message());
   const DirectoryLock lock("reproduce", directory);
-  ReproduceResults results = start_or_go_on(directory, data, options);
+  ReproduceResults results = start_or_go_on(names, directory, data, options);
   write_results(directory / "results.json", results);  // whether it can be written is told before anything is done
   for (const Program& program : kPrograms) {
-    if (std::find(names.begin(), names.end(), program.name) == names.end()) continue;
+    if (!contains(names, program.name)) continue;
     reproduce::Notebook notebook(program.name, program.title, {data, directory, options, watcher}, results);
     program.run(notebook);
     write_notebook_page(results, directory);

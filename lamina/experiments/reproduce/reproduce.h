@@ -30,6 +30,7 @@ struct ReproduceWatcher {
 struct ReproduceOptions {
   bool quick = false;                     ///< short trainings, a minute for all notebooks
   Precision precision = Precision::full;  ///< of the ConvNets that train on the whole training split
+  bool overwrite = false;                 ///< the named notebooks start anew: what is held of them is dropped
 };
 
 /// "fully-connected", "batch-normalization", "dropout", "convolutional".

@@ -1,5 +1,6 @@
 #include "lamina/experiments/reproduce/results.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -197,11 +198,19 @@ NotebookCell to_cell(const ordered_json& json) {
 }  // namespace
 
 ReproduceResults::Count ReproduceResults::count() const {
+  std::vector<std::string> names;
+  for (const NotebookResults& notebook : notebooks) names.push_back(notebook.name);
+  return count(names);
+}
+
+ReproduceResults::Count ReproduceResults::count(const std::vector<std::string>& names) const {
   Count count;
-  for (const NotebookResults& notebook : notebooks)
+  for (const NotebookResults& notebook : notebooks) {
+    if (std::find(names.begin(), names.end(), notebook.name) == names.end()) continue;
     for (const NotebookCell& cell : notebook.cells)
       for (const NotebookCheck& check : cell.checks)
         ++(!check.holds ? count.not_checked : *check.holds ? count.hold : count.fail);
+  }
   return count;
 }
 

@@ -84,6 +84,8 @@ struct ReproduceResults {
     int hold = 0, fail = 0, not_checked = 0;
   };
   Count count() const;
+  /// Of the named notebooks alone.
+  Count count(const std::vector<std::string>& names) const;
 };
 
 /// Writes results.json, atomically. Throws std::runtime_error with one line where that cannot be.
