@@ -113,7 +113,18 @@ int run_reproduce(const ReproduceFlags& flags) {
   options.quick = flags.quick;
   options.overwrite = flags.overwrite;
   options.precision = precision_of(flags.precision, "float32");
-  const ReproduceResults results = reproduce_notebooks(names, data, flags.out, options, watcher);
+  catch_signals();
+  watcher.should_stop = [] { return stop_requested(); };
+  ReproduceResults results;
+  try {
+    results = reproduce_notebooks(names, data, flags.out, options, watcher);
+  } catch (const ReproduceStopped& stopped) {
+    status.clear();
+    std::fflush(stdout);
+    fmt::print(stderr, "lamina reproduce: interrupted in {}, {}; go on with: {}\n", stopped.notebook,
+               cell_name(stopped.cell), call_of(flags));
+    return 1;
+  }
   status.clear();
 
   const ReproduceResults::Count count = results.count(names);
@@ -164,8 +175,8 @@ Command add_reproduce(CLI::App& app) {
           "products to bfloat16, and takes about half the time where the processor multiplies them");
   add_threads(*reproduce, flags->threads);
   reproduce->footer(
-      "The exit code is 1 where a check fails. Killed and run again, it goes on after the last finished\n"
-      "cell, or within a long training from its checkpoint.\n"
+      "The exit code is 1 where a check fails. Ctrl-C stops it and says how to go on; then, or killed and\n"
+      "run again, it goes on after the last finished cell, or within a long training from its checkpoint.\n"
       "Example: lamina reproduce all --data cifar10 --out runs/notebooks");
   return {reproduce, [flags] { return run_reproduce(*flags); }};
 }

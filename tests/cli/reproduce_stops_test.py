@@ -80,6 +80,59 @@ def killed_in_a_training(base, whole):
         check(without_seconds(results(out)) == without_seconds(results(whole)), "numbers beside a broken checkpoint")
 
 
+def told_to_stop(args, ask, marker):
+    """The signal as soon as a line of the output holds the marker; exit code and standard error."""
+    process = subprocess.Popen([LAMINA, *args], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               encoding="utf-8")
+    for line in process.stdout:
+        if marker in line:
+            break
+    process.send_signal(ask)
+    error = process.communicate()[1]
+    return process.returncode, error
+
+
+def interrupted(base, whole):
+    """SIGINT and SIGTERM in a training that has a checkpoint: one line, which says how to go on; a page of what is
+    finished; and the numbers of a run that never stopped."""
+    out = os.path.join(base, "it's interrupted")
+    cut_before(whole, out, "15")
+    call = ["reproduce", "convolutional", *QUICK, "--threads", "1", "--out", out]
+    checkpoint = os.path.join(out, "convolutional.checkpoint")
+    for ask, marker in [(signal.SIGINT, "In [15]"), (signal.SIGTERM, "(going on after iteration ")]:
+        code, error = told_to_stop(call, ask, marker)
+        check(code == 1, code, error)
+        line = re.fullmatch(r"lamina reproduce: interrupted in convolutional, cell 15; go on with: lamina (.+)\n", error)
+        check(line and sorted(shlex.split(line[1])) == sorted(call), error)
+        check(os.path.exists(checkpoint), "a checkpoint is left")
+        check(len(results(out)["notebooks"][0]["cells"]) == 11, "the cell that was stopped is not done")
+        with open(os.path.join(out, "report.html")) as file:
+            page = file.read()
+        check('id="convolutional-14"' in page and 'id="convolutional-15"' not in page, "a page of what is finished")
+    done = succeeded(run(*call)).stdout
+    check("(going on after iteration " in done, done)
+    check(without_seconds(results(out)) == without_seconds(results(whole)), "a stopped training found other numbers")
+
+
+def interrupted_side_by_side(base):
+    """Where trainings run side by side, their cell starts again."""
+    out = os.path.join(base, "side by side")
+    args = ["reproduce", "dropout", *QUICK, "--out", out]
+    succeeded(run(*args))
+    found = results(out)
+    cells = [c["cell"] for c in found["notebooks"][0]["cells"]]
+    held = json.loads(json.dumps(found))
+    del held["notebooks"][0]["cells"][cells.index("Question 2"):]
+    with open(os.path.join(out, "results.json"), "w") as file:
+        json.dump(held, file)
+    code, error = told_to_stop(args, signal.SIGINT, "In [Question 2]")
+    check(code == 1 and "interrupted in dropout, Question 2; go on with: " in error, code, error)
+    check(len(results(out)["notebooks"][0]["cells"]) == len(held["notebooks"][0]["cells"]), "the cell is not done")
+    again = succeeded(run(*args)).stdout
+    check(again.count("(taken from results.json)") == cells.index("Question 2"), again)
+    check(without_seconds(results(out)) == without_seconds(found), "other numbers")
+
+
 def limited(limit):
     def limit_files():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -223,6 +276,8 @@ def main():
         whole = os.path.join(base, "whole")
         succeeded(run("reproduce", "convolutional", *QUICK, "--out", whole, timeout=600))
         killed_in_a_training(base, whole)
+        interrupted(base, whole)
+        interrupted_side_by_side(base)
         in_bf16(base, whole)
         overwritten(base, whole)
         disk_full(base)

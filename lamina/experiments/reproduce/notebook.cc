@@ -142,6 +142,7 @@ void Notebook::cell(const std::string& number, const std::string& title, const s
     random.set_state(found->stream);
     return;
   }
+  if (stop_asked()) throw ReproduceStopped(name_, number);
   if (print) print(fmt::format("\nIn [{}]: {}\n", number, title));
   const auto start = std::chrono::steady_clock::now();
   NotebookCell result;

@@ -90,6 +90,8 @@ class Notebook {
   /// The first experiment of a cell that is done; its results stay until the next cell ends.
   const NotebookExperiment& experiment_of(const std::string& number) const;
   const std::string& data_digest() const { return results_.data_digest; }
+  /// Whether the watcher asks for a stop.
+  bool stop_asked() const { return setting_.watcher.should_stop && setting_.watcher.should_stop(); }
   /// Whether the data are the notebooks' own.
   bool is_cifar10() const { return results_.is_cifar10; }
   /// Why a check cannot be made; empty where it can.

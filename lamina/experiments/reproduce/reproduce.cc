@@ -59,7 +59,9 @@ ReproduceResults start_or_go_on(const std::vector<std::string>& names, const fs:
     if (!others) return results;
   }
   const auto require = [&](bool same, const std::string& what) {
-    if (!same) fail_file("reproduce", path, "holds results ", what, "; choose another --out, or start all notebooks anew by --overwrite");
+    if (!same)
+      fail_file("reproduce", path, "holds results ", what,
+                "; choose another --out, or start all notebooks anew by --overwrite");
   };
   require(held.data_digest == results.data_digest, "of other data (" + held.data_name + ")");
   require(held.quick == options.quick, options.quick ? "of a run without --quick" : "of a run with --quick");
@@ -89,8 +91,7 @@ ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, cons
                                      const fs::path& directory, const ReproduceOptions& options,
                                      const ReproduceWatcher& watcher) {
   for (const std::string& name : names)
-    if (!contains(notebook_names(), name))
-      fail("reproduce", "expected the name of a notebook, got '", name, "'");
+    if (!contains(notebook_names(), name)) fail("reproduce", "expected the name of a notebook, got '", name, "'");
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail_file("reproduce", directory, "cannot be made a directory: ", error.message());
@@ -100,7 +101,12 @@ ReproduceResults reproduce_notebooks(const std::vector<std::string>& names, cons
   for (const Program& program : kPrograms) {
     if (!contains(names, program.name)) continue;
     reproduce::Notebook notebook(program.name, program.title, {data, directory, options, watcher}, results);
-    program.run(notebook);
+    try {
+      program.run(notebook);
+    } catch (const ReproduceStopped&) {
+      write_notebook_page(results, directory);
+      throw;
+    }
     write_notebook_page(results, directory);
   }
   return results;

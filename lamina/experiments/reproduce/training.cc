@@ -95,14 +95,15 @@ History train(Cell& cell, const std::string& what, Net<T>& net, const SolverData
   const double every = checkpoint_seconds();
   auto last_save = Clock::now();
   solver.should_stop = [&] {
-    if (std::chrono::duration<double>(Clock::now() - last_save).count() >= every) {
+    const bool stop = notebook.stop_asked();
+    if (stop || std::chrono::duration<double>(Clock::now() - last_save).count() >= every) {
       save_checkpoint(checkpoint, solver.state(), nlohmann::json{{"training", key}, {"output", cell.output()}}.dump());
       last_save = Clock::now();
     }
-    return false;
+    return stop;
   };
   try {
-    solver.train();
+    if (!solver.train()) throw ReproduceStopped(notebook.name(), cell.number());
   } catch (const NonFiniteLoss& error) {
     cell.say(error.what());
   }
@@ -153,8 +154,9 @@ void train_side_by_side(Cell& cell, const std::string& what, std::vector<SideTra
         RandomState predicted = training.random;
         skip_training(predicted, data, options);
         Solver<Net<float>> solver(*training.net, data, options, training.random);
+        solver.should_stop = [&notebook] { return notebook.stop_asked(); };
         try {
-          solver.train();
+          if (!solver.train()) throw ReproduceStopped(notebook.name(), cell.number());
           if (!(training.random.state() == predicted.state()))
             throw std::logic_error("a training drew other numbers than skip_training");
         } catch (const NonFiniteLoss& error) {

@@ -43,8 +43,9 @@ void run_trials(Cell& cell, const std::string& what, std::vector<Trial>& trials,
         RandomState random(trial.seed);
         FullyConnectedNet<float> net(trial.net, random);
         Solver<FullyConnectedNet<float>> solver(net, data, trial.options, random);
+        solver.should_stop = [&notebook] { return notebook.stop_asked(); };
         try {
-          solver.train();
+          if (!solver.train()) throw ReproduceStopped(notebook.name(), cell.number());
         } catch (const NonFiniteLoss&) {
         }
         trial.history = solver.history();
