@@ -264,6 +264,15 @@ void add_data_dir(CLI::App& app, std::filesystem::path& data_dir) {
       ->type_name("DIR");
 }
 
+CLI::Option* add_split_seed(CLI::App& app, std::uint32_t& seed) {
+  return app
+      .add_option("--split-seed", seed,
+                  "Seed that says which images in folders are for validation and testing, 0 to 4294967295")
+      ->type_name("N")
+      ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
+      ->capture_default_str();
+}
+
 CLI::Option* add_precision(CLI::App& app, std::string& precision) {
   return app
       .add_option("--precision", precision,

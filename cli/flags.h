@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -37,6 +38,8 @@ CLI::Validator one_of(std::vector<std::string> words);
 
 /// A flag of an image's height and width: "48" or "48x64".
 CLI::Option* add_image_size(CLI::App& app, Index& height, Index& width);
+/// --split-seed, which says where images in folders go.
+CLI::Option* add_split_seed(CLI::App& app, std::uint32_t& seed);
 
 /// --model and the flags that describe a net.
 class ModelFlags {

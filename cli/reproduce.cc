@@ -25,6 +25,7 @@ struct ReproduceFlags {
   std::string notebook, data = "auto";
   std::string precision = "full";
   fs::path data_dir, out = "runs/reproduce";
+  ImageFolderOptions images;
   int threads = 0;
   bool quick = false, overwrite = false;
 };
@@ -78,6 +79,10 @@ class Pace {
 std::string call_of(const ReproduceFlags& flags) {
   std::string call = "lamina reproduce " + flags.notebook;
   if (flags.data != "auto") call += " --data " + shown(flags.data);
+  const ImageFolderOptions usual;
+  if (flags.images.height != usual.height || flags.images.width != usual.width)
+    call += fmt::format(" --image-size {}x{}", flags.images.height, flags.images.width);
+  if (flags.images.split_seed != usual.split_seed) call += fmt::format(" --split-seed {}", flags.images.split_seed);
   if (!flags.data_dir.empty()) call += " --data-dir " + shown(flags.data_dir);
   if (flags.quick) call += " --quick";
   if (flags.precision != "full") call += " --precision " + flags.precision;
@@ -92,6 +97,7 @@ int run_reproduce(const ReproduceFlags& flags) {
   const bool terminal = on_terminal();
   LoadOptions load;
   load.say = [](std::string_view line) { fmt::print(stderr, "lamina reproduce: {}\n", line); };
+  load.images = flags.images;
   const Dataset data = load_dataset(flags.data, flags.data_dir, load);
   fmt::print("{}: {} train, {} val and {} test images of {}\n", data.name, with_commas(data.train.size()),
              with_commas(data.val.size()), with_commas(data.test.size()), data.example_shape().to_string());
@@ -158,9 +164,11 @@ Command add_reproduce(CLI::App& app) {
       ->add_option(
           "--data", flags->data,
           "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, "
-          "or a directory that holds one")
+          "a directory that holds one, or a directory with one folder of PNG and JPEG images a class")
       ->type_name("NAME|DIR")
       ->capture_default_str();
+  add_image_size(*reproduce, flags->images.height, flags->images.width);
+  add_split_seed(*reproduce, flags->images.split_seed);
   add_data_dir(*reproduce, flags->data_dir);
   reproduce
       ->add_option("--out", flags->out, "Where report.html and results.json go; what is finished there is not repeated")
@@ -172,7 +180,7 @@ Command add_reproduce(CLI::App& app) {
   add_precision(*reproduce, flags->precision)
       ->description(
           "full or bf16, for the four ConvNets that train on the whole training split: bf16 rounds the operands of "
-          "products to bfloat16, and takes about half the time where the processor multiplies them");
+          "products to bfloat16, and takes about two thirds of the time where the processor multiplies them");
   add_threads(*reproduce, flags->threads);
   reproduce->footer(
       "The exit code is 1 where a check fails. Ctrl-C stops it and says how to go on; then, or killed and\n"

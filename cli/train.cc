@@ -276,11 +276,7 @@ void add_run_flags(CLI::App* train, TrainFlags* flags) {
           ->check(number("a share from 0 to below 1", [](double x) { return x >= 0 && x < 1; }))
           ->capture_default_str(),
       files);
-  add(train->add_option("--split-seed", config.split_seed, "Seed that says which images these are, 0 to 4294967295")
-          ->type_name("N")
-          ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
-          ->capture_default_str(),
-      files);
+  add(add_split_seed(*train, config.split_seed), files);
   add_data_dir(*train, config.data_dir);
   train->get_option("--data-dir")->group(files);
 }

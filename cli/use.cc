@@ -142,7 +142,8 @@ Command add_eval(CLI::App& app) {
       ->check(one_of({"train", "val", "test"}))
       ->capture_default_str();
   eval->add_option("--data", flags->data,
-                   "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, or a directory")
+                   "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, a directory that "
+                   "holds one, or a directory with one folder of PNG and JPEG images a class")
       ->type_name("NAME|DIR");
   add_data_dir(*eval, flags->data_dir);
   add_threads(*eval, flags->threads);

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+from PIL import Image
+
 from command_testing import LAMINA, Directory, check, environment, run, succeeded
 
 QUICK = ["--quick", "--data", "synthetic"]
@@ -131,6 +133,26 @@ def interrupted_side_by_side(base):
     again = succeeded(run(*args)).stdout
     check(again.count("(taken from results.json)") == cells.index("Question 2"), again)
     check(without_seconds(results(out)) == without_seconds(found), "other numbers")
+
+
+def images_in_folders(base):
+    """--image-size and --split-seed decide what the notebooks see, and stand in the call that goes on."""
+    data = os.path.join(base, "shades")
+    for name, shade in [("dark", 40), ("light", 200)]:
+        os.makedirs(os.path.join(data, name))
+        for i in range(30):
+            Image.new("RGB", (20, 20), (shade + i, shade, shade - i)).save(os.path.join(data, name, "%d.png" % i))
+    digests = []
+    for number, flags in enumerate([["--image-size", "12x16"], ["--image-size", "12x16", "--split-seed", "3"]]):
+        out = os.path.join(base, "folders%d" % number)
+        code, error = told_to_stop(["reproduce", "dropout", "--quick", "--data", data, *flags, "--out", out],
+                                   signal.SIGINT, "In [5]")
+        check(code == 1 and " %s " % " ".join(flags) in error, code, error)
+        digests.append(results(out)["data"]["digest"])
+    check(digests[0] != digests[1], "the seed splits")
+    code, error = told_to_stop(["reproduce", "dropout", "--quick", "--data", data, "--out", os.path.join(base, "folders0")],
+                               signal.SIGINT, "In [5]")
+    check(code == 1 and "other data" in error, code, error)
 
 
 def limited(limit):
@@ -276,6 +298,7 @@ def main():
         whole = os.path.join(base, "whole")
         succeeded(run("reproduce", "convolutional", *QUICK, "--out", whole, timeout=600))
         killed_in_a_training(base, whole)
+        images_in_folders(base)
         interrupted(base, whole)
         interrupted_side_by_side(base)
         in_bf16(base, whole)
