@@ -49,8 +49,9 @@ std::vector<Figure> diagnostics_figures(const Diagnostics& diagnostics) {
   std::vector<Figure> figures = {figure_of(diagnostics, Quantity::gradient_norm, "Gradients", "|dW|"),
                                  figure_of(diagnostics, Quantity::update_ratio, "Updates", "|update| / |W|"),
                                  figure_of(diagnostics, Quantity::weight_norm, "Weights", "|W|"),
-                                 figure_of(diagnostics, Quantity::output_std, "Outputs", "deviation")};
+                                 figure_of(diagnostics, Quantity::output_std, "Outputs, deviation", "deviation")};
   for (Figure& figure : figures) figure.log_y = true;
+  figures.push_back(figure_of(diagnostics, Quantity::output_mean, "Outputs, mean", "mean"));
   const auto has_relu = [](const LayerInfo& layer) { return layer.relu; };
   if (std::none_of(diagnostics.layers.begin(), diagnostics.layers.end(), has_relu)) return figures;
   for (const auto& [quantity, title] : {std::pair(Quantity::zero_share, "ReLU outputs that are 0"),

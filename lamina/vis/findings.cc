@@ -305,7 +305,7 @@ void find_rate_too_low(const Run& run, std::vector<Finding>& found) {
                                run.all.back().iteration, number(most))});
 }
 
-Finding nothing_wrong(const Run& run) {
+Finding nothing_found(const Run& run) {
   double least = INFINITY, most = 0, dead = 0, small = INFINITY, large = 0;
   bool relus = false;
   for (std::size_t i = 0; i < run.layers.size(); ++i) {
@@ -317,15 +317,22 @@ Finding nothing_wrong(const Run& run) {
     relus = true;
     dead = std::max(dead, run.late_median(Quantity::dead_share, i));
   }
-  std::string text = "Nothing is wrong: ";
+  const Index last = run.all.back().iteration;
+  const bool told = last >= kEnoughIterations;
+  std::string text = told ? "Nothing is wrong: "
+                          : fmt::format(
+                                "Too short to tell: the last measurement is of iteration {}, and whether the "
+                                "learning rate fits is said from {} on. So far ",
+                                last, kEnoughIterations);
   if (run.layers.size() > 1)
     text += fmt::format("gradients reach every layer (norms of {} to {}), ", number(least), number(most));
-  text += fmt::format("an update is {} to {} of a layer's weights", number(small), number(large));
+  text += fmt::format("an update is {} to {} a layer's weights", number(small), part_of(large));
+  if (large >= kLargeUpdate) text += ", where about 0.001 is usual later";
   if (relus && dead < 0.005)
     text += ", and no ReLU is dead";
   else if (relus)
     text += fmt::format(", and no layer has more than {} dead ReLUs", percent(dead));
-  return {Finding::Kind::well, text + "."};
+  return {told ? Finding::Kind::well : Finding::Kind::too_short, text + "."};
 }
 
 }  // namespace
@@ -340,7 +347,7 @@ std::vector<Finding> findings(const Diagnostics& diagnostics, std::span<const do
   find_rate_too_high(run, found);
   find_dead(run, found);
   if (found.empty()) find_rate_too_low(run, found);
-  if (found.empty()) found.push_back(nothing_wrong(run));
+  if (found.empty()) found.push_back(nothing_found(run));
   return found;
 }
 

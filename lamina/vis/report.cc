@@ -167,9 +167,12 @@ void add_inside(std::string& page, const ReportInput& input) {
     return;
   }
   page += "<section><h2>Inside the net</h2>\n";
-  for (const Finding& finding : findings(diagnostics, input.record.history.loss_history))
-    page += fmt::format("<p class=\"{}\">{}</p>\n", finding.kind == Finding::Kind::well ? "well" : "warn",
-                        escape_html(finding.text));
+  for (const Finding& finding : findings(diagnostics, input.record.history.loss_history)) {
+    const std::string_view kind = finding.kind == Finding::Kind::well        ? "well"
+                                  : finding.kind == Finding::Kind::too_short ? "open"
+                                                                             : "warn";
+    page += fmt::format("<p class=\"{}\">{}</p>\n", kind, escape_html(finding.text));
+  }
   if (!diagnostics.measurements.empty()) {
     page += "<div class=\"figures inside\">\n";
     for (const Figure& figure : diagnostics_figures(diagnostics)) add_figure(page, figure);

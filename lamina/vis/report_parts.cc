@@ -15,6 +15,7 @@ p{max-width:72ch;margin:8px 0}
 .result{font-size:18px}
 .warn{border-left:4px solid var(--c1);padding:6px 14px;background:var(--panel)}
 .well{border-left:4px solid var(--c2);padding:6px 14px;background:var(--panel)}
+.open{border-left:4px solid var(--axis);padding:6px 14px;background:var(--panel)}
 .inside{margin-top:20px}
 .tiles{display:flex;flex-wrap:wrap;gap:12px;margin:24px 0 8px;padding:0}
 .tiles div{flex:1 1 150px;background:var(--panel);border-radius:10px;padding:12px 16px}

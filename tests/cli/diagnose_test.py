@@ -58,7 +58,7 @@ def measures_and_changes_nothing(base, data):
         check(of == QUANTITIES[:None if layer != "affine 6" else 6], layer, of)
 
     page = read(looked, "report.html").decode()
-    check("Inside the net" in page and page.count("<svg") == 2 + 6, page.count("<svg"))
+    check("Inside the net" in page and page.count("<svg") == 2 + 7, page.count("<svg"))
     for sentence in sentences:
         text = sentence.replace("&", "&amp;").replace("'", "&#39;")
         check(text in page or sentence in page, "not in report.html:", sentence)
@@ -85,6 +85,8 @@ def says_what_is_wrong(base, data):
     check("the loss is not finite" in page and "The learning rate is too high" in page, "the page of a failed run")
     text, done = sentences("--hidden", "40", "--weight-scale", "0.01", "--learning-rate", "1e-3")
     check(done.returncode == 0 and text.startswith("Nothing is wrong: "), text)
+    text, done = sentences("--hidden", "40", "--weight-scale", "0.01", "--learning-rate", "1e-3", "--epochs", "1")
+    check(text.startswith("Too short to tell: the last measurement is of iteration 8"), text)
 
 
 def loses_nothing(base, data):

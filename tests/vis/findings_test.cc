@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Kind = Finding::Kind;
 
 constexpr Index kSize = 8, kClasses = 10, kTrain = 500;
@@ -154,6 +155,32 @@ TEST(Findings, NothingIsWrongWithAHealthyNet) {
   training = deep();
   training.net.hidden = {};
   healthy("softmax alone", training);
+}
+
+TEST(Findings, AShortRunIsTooShortToTell) {
+  // 1 iteration, whose update is larger than the weights; 99; and 300, of which the first 10 alone were measured.
+  Training training = deep();
+  training.net.he_init = false;
+  training.net.hidden = {40};
+  training.net.weight_scale = 1e-3;
+  training.learning_rate = 1;
+  Trained trained = train(training);
+  trained.diagnostics.measurements.resize(1);
+  trained.losses.resize(1);
+  std::vector<Finding> found = found_in(trained);
+  EXPECT_THAT(kinds(found), ElementsAre(Kind::too_short)) << all_text(found);
+  EXPECT_THAT(found[0].text, HasSubstr("Too short to tell: the last measurement is of iteration 1, "));
+  EXPECT_THAT(found[0].text, HasSubstr(" times a layer's weights, where about 0.001 is usual later"));
+
+  trained = train(deep());
+  trained.diagnostics.measurements.resize(99);
+  trained.losses.resize(99);
+  found = found_in(trained);
+  EXPECT_THAT(kinds(found), ElementsAre(Kind::too_short)) << all_text(found);
+  EXPECT_THAT(found[0].text, Not(HasSubstr("is usual later")));
+  training = deep();
+  training.every = 1000;
+  EXPECT_THAT(kinds(found_in(train(training))), ElementsAre(Kind::too_short));
 }
 
 TEST(Findings, GradientsVanishInADeepNetOfTinyWeights) {
