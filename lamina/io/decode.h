@@ -12,6 +12,11 @@ namespace lamina::detail {
 Tensor<std::uint8_t> decode_png(std::string_view bytes, const std::filesystem::path& name);
 Tensor<std::uint8_t> decode_jpeg(std::string_view bytes, const std::filesystem::path& name);
 
+/// The orientation, 1 to 8, in a JPEG's APP1 segment; 1 where it holds none, or none that can be read.
+int exif_orientation(std::string_view segment);
+/// The image (H, W, 3) as it is meant to be seen.
+Tensor<std::uint8_t> upright(Tensor<std::uint8_t> image, int orientation);
+
 /// Throws std::runtime_error where an image exceeds the limits.
 void check_image_size(const std::filesystem::path& name, std::uint64_t height, std::uint64_t width);
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csetjmp>
 #include <string>
+#include <utility>
 
 #include "lamina/check.h"
 #include "lamina/io/decode.h"
@@ -65,6 +66,7 @@ bool read_header(Reader& reader, std::string_view bytes) {
   reader.progress.progress_monitor = on_progress;
   reader.jpeg.progress = &reader.progress;
   jpeg_mem_src(&reader.jpeg, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  jpeg_save_markers(&reader.jpeg, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&reader.jpeg, TRUE);
   // libjpeg makes RGB of grey and YCbCr, and CMYK of YCCK.
   const bool inks = reader.jpeg.jpeg_color_space == JCS_CMYK || reader.jpeg.jpeg_color_space == JCS_YCCK;
@@ -90,6 +92,15 @@ bool read_rows(Reader& reader, std::uint8_t* row, const Use& use) {
   return true;
 }
 
+/// Of the first APP1 segment that says one.
+int orientation_of(const jpeg_decompress_struct& jpeg) {
+  for (const jpeg_marker_struct* m = jpeg.marker_list; m != nullptr; m = m->next) {
+    const int orientation = detail::exif_orientation({reinterpret_cast<const char*>(m->data), m->data_length});
+    if (orientation != 1) return orientation;
+  }
+  return 1;
+}
+
 }  // namespace
 
 Tensor<std::uint8_t> detail::decode_jpeg(std::string_view bytes, const fs::path& name) {
@@ -99,6 +110,7 @@ Tensor<std::uint8_t> detail::decode_jpeg(std::string_view bytes, const fs::path&
   Reader reader;
   if (!read_header(reader, bytes)) damaged(reader);
   check_image_size(name, reader.jpeg.image_height, reader.jpeg.image_width);
+  const int orientation = orientation_of(reader.jpeg);
   if (!start(reader)) damaged(reader);
 
   const Index height = reader.jpeg.output_height;
@@ -123,7 +135,7 @@ Tensor<std::uint8_t> detail::decode_jpeg(std::string_view bytes, const fs::path&
   };
   Tensor<std::uint8_t> row(Shape{width * inks});
   if (!read_rows(reader, row.data(), to_rgb)) damaged(reader);
-  return image;
+  return upright(std::move(image), orientation);
 }
 
 }  // namespace lamina
