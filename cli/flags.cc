@@ -8,6 +8,8 @@
 #include <cmath>
 #include <sstream>
 
+#include "lamina/data/load.h"
+
 namespace lamina::cli {
 namespace {
 
@@ -271,6 +273,14 @@ CLI::Option* add_split_seed(CLI::App& app, std::uint32_t& seed) {
       ->type_name("N")
       ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
       ->capture_default_str();
+}
+
+void check_folder_flags(const CLI::App& app, const std::string& data) {
+  for (const char* flag : {"--image-size", "--split-seed", "--val-fraction", "--test-fraction"}) {
+    const CLI::Option* option = app.get_option_no_throw(flag);
+    if (option != nullptr && option->count() > 0 && has_own_splits(data))
+      throw UsageError(fmt::format("{} belongs to --data DIR with one folder of images a class, got {}", flag, data));
+  }
 }
 
 CLI::Option* add_precision(CLI::App& app, std::string& precision) {

@@ -62,6 +62,9 @@ class ModelFlags {
   CLI::Option *hidden_ = nullptr, *num_filters_ = nullptr, *filter_sizes_ = nullptr;
 };
 
+/// Throws UsageError where one of the flags that are for images in folders alone is given with other data.
+void check_folder_flags(const CLI::App& app, const std::string& data);
+
 /// --precision, and what it says; throws UsageError where it does not go with --dtype.
 CLI::Option* add_precision(CLI::App& app, std::string& precision);
 Precision precision_of(const std::string& precision, const std::string& dtype);

@@ -90,7 +90,8 @@ std::string call_of(const ReproduceFlags& flags) {
   return call + " --out " + shown(flags.out);
 }
 
-int run_reproduce(const ReproduceFlags& flags) {
+int run_reproduce(const ReproduceFlags& flags, const CLI::App& app) {
+  check_folder_flags(app, flags.data);
   kernels::set_num_threads(flags.threads);
   StatusLine status;
   Pace pace;
@@ -186,7 +187,7 @@ Command add_reproduce(CLI::App& app) {
       "The exit code is 1 where a check fails. Ctrl-C stops it and says how to go on; then, or killed and\n"
       "run again, it goes on after the last finished cell, or within a long training from its checkpoint.\n"
       "Example: lamina reproduce all --data cifar10 --out runs/notebooks");
-  return {reproduce, [flags] { return run_reproduce(*flags); }};
+  return {reproduce, [flags, reproduce] { return run_reproduce(*flags, *reproduce); }};
 }
 
 }  // namespace lamina::cli

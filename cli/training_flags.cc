@@ -92,4 +92,18 @@ void TrainingFlags::complete(const CLI::App& app, RunConfig& config) const {
       throw UsageError(fmt::format("{} belongs to --schedule step, got {}", flag, schedule_));
 }
 
+void TrainingFlags::check(const RunConfig& config) {
+  const auto epochs = static_cast<double>(config.epochs);
+  if (config.schedule.warmup_epochs >= epochs)
+    throw UsageError(fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", config.epochs,
+                                 config.schedule.warmup_epochs));
+  const double rate = with_defaults(config.update_rule, config.optim_config).learning_rate;
+  const double decay = config.optim_config.weight_decay;
+  if (rate * decay >= 1)
+    throw UsageError(
+        fmt::format("--weight-decay: expected less than 1 / --learning-rate {}, got {}: weights would lose "
+                    "all of themselves in a step",
+                    rate, decay));
+}
+
 }  // namespace lamina::cli

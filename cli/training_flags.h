@@ -14,6 +14,8 @@ class TrainingFlags {
   void add_to(CLI::App& app, RunConfig& config);
   /// What the names stand for, into `config`. Throws UsageError where two flags do not fit each other.
   void complete(const CLI::App& app, RunConfig& config) const;
+  /// Throws UsageError where flags of a complete configuration together make no sense.
+  static void check(const RunConfig& config);
 
  private:
   std::string update_rule_ = "sgd", schedule_ = "none";

@@ -120,6 +120,12 @@ fs::path find_dataset(const std::string& name, const fs::path& data_dir) {
   return fashion && is_idx(kDebianFashion) ? kDebianFashion : fs::path();
 }
 
+bool has_own_splits(const std::string& name) {
+  for (const char* known : {"auto", "synthetic", "cifar10", "fashion-mnist", "mnist"})
+    if (name == known) return true;
+  return !find_cifar10(name).empty() || is_idx(name);
+}
+
 Dataset load_dataset(const std::string& name, const fs::path& data_dir, const LoadOptions& options) {
   if (name == "auto") return load_auto(data_dir, options);
   if (name == "synthetic") return synthetic_dataset();

@@ -27,6 +27,10 @@ std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 /// (Fashion-MNIST also where Debian's package puts it); an empty path where there is none.
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});
 
+/// Whether load_dataset would take it for a set whose images have a size and splits of their own: a name, CIFAR-10's or
+/// IDX files. ImageFolderOptions change nothing of such a set.
+bool has_own_splits(const std::string& name_or_dir);
+
 /// Loads a set: "cifar10", "fashion-mnist", "mnist", "synthetic", "auto" (CIFAR-10 where it is found, else downloads it
 /// to data_home(data_dir), else Fashion-MNIST), or the path of a directory or archive in one of their layouts, or of a
 /// directory with one folder of images a class. Throws std::runtime_error with one line where there is no such data or

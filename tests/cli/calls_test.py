@@ -120,6 +120,18 @@ def main():
         expect(2, r"as many --filter-sizes as --num-filters, got 7,3 for 16", "train", "--num-filters", "16")
         expect(2, r"--filter-sizes: expected odd numbers, got 4", "train", "--filter-sizes", "4,3")
         expect(2, r"--momentum belongs to --update-rule sgd_momentum, got adam", "train", "--update-rule", "adam", "--momentum", "0.5")
+        expect(2, r"--warmup-epochs: expected fewer than --epochs 3, got 3 ", "train", *small, "--epochs", "3", "--warmup-epochs", "3")
+        expect(2, r"--warmup-epochs: expected fewer than --epochs 1, got 1.5 ", "train", *small, "--schedule", "one-cycle",
+               "--warmup-epochs", "1.5")
+        for flags in [["--learning-rate", "1e-2", "--weight-decay", "100"], ["--weight-decay", "2000"]]:  # 1e-3, two-layer's
+            expect(2, r"--weight-decay: expected less than 1 / --learning-rate 0.0+1, got \d+: ", "train", *small, *flags)
+        for flag, value in [("--image-size", "16"), ("--split-seed", "0"), ("--val-fraction", "0.1"), ("--test-fraction", "0.1")]:
+            for where in ["auto", "cifar10", data]:
+                expect(2, flag + r" belongs to --data DIR with one folder of images a class, got " + where, "train",
+                       *small[:-1], where, flag, value)
+        expect(2, r"--split-seed belongs to --data DIR", "search", "--search", "reg=uniform:0:1", "--split-seed", "1")
+        expect(2, r"--image-size belongs to --data DIR", "reproduce", "dropout", "--data", "synthetic", "--image-size", "16")
+        expect(1, r"nowhere", "train", "--data", path("nowhere"), "--image-size", "16", "--out", path("x"))
         expect(2, r"--seed: expected a whole number of 0 to 4294967295", "train", "--seed", "4294967296")
         expect(2, r"--threads", "train", "--threads", "-1")
         expect(2, r"--resume goes on with the run's own settings: --epochs cannot", "train", "--resume", base, "--epochs", "5")
