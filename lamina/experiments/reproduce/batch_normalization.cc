@@ -206,6 +206,7 @@ void layernorm_batch_sizes(Cell& cell) {
 }  // namespace
 
 void run_batch_normalization(Notebook& notebook) {
+  notebook.cell("4", "Load the data", data_cell);
   notebook.cell("5", "Batch normalization: forward", batchnorm_forward_cell);
   notebook.cell("6", "Batch normalization: forward at test time", batchnorm_test_time_cell);
   notebook.cell("7", "Batch normalization: backward pass", batchnorm_backward_cell);

@@ -1,5 +1,7 @@
 #include "lamina/experiments/reproduce/batch_normalization_layers.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 
 #include "lamina/experiments/reproduce/layer_checks.h"
@@ -118,6 +120,7 @@ void batchnorm_alternative_cell(Cell& cell) {
   cell.below("dx difference", rel_error(one.dx, two.dx), 1e-11, 2.606679051793896e-12);
   cell.below("dgamma difference", rel_error(one.dgamma, two.dgamma), 1e-11, 0, "the two add up in another order here");
   cell.below("dbeta difference", rel_error(one.dbeta, two.dbeta), 1e-11, 0, "the two add up in another order here");
+  cell.shown_as(fmt::format("speedup: {:.2f}x", speedup));
   cell.above("speedup", speedup, 1, 4.00, "the text: \"should be a bit faster\"; the shortest of 20 rounds each");
 }
 
@@ -136,7 +139,9 @@ void batchnorm_net_cell(Cell& cell) {
     FullyConnectedNet<double> model(options, random);
     cell.say("Running check with reg =  ", reg);
     const std::string prefix = reg == 0 ? "reg 0: " : "reg 3.14: ";
-    cell.equals(prefix + "Initial loss", {model.loss(X, y).loss}, {initial_loss}, 1e-12);
+    const double loss = model.loss(X, y).loss;
+    cell.shown_as(fmt::format("Initial loss:  {}", loss))
+        .equals(prefix + "Initial loss", {loss}, {initial_loss}, 1e-12);
     check_gradients(cell, prefix, model, X, y, errors);
   };
   run(0, 2.2611955101340957,

@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "lamina/experiments/reproduce/convolutional_layers.h"
+#include "lamina/experiments/reproduce/layer_checks.h"
 #include "lamina/experiments/reproduce/notebooks.h"
 #include "lamina/experiments/reproduce/training.h"
+#include "lamina/experiments/reproduce/trials.h"
 #include "lamina/io/images.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/vis/visualize_grid.h"
@@ -187,6 +190,7 @@ void without_batch_norm(Cell& cell) {
 }  // namespace
 
 void run_convolutional(Notebook& notebook) {
+  notebook.cell("3", "Load the data", data_cell);
   notebook.cell("4", "Convolution: naive forward pass", conv_forward_cell);
   notebook.cell("5", "Convolution: naive backward pass", conv_backward_cell);
   notebook.cell("6", "Max-pooling: naive forward", max_pool_forward_cell);

@@ -1,5 +1,7 @@
 #include "lamina/experiments/reproduce/convolutional_layers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -111,7 +113,7 @@ void spatial_batchnorm_forward_cell(Cell& cell) {
   const auto out = spatial_batchnorm_forward<double>(x, ones, zeros, bn_param).first;
   const Statistics plain = of_channels(out);
   cell.say("After spatial batch normalization:");
-  cell.equals("Shape", lengths(out.shape()), {2, 3, 4, 5}, 0);
+  cell.shown_as("Shape:  " + out.shape().to_string()).equals("Shape", lengths(out.shape()), {2, 3, 4, 5}, 0);
   cell.below("largest mean", max_abs(plain.means), 1e-14, 6.18949336e-16);
   cell.equals("Stds after", plain.stds, {0.99999962, 0.99999951, 0.9999996}, kPrinted);
   const auto gamma = array({3}, {3, 4, 5}), beta = array({3}, {6, 7, 8});
@@ -176,6 +178,7 @@ void groupnorm_forward_cell(Cell& cell) {
   const auto out = spatial_groupnorm_forward(x, gamma, beta, 2).first;
   const Statistics after = of_groups(out, 2);
   cell.say("After spatial group normalization:");
+  cell.shown_as("Shape:  " + out.shape().to_string());
   cell.equals("Shape", lengths(out.shape()), {2, 6, 4, 5}, 0,
               "the notebook's output contradicts its text: it prints (1, 1, 1, 2, 6, 4, 5), with axes left over from "
               "broadcasting; a layer's output has its input's shape");
@@ -241,6 +244,7 @@ void conv_net_gradients_cell(Cell& cell) {
     worst = std::max(worst, long_step);
     worst_mended = std::max(worst_mended, long_step < 1e-4 ? long_step : error(i, 1e-7));
   }
+  cell.shown_as(fmt::format("W_1 max relative error: {:e}", worst));
   cell.equals("W_1 max relative error", {worst}, {4.684024e-01}, 1e-6,
               "the gradient is right: a step of 1e-6 on weights of 1e-3 crosses kinks of ReLU and pooling");
   cell.below("W_1 max relative error, with a step of 1e-7 at the kinks", worst_mended, 1e-2, kNotPrinted);
@@ -248,7 +252,9 @@ void conv_net_gradients_cell(Cell& cell) {
   const Index stride = cell.notebook().quick() ? 31 : 1;
   const auto check = [&](const char* name, double printed, Index every) {
     const GradientError found = gradient_error(model, name, X, y, 1e-6, every);
-    if (found.counted > 0) cell.below(std::string(name) + " max relative error", found.relative, 1e-2, printed);
+    const std::string label = std::string(name) + " max relative error";
+    if (found.counted > 0)
+      cell.shown_as(fmt::format("{}: {:e}", label, found.relative)).below(label, found.relative, 1e-2, printed);
     if (found.others == 0) return;
     const bool none = found.counted == 0;
     cell.below(std::string(name) + " max absolute error", found.absolute, 1e-9, none ? printed : kNotPrinted,

@@ -30,13 +30,16 @@ void forward(Cell& cell) {
         Printed{"0.7", 0.7, 9.987811912159426, 0.30074}}) {
     const auto out = dropout_forward<double>(x, {.p = printed.p}, random).first;
     const auto out_test = dropout_forward<double>(x, {.p = printed.p, .mode = Mode::test}, random).first;
-    const std::string p = fmt::format("p = {}: ", printed.p_text);
+    const auto check = [&](const char* name, double value, double expected, double tolerance) {
+      cell.shown_as(fmt::format("{}:  {}{}", name, value, value == 0 ? ".0" : ""));
+      cell.equals(fmt::format("p = {}: {}", printed.p_text, name), {value}, {expected}, tolerance);
+    };
     cell.say("Running tests with p =  ", printed.p);
-    cell.equals(p + "Mean of input", {mean(x.flat())}, {10.000207878477502}, 1e-11);
-    cell.equals(p + "Mean of train-time output", {mean(out.flat())}, {printed.mean}, 1e-11);
-    cell.equals(p + "Mean of test-time output", {mean(out_test.flat())}, {10.000207878477502}, 1e-11);
-    cell.equals(p + "Fraction of train-time output set to zero", {zeros(out)}, {printed.zeros}, 1e-12);
-    cell.equals(p + "Fraction of test-time output set to zero", {zeros(out_test)}, {0}, 0);
+    check("Mean of input", mean(x.flat()), 10.000207878477502, 1e-11);
+    check("Mean of train-time output", mean(out.flat()), printed.mean, 1e-11);
+    check("Mean of test-time output", mean(out_test.flat()), 10.000207878477502, 1e-11);
+    check("Fraction of train-time output set to zero", zeros(out), printed.zeros, 1e-12);
+    check("Fraction of test-time output set to zero", zeros(out_test), 0, 0);
     cell.say("");
   }
 }
@@ -68,7 +71,9 @@ void nets(Cell& cell) {
     FullyConnectedNet<double> model(options, random);
     cell.say("Running check with dropout =  ", dropout);
     const std::string prefix = fmt::format("dropout {}: ", dropout);
-    cell.equals(prefix + "Initial loss", {model.loss(X, y).loss}, {initial_loss}, 1e-12);
+    const double loss = model.loss(X, y).loss;
+    cell.shown_as(fmt::format("Initial loss:  {}", loss))
+        .equals(prefix + "Initial loss", {loss}, {initial_loss}, 1e-12);
     check_gradients(cell, prefix, model, X, y, errors);
     cell.say("");
   };
@@ -139,6 +144,7 @@ void regularization(Cell& cell) {
 }  // namespace
 
 void run_dropout(Notebook& notebook) {
+  notebook.cell("4", "Load the data", data_cell);
   notebook.cell("5", "Dropout forward pass", forward);
   notebook.cell("6", "Dropout backward pass", backward);
   notebook.cell("Question 1", "Inline question 1: dropout without dividing by p", dropout_scale_question);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "lamina/experiments/reproduce/fully_connected_layers.h"
+#include "lamina/experiments/reproduce/layer_checks.h"
 #include "lamina/experiments/reproduce/notebooks.h"
 #include "lamina/experiments/reproduce/questions.h"
 #include "lamina/experiments/reproduce/training.h"
@@ -243,6 +244,7 @@ void test_best_model(Cell& cell) {
 }  // namespace
 
 void run_fully_connected(Notebook& notebook) {
+  notebook.cell("4", "Load the data", data_cell);
   notebook.cell("5", "Affine layer: forward", affine_forward_cell);
   notebook.cell("6", "Affine layer: backward", affine_backward_cell);
   notebook.cell("7", "ReLU activation: forward", relu_forward_cell);

@@ -1,6 +1,8 @@
 // Cells 5 to 11, 14 and 17 of the first notebook: layers, losses, nets and update rules against their printed values.
 #include "lamina/experiments/reproduce/fully_connected_layers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -173,7 +175,9 @@ void initial_loss_cell(Cell& cell) {
     FullyConnectedNet<double> model(options, random);
     cell.say("Running check with reg =  ", reg);
     const std::string prefix = reg == 0 ? "reg 0: " : "reg 3.14: ";
-    cell.equals(prefix + "Initial loss", {model.loss(X, y).loss}, {initial_loss}, 1e-12);
+    const double loss = model.loss(X, y).loss;
+    cell.shown_as(fmt::format("Initial loss:  {}", loss))
+        .equals(prefix + "Initial loss", {loss}, {initial_loss}, 1e-12);
     check_gradients(cell, prefix, model, X, y, errors);
   };
   run(0, 2.3004790897684924,

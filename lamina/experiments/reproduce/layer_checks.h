@@ -91,6 +91,14 @@ inline Statistics of_channels(View x) {
   return statistics(x, C, [C, HW](Index i) { return i / HW % C; });
 }
 
+/// Before what the notebook printed of batch normalization at test time.
+inline constexpr const char* kTestTimeNote =
+    "NumPy's figures with running averages, which the text asks for. The notebook's output contradicts its text: it "
+    "has those of a batch that is normalized by its own mean and variance, ";
+
+/// The shapes of the data, as each notebook prints them.
+void data_cell(Cell& cell);
+
 /// What a numerical check found of one parameter.
 struct GradientError {
   double relative = 0;  ///< the notebooks' rel_error over the elements with |g| > 1e-6 max |g| of the net

@@ -54,8 +54,10 @@ void Cell::print(std::string_view text) {
 void Cell::add(NotebookCheck check, const std::string& note, When when) {
   check.cell = result_.number;
   check.note = note;
-  std::string line = fmt::format("{}:  {}", check.name, text_of(check.value));
-  const std::string obstacle = notebook_.obstacle(when);
+  std::string line =
+      line_.empty() ? fmt::format("{}:  {}", check.name, text_of(check.value)) : std::exchange(line_, {});
+  const std::string obstacle =
+      reason_.empty() ? notebook_.obstacle(when) : "not checked: " + std::exchange(reason_, {});
   if (!obstacle.empty()) {
     check.note = obstacle + (note.empty() ? "" : "; " + note);
   } else {

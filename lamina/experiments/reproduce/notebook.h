@@ -56,6 +56,17 @@ class Cell {
   void above(const std::string& name, double value, double bound, double printed, const std::string& note = {},
              When when = When::always);
 
+  /// The next check is not made for this reason; an empty one changes nothing.
+  Cell& unless(std::string reason) {
+    reason_ = std::move(reason);
+    return *this;
+  }
+  /// The next check is printed so, as the notebook does it.
+  Cell& shown_as(std::string line) {
+    line_ = std::move(line);
+    return *this;
+  }
+
   NotebookExperiment& experiment(const std::string& name, const std::string& text);
 
   Notebook& notebook() { return notebook_; }
@@ -74,6 +85,7 @@ class Cell {
 
   Notebook& notebook_;
   NotebookCell& result_;
+  std::string reason_, line_;  // of the next check
 };
 
 class Notebook {
