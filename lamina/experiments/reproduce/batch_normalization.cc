@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "lamina/experiments/reproduce/batch_normalization_layers.h"
+#include "lamina/experiments/reproduce/layer_checks.h"
 #include "lamina/experiments/reproduce/notebooks.h"
 #include "lamina/experiments/reproduce/questions.h"
 #include "lamina/experiments/reproduce/training.h"

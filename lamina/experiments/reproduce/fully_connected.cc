@@ -1,6 +1,7 @@
 // The first notebook: fully-connected nets.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 
 #include "lamina/experiments/reproduce/fully_connected_layers.h"
@@ -167,6 +168,21 @@ void rmsprop_and_adam(Cell& cell) {
       .histories = training_plots(named);
 }
 
+/// Why the stream stands elsewhere than in the notebook after cells 14 to 18; empty where it does not.
+std::string drawn_otherwise(const Notebook& notebook) {
+  const Dataset& data = notebook.data();
+  if (data.example_shape().size() != 3072 || data.class_names.size() != 10)
+    return fmt::format("nets of {} inputs and {} classes draw other weights than those of 3,072 and 10",
+                       data.example_shape().size(), data.class_names.size());
+  if (data.train.size() < 4000)
+    return fmt::format("batches are drawn from {} images, not from 4,000", data.train.size());
+  for (const auto& [cell, iterations] : {std::pair("15", 40), std::pair("16", 40), std::pair("18", 200)})
+    for (const NotebookSeries& losses : notebook.experiment_of(cell).histories.at(0).series)
+      if (losses.y.size() < static_cast<std::size_t>(iterations) || !std::isfinite(losses.y.back()))
+        return fmt::format("a training of cell {} ended early, at a loss that is not finite", cell);
+  return {};
+}
+
 void best_model(Cell& cell) {
   Notebook& notebook = cell.notebook();
   RandomState& random = notebook.random;
@@ -185,10 +201,11 @@ void best_model(Cell& cell) {
     const Index epochs = random.randint(10, 21);
     if (trial == 0) {
       const std::string note = "drawn after all that four nets and their Solvers drew";
-      cell.equals("solver_reg", {config.reg}, {0.01831920225912328}, 1e-17, note);
-      cell.equals("solver_learning_rate", {learning_rate}, {0.0007944894378317135}, 1e-18, note);
-      cell.equals("dropout", {config.dropout}, {0.7374521923170966}, 1e-15, note);
-      cell.equals("epoch", {static_cast<double>(epochs)}, {15}, 0, note);
+      const std::string reason = drawn_otherwise(notebook);
+      cell.unless(reason).equals("solver_reg", {config.reg}, {0.01831920225912328}, 1e-17, note);
+      cell.unless(reason).equals("solver_learning_rate", {learning_rate}, {0.0007944894378317135}, 1e-18, note);
+      cell.unless(reason).equals("dropout", {config.dropout}, {0.7374521923170966}, 1e-15, note);
+      cell.unless(reason).equals("epoch", {static_cast<double>(epochs)}, {15}, 0, note);
     } else {
       cell.say("solver_reg: ", config.reg, " solver_learning_rate: ", learning_rate, " dropout is: ", config.dropout,
                " epoch: ", epochs);
@@ -236,6 +253,10 @@ void test_best_model(Cell& cell) {
       "here it is the best accuracy that Solver saw; the notebook prints another one (0.544) on the same parameters "
       "since its test time uses the batch's statistics",
       When::cifar10_in_full);
+  if (cell.notebook().data().test.size() == 0) {
+    cell.say("Test set accuracy:  no test images");
+    return;
+  }
   cell.above("Test set accuracy", test, 0.47, 0.534,
              "the text asks for 50% on the validation set; two standard errors of 1,000 images are 0.03",
              When::cifar10_in_full);

@@ -62,7 +62,7 @@ void keep_model(const Notebook& notebook, const std::string& file, Net<T>& net, 
 
 /// The net's first parameter in that file.
 Tensor<float> first_parameter(const Notebook& notebook, const std::string& file);
-/// Validation and test accuracy of the net in that file.
+/// Validation and test accuracy of the net in that file; NaN where there are no test images.
 std::pair<double, double> accuracies_of(const Notebook& notebook, const std::string& file);
 
 }  // namespace lamina::reproduce
