@@ -19,11 +19,10 @@ namespace {
 constexpr const char* kModelFile = "best-convolutional.safetensors";
 constexpr const char* kFiltersFile = "filters.png";
 
-constexpr double kGoodNet = 0.59;
+constexpr double kGoodNet = 0.60, kGoodNetTest = 0.59;
 constexpr const char* kGoodNetNote =
-    "the text asks for more than 62%; over seeds and instruction sets this training gives 0.60 to 0.65 on 1,000 "
-    "images, "
-    "whose standard error is 0.015";
+    "the text asks for more than 62%; the bound is two points lower, since images decoded from JPEG, 6 grey levels off "
+    "on average, cost that much: on such a copy seeds and instruction sets gave 0.617 to 0.642";
 
 struct ConvRun {
   std::vector<Index> num_filters, filter_sizes;
@@ -95,17 +94,21 @@ void good_net(Cell& cell) {
   Notebook& notebook = cell.notebook();
   const ConvRun run{{16, 32, 64}, {7, 7, 3}, 1e-6, 5e-3};
   const NetConfig config = config_of(notebook.data(), run, notebook.setting().options.precision);
+  const SolverOptions options = conv_options(notebook, run.learning_rate);
+  RandomState beside = notebook.random;
   const auto model = make_net<float>(config, notebook.random);
-  const History history =
-      train(cell, "the good ConvNet", *model, conv_data(notebook), conv_options(notebook, run.learning_rate));
+  const History history = train(cell, "the good ConvNet", *model, conv_data(notebook), options);
   keep_model(notebook, kModelFile, *model, config);
-  cell.equals("first loss", {history.loss_history.at(0)}, {2.813290}, 0.02 * 2.813290,
-              "within a fiftieth: the pixels of copies of CIFAR-10 differ a little; other draws give 2.4 to 3.2",
-              When::cifar10_in_full);
+  const auto other = make_net<float>(config, beside);
+  cell.equals("first loss", {first_loss(*other, notebook.data().train, options.batch_size, beside)}, {2.813290},
+              0.015 * 2.813290,
+              "within 1.5%: pixels that are 4 to 6 grey levels off move the loss of this batch by up to 1.8 to 2.8%, "
+              "and a copy of CIFAR-10 that went through JPEG has 2.784",
+              When::cifar10);
   cell.above("best validation accuracy", history.best_val_acc, kGoodNet, 0.670,
              std::string(kGoodNetNote) +
-                 "; the notebook's lr_decay stands inside optim_config, where nothing reads "
-                 "it, so the learning rate stays 5e-3",
+                 "; the notebook's lr_decay stands inside optim_config, where nothing reads it, so the learning rate "
+                 "stays 5e-3",
              When::cifar10_in_full);
   cell.experiment(
           "A good ConvNet",
@@ -117,12 +120,20 @@ void good_net(Cell& cell) {
 
 void test_good_net(Cell& cell) {
   const auto [val, test] = accuracies_of(cell.notebook(), kModelFile);
-  cell.above(
-      "Validation set accuracy", val, kGoodNet, 0.672,
-      "here it is the best accuracy that Solver saw; the notebook prints another one (0.670) on the same parameters "
-      "since its test time uses the batch's statistics",
-      When::cifar10_in_full);
-  cell.above("Test set accuracy", test, kGoodNet, 0.666, kGoodNetNote, When::cifar10_in_full);
+  cell.above("Validation set accuracy", val, kGoodNet, 0.672,
+             std::string(kGoodNetNote) +
+                 "; here it is the best accuracy that Solver saw; the notebook prints another one (0.670) on the same "
+                 "parameters "
+                 "since its test time uses the batch's statistics",
+             When::cifar10_in_full);
+  if (cell.notebook().data().test.size() == 0) {
+    cell.say("Test set accuracy:  no test images");
+    return;
+  }
+  cell.above("Test set accuracy", test, kGoodNetTest, 0.666,
+             "the text asks for nothing here; a point below the bound of the validation set, of which the best of four "
+             "checks counts",
+             When::cifar10_in_full);
 }
 
 void filters(Cell& cell) {

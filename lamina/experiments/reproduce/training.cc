@@ -9,6 +9,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <span>
 #include <stdexcept>
 #include <streambuf>
 
@@ -112,6 +113,16 @@ History train(Cell& cell, const std::string& what, Net<T>& net, const SolverData
 
 template History train(Cell&, const std::string&, Net<float>&, const SolverData&, SolverOptions);
 template History train(Cell&, const std::string&, Net<double>&, const SolverData&, SolverOptions);
+
+double first_loss(Net<float>& net, const Split& train, Index batch_size, RandomState& random) {
+  std::vector<Index> rows(static_cast<std::size_t>(batch_size));
+  random.choice(train.size(), rows);
+  Tensor<float> X;
+  train.X.gather(std::span<const Index>(rows), X);
+  std::vector<Label> y;
+  for (const Index row : rows) y.push_back(train.y[static_cast<std::size_t>(row)]);
+  return net.loss(X, std::span<const Label>(y)).loss;
+}
 
 void skip_training(RandomState& random, const SolverData& data, const SolverOptions& options) {
   const Index total = data.train.size(), per_epoch = std::max<Index>(1, total / options.batch_size);

@@ -26,6 +26,10 @@ SolverData small_data(const Dataset& data, Index num_train);
 template <class T>
 History train(Cell& cell, const std::string& what, Net<T>& net, const SolverData& data, SolverOptions options);
 
+/// The loss of the first mini-batch of a training that is not done: --quick trains on fewer images, from which it
+/// draws another batch. `net` was made from `random`.
+double first_loss(Net<float>& net, const Split& train, Index batch_size, RandomState& random);
+
 /// A training that runs beside others, on its own copy of the notebook's stream.
 struct SideTraining {
   std::string name;
