@@ -98,9 +98,9 @@ void weight_scales(Cell& cell) {
     scales.push_back(weight_scale);
     auto bn_model = make(notebook, net_options(notebook.data(), hidden_dims, weight_scale, Normalization::batchnorm));
     auto model = make(notebook, net_options(notebook.data(), hidden_dims, weight_scale, Normalization::none));
-    trainings.push_back(take_turn(notebook, fmt::format("batchnorm, weight scale {:.3g}", weight_scale),
+    trainings.push_back(take_turn(notebook, fmt::format("batch normalization, weight scale {:.3g}", weight_scale),
                                   std::move(bn_model), data, options));
-    trainings.push_back(take_turn(notebook, fmt::format("baseline, weight scale {:.3g}", weight_scale),
+    trainings.push_back(take_turn(notebook, fmt::format("no normalization, weight scale {:.3g}", weight_scale),
                                   std::move(model), data, options));
     cell.say("Running weight scale ", Index{i + 1}, " / ", Index{kScales});
   }
@@ -109,7 +109,7 @@ void weight_scales(Cell& cell) {
   const auto over_scales = [&](const char* title, const char* label, auto value) {
     NotebookPlot plot{title, "Weight initialization scale", label, true};
     for (const int side : {1, 0}) {
-      NotebookSeries line{side == 1 ? "baseline" : "batchnorm", scales, {}};
+      NotebookSeries line{side == 1 ? "no normalization" : "batch normalization", scales, {}};
       for (std::size_t i = 0; i < scales.size(); ++i)
         line.y.push_back(value(trainings[2 * i + static_cast<std::size_t>(side)].history));
       plot.series.push_back(std::move(line));
@@ -151,27 +151,26 @@ NotebookExperiment& batch_sizes(Cell& cell, Normalization normalization, const s
   const SolverData data = small_data(notebook.data(), 1000);
   const Index epochs = notebook.quick() ? 2 : 10;
   const double learning_rate = std::pow(10, -3.5);
+  const char* what = normalization == Normalization::batchnorm ? "batch normalization" : "layer normalization";
   std::vector<SideTraining> trainings;
-  const auto add = [&](const char* label, Normalization kind, Index batch_size) {
+  const auto add = [&](const std::string& label, Normalization kind, Index batch_size) {
     cell.say(kind == Normalization::none ? "No normalization: batch size =  " : "Normalization: batch size =  ",
              batch_size);
-    trainings.push_back(take_turn(notebook, fmt::format("{}{}", label, batch_size),
+    trainings.push_back(take_turn(notebook, fmt::format("{}, batches of {}", label, batch_size),
                                   make(notebook, net_options(notebook.data(), hidden_dims, 2e-2, kind)), data,
                                   adam(learning_rate, batch_size, epochs)));
   };
-  add("baseline", Normalization::none, 5);
-  for (const Index batch_size : {5, 10, 50}) add("with norm", normalization, batch_size);
+  add("no normalization", Normalization::none, 5);
+  for (const Index batch_size : {5, 10, 50}) add(what, normalization, batch_size);
   train_side_by_side(cell, name + " and batch sizes", trainings, data);
-  std::string text = fmt::format("Six layers, 1,000 images, adam, {} epochs. Best training accuracies: ", epochs);
+  std::string text = fmt::format(
+      "Six layers, {} images, adam, {} epochs. Best training (validation) accuracies: ", data.train.size(), epochs);
   std::vector<std::pair<std::string, const History*>> named;
   for (const SideTraining& training : trainings) {
+    text += fmt::format("{}{:.3f} ({:.3f}) with {}", named.empty() ? "" : "; ",
+                        largest(training.history.train_acc_history), training.history.best_val_acc, training.name);
     named.emplace_back(training.name, &training.history);
-    text += fmt::format("{}{} {:.3f}", named.size() == 1 ? "" : ", ", training.name,
-                        largest(training.history.train_acc_history));
   }
-  text += "; best validation accuracies: ";
-  for (const SideTraining& training : trainings)
-    text += fmt::format("{}{:.3f}", &training == &trainings.front() ? "" : ", ", training.history.best_val_acc);
   NotebookExperiment& experiment = cell.experiment(name + " and batch size", text + ".");
   experiment.histories = training_plots(named);
   return experiment;
