@@ -71,6 +71,26 @@ double norm_of(const TensorView<double>& x) {
   return std::sqrt(sum);
 }
 
+double telling_difference(double accuracy, double other, Index count) {
+  const auto n = static_cast<double>(count);
+  const double p = ((accuracy + other) / 2 * n + 1) / (n + 2);  // 0 and 1 of a few images are not certain
+  return 2 * std::sqrt(2 * p * (1 - p) / n);
+}
+
+std::string against(double accuracy, double other, Index count) {
+  const double difference = accuracy - other, bound = telling_difference(accuracy, other, count);
+  if (difference == 0) return "the same";
+  std::string text = fmt::format("{:.3f} {}", std::abs(difference), difference > 0 ? "higher" : "lower");
+  if (!(std::abs(difference) > bound)) text += fmt::format(", less than {} images can tell ({:.3f})", count, bound);
+  return text;
+}
+
+std::string verdict(double difference, double bound, const std::string& positive, const std::string& negative) {
+  if (!(std::abs(difference) > bound))
+    return fmt::format("less of a difference than this data can tell ({:.3f})", bound);
+  return difference > 0 ? positive : negative;
+}
+
 std::string power_text(double value) {
   if (value == 0 || !std::isfinite(value)) return fmt::format("{}", value);
   constexpr const char* kDigits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};

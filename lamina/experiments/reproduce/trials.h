@@ -33,6 +33,15 @@ Tensor<double> images_of(const Split& split, Index count);
 /// sqrt(sum x^2)
 double norm_of(const TensorView<double>& x);
 
+/// An accuracy against another, both on `count` images: "0.120 higher", "0.013 lower, less than 1,000 images can tell
+/// (0.044)", "the same". What images can tell is two standard errors of the difference.
+std::string against(double accuracy, double other, Index count);
+/// That bound.
+double telling_difference(double accuracy, double other, Index count);
+
+/// One of the two by the difference's sign, or that it is less than the data can tell.
+std::string verdict(double difference, double bound, const std::string& positive, const std::string& negative);
+
 /// "1.6·10⁻⁶"
 std::string power_text(double value);
 
