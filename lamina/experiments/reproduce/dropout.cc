@@ -133,11 +133,12 @@ void regularization(Cell& cell) {
   NotebookExperiment& experiment = cell.experiment(
       "Regularization experiment",
       fmt::format(
-          "Two-layer nets on 500 images with adam, {} epochs, without dropout and with a keep probability of 0.25. "
+          "Two-layer nets on {} images with adam, {} epochs, without dropout and with a keep probability of 0.25. "
           "At the end the training accuracy is {:.3f} without and {:.3f} with dropout, the validation accuracy "
           "{:.3f} and {:.3f}.",
-          options.num_epochs, histories[0].train_acc_history.back(), histories[1].train_acc_history.back(),
-          histories[0].val_acc_history.back(), histories[1].val_acc_history.back()));
+          data.train.size(), options.num_epochs, histories[0].train_acc_history.back(),
+          histories[1].train_acc_history.back(), histories[0].val_acc_history.back(),
+          histories[1].val_acc_history.back()));
   experiment.histories = training_plots({{"1.00 dropout", &histories[0]}, {"0.25 dropout", &histories[1]}});
 }
 

@@ -74,6 +74,10 @@ void dropout_scale_question(Cell& cell) {
   measure("not divided");
   cell.above("validation loss of the net whose dropout does not divide minus that of the one that does",
              table.rows[1].values[0] - table.rows[0].values[0], 0, kNotPrinted, "", When::cifar10_in_full);
+  const auto verb = [&](std::size_t column) {
+    const double before = table.rows[0].values[column], after = table.rows[1].values[column];
+    return after > before ? "raises" : after < before ? "lowers" : "does not change";
+  };
   NotebookExperiment& experiment =
       cell.experiment("Dropout without dividing by p",
                       "In training the expected output is p times the input, at test time, where nothing is dropped, "
@@ -88,10 +92,10 @@ void dropout_scale_question(Cell& cell) {
   experiment.answer = "The expected value changes: E[y] = p y + (1 − p) 0 = p y; divided by p it stays y.";
   experiment.finding = fmt::format(
       "At p = 0.5 an input of mean 10 leaves with {:.2f} in training and {:.2f} at test time (divided by p: {:.2f}); "
-      "in a trained "
-      "net the scores grow from {:.2f} to {:.2f} at test time, and the validation loss from {:.3f} to {:.3f}.",
-      plain.y[4], test.y[4], divided.y[4], table.rows[0].values[2], table.rows[1].values[2], table.rows[0].values[0],
-      table.rows[1].values[0]);
+      "in a trained net not dividing {} the scores at test time, {:.2f} to {:.2f}, and {} the validation loss, {:.3f} "
+      "to {:.3f}.",
+      plain.y[4], test.y[4], divided.y[4], verb(2), table.rows[0].values[2], table.rows[1].values[2], verb(0),
+      table.rows[0].values[0], table.rows[1].values[0]);
   plot.series = {std::move(divided), std::move(plain), std::move(test)};
   experiment.histories = {std::move(plot)};
   experiment.tables = {std::move(table)};
@@ -108,7 +112,8 @@ void dropout_regularizer_question(Cell& cell) {
     trial.net.dropout = p;
     trials.push_back(std::move(trial));
   }
-  run_trials(cell, "dropout as a regularizer", trials, {notebook.data().train.first(500), notebook.data().val});
+  const SolverData data = small_data(notebook.data(), 500);
+  run_trials(cell, "dropout as a regularizer", trials, data);
   NotebookPlot plot{"Accuracy at the end", "Probability of keeping, p", "Accuracy"},
       gaps{"Training less validation accuracy", "Probability of keeping, p", "Gap"};
   plot.percent = gaps.percent = true;
@@ -126,11 +131,12 @@ void dropout_regularizer_question(Cell& cell) {
   NotebookExperiment& experiment = cell.experiment(
       "Dropout against overfitting",
       fmt::format(
-          "The net of the experiment above (one hidden layer of 500, 500 images, adam at 5e-4) for {} epochs at {} "
-          "keep "
-          "probabilities. Dropout lowers the training accuracy much more than that on the validation set, whose "
-          "standard error is about 0.014 on 1,000 images.",
-          notebook.quick() ? 4 : 20, ps.size()));
+          "The net of the experiment above (one hidden layer of 500, {} images, adam at 5e-4) for {} epochs at {} "
+          "keep probabilities. Against none, dropout of p = {:g} has a training accuracy that is {}, and a validation "
+          "accuracy that is {}.",
+          data.train.size(), notebook.quick() ? 4 : 20, ps.size(), ps.front(),
+          against(train.y.front(), train.y.back(), data.train.size()),
+          against(val.y.front(), val.y.back(), data.val.size())));
   experiment.question =
       "Compare the validation and training accuracies with and without dropout: what do your results suggest about "
       "dropout as a "
@@ -140,10 +146,15 @@ void dropout_regularizer_question(Cell& cell) {
       "prevents "
       "overfitting.";
   experiment.finding = fmt::format(
-      "Without dropout training exceeds validation accuracy by {:.3f}, with p = {:g} by {:.3f}; validation accuracy is "
-      "{:.3f} without, "
-      "and best, {:.3f}, at p = {:g}.",
-      gap.y.back(), ps.front(), gap.y.front(), val.y.back(), val.y[best], ps[best]);
+      "Training less validation accuracy is {:.3f} without dropout and {:.3f} with p = {:g}: {}. Validation accuracy "
+      "is "
+      "{:.3f} without and best, {:.3f}, at p = {:g} ({}).",
+      gap.y.back(), gap.y.front(), ps.front(),
+      verdict(gap.y.back() - gap.y.front(),
+              std::hypot(telling_difference(train.y.front(), train.y.back(), data.train.size()),
+                         telling_difference(val.y.front(), val.y.back(), data.val.size())),
+              "dropout narrows the gap, as the answer says", "dropout widens the gap here, unlike in the answer"),
+      val.y.back(), val.y[best], ps[best], against(val.y[best], val.y.back(), data.val.size()));
   plot.series = {std::move(train), std::move(val)};
   gaps.series = {std::move(gap)};
   experiment.histories = {std::move(plot), std::move(gaps)};
@@ -166,7 +177,8 @@ void dropout_size_question(Cell& cell) {
         trial.net.dropout = p;
         trials.push_back(std::move(trial));
       }
-  run_trials(cell, "dropout and the size of layers", trials, {notebook.data().train.first(500), notebook.data().val});
+  const SolverData data = small_data(notebook.data(), 500);
+  run_trials(cell, "dropout and the size of layers", trials, data);
   std::vector<NotebookPlot> plots = {
       {"Validation accuracy, best of the epochs", "Probability of keeping, p", "Accuracy"},
       {"Training accuracy, best of the epochs", "Probability of keeping, p", "Accuracy"}};
@@ -198,16 +210,20 @@ void dropout_size_question(Cell& cell) {
   for (NotebookPlot& plot : plots) plot.percent = true;
   const auto loss_at_quarter = [&](const NotebookTable::Row& row) { return row.values[3] - row.values[2]; };
   const NotebookTable::Row &small = table.rows.front(), &large = table.rows.back();
-  cell.above("validation accuracy that p = 0.25 costs against p = 1, smallest layers minus largest",
-             loss_at_quarter(small) - loss_at_quarter(large), 0, kNotPrinted,
-             "the answer: smaller layers need a larger p to keep their complexity", When::cifar10_in_full);
+  const auto overfit = [&](std::size_t width) {
+    return plots[1].series[width].y.back() - plots[0].series[width].y.back();
+  };
+  const double more = loss_at_quarter(small) - loss_at_quarter(large);
+  cell.above("validation accuracy that p = 0.25 costs against p = 1, smallest layers minus largest", more, 0,
+             kNotPrinted, "the answer: smaller layers need a larger p to keep their complexity", When::cifar10_in_full);
   NotebookExperiment& experiment = cell.experiment(
       "p and the size of the layers",
       fmt::format(
-          "Nets of two hidden layers on 500 images, adam at 1e-3, {} epochs{}. A layer of n nodes keeps p n of them: "
-          "to keep "
-          "as many, p has to grow as n shrinks. Small layers overfit less as well and have less to gain from dropout.",
-          quick ? 3 : 15, quick ? "" : ", means over two seeds"));
+          "Nets of two hidden layers on {} images, adam at 1e-3, {} epochs{}. A layer of n nodes keeps p n of them: to "
+          "keep as many, p has to grow as n shrinks. Without dropout, best training less best validation accuracy is "
+          "{:.3f} in layers of {} and {:.3f} in layers of {}.",
+          data.train.size(), quick ? 3 : 15, quick ? "" : ", means over two seeds", overfit(0), small.name,
+          overfit(widths.size() - 1), large.name));
   experiment.question =
       "Suppose we are training a deep fully-connected network with dropout after hidden layers (keep probability p). "
       "How should we "
@@ -215,12 +231,15 @@ void dropout_size_question(Cell& cell) {
   experiment.answer =
       "To reduce the complexity p need not change; to keep it similar as the layers shrink, p must increase.";
   experiment.finding = fmt::format(
-      "Layers of {} nodes do best at p = {:g}, layers of {} at p = {:g}; against no dropout, p = 0.25 {} {:.3f} "
-      "of "
-      "validation accuracy in the smallest layers and {} {:.3f} in the largest.",
-      small.name, small.values[0], large.name, large.values[0], loss_at_quarter(small) > 0 ? "costs" : "gains",
-      std::abs(loss_at_quarter(small)), loss_at_quarter(large) > 0 ? "costs" : "gains",
-      std::abs(loss_at_quarter(large)));
+      "Layers of {} nodes do best at p = {:g}, layers of {} at p = {:g}. Validation accuracy at p = 0.25, against that "
+      "without dropout, is {} in the smallest layers and {} in the largest: {}.",
+      small.name, small.values[0], large.name, large.values[0],
+      against(small.values[2], small.values[3], data.val.size()),
+      against(large.values[2], large.values[3], data.val.size()),
+      verdict(more,
+              std::hypot(telling_difference(small.values[2], small.values[3], data.val.size()),
+                         telling_difference(large.values[2], large.values[3], data.val.size())),
+              "the smallest lose more, as the answer says", "here the largest lose more, unlike in the answer"));
   experiment.histories = std::move(plots);
   experiment.tables = {std::move(table)};
 }

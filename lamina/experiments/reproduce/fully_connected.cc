@@ -92,15 +92,17 @@ void overfit(Cell& cell, const char* name, std::vector<Index> hidden_dims, doubl
   options.num_epochs = 20;
   options.batch_size = 25;
   options.optim_config.learning_rate = learning_rate;
-  const History history = train(cell, name, model, small_data(notebook.data(), 50), options);
+  const SolverData data = small_data(notebook.data(), 50);
+  const History history = train(cell, name, model, data, options);
   cell.equals("first loss", {history.loss_history.at(0)}, {first_loss}, kLossTolerance * first_loss, kLossNote,
               When::cifar10);
   cell.above("training accuracy", largest(history.train_acc_history), 0.999, 1,
              "the text asks for 100% within 20 epochs", When::cifar10);
   cell.experiment(name,
-                  fmt::format("Overfits 50 images with sgd, weight scale {} and learning rate {}: training accuracy "
-                              "{:.2f}, validation accuracy {:.3f}.",
-                              weight_scale, learning_rate, largest(history.train_acc_history), history.best_val_acc))
+                  fmt::format("{} images with sgd, weight scale {} and learning rate {}: training accuracy {:.2f}, "
+                              "validation accuracy {:.3f}.",
+                              data.train.size(), weight_scale, learning_rate, largest(history.train_acc_history),
+                              history.best_val_acc))
       .histories = training_plots({{name, &history}});
 }
 
@@ -135,11 +137,11 @@ void sgd_against_momentum(Cell& cell) {
   const auto last = [&](int i) { return histories[i].train_acc_history.back(); };
   cell.above("training accuracy of sgd_momentum minus that of sgd", last(1) - last(0), 0, 0.515 - 0.440,
              "the text expects sgd_momentum to converge faster", When::cifar10);
-  cell.experiment(
-          "SGD and SGD with momentum",
-          fmt::format("A six-layer net on 4,000 images, 5 epochs at learning rate 1e-2. Training accuracy at the "
-                      "end: sgd {:.3f}, sgd_momentum {:.3f}; validation accuracy {:.3f} and {:.3f}.",
-                      last(0), last(1), histories[0].val_acc_history.back(), histories[1].val_acc_history.back()))
+  cell.experiment("SGD and SGD with momentum",
+                  fmt::format("A six-layer net on {} images, 5 epochs at learning rate 1e-2. Training accuracy at the "
+                              "end: sgd {:.3f}, sgd_momentum {:.3f}; validation accuracy {:.3f} and {:.3f}.",
+                              data.train.size(), last(0), last(1), histories[0].val_acc_history.back(),
+                              histories[1].val_acc_history.back()))
       .histories = training_plots({{"sgd", &histories[0]}, {"sgd_momentum", &histories[1]}});
 }
 

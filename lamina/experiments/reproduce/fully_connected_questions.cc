@@ -120,13 +120,14 @@ void vanishing_gradients_question(Cell& cell) {
   NotebookExperiment& experiment = cell.experiment(
       "Vanishing gradients",
       fmt::format(
-          "Measured on 100 images in nets of ten hidden layers of 100, their weights drawn so that signals keep "
+          "Measured on {} images in nets of ten hidden layers of 100, their weights drawn so that signals keep "
           "their size (standard deviation √(1/inputs) for sigmoid, √(2/inputs) for the others). Sigmoid's derivative "
           "is at "
           "most 0.25 and falls to {} at inputs of ±10, so each layer takes its part. ReLU stops the gradient of "
           "{:.0f}% of its neurons, all those with a negative input, and passes the others' whole; one whose input is "
-          "negative for every image never learns again. Leaky ReLU lets 0.01 of it through there.",
-          power_text(table.rows[0].values[3]), 100 * blocked[1]));
+          "negative for every image never learns again. Leaky ReLU lets {:g} of it through there.",
+          std::min<Index>(100, data.train.size()), power_text(table.rows[0].values[3]), 100 * blocked[1],
+          table.rows[2].values[1]));
   experiment.question =
       "Activation functions may get zero (or close to zero) gradient flow during backpropagation. Which of sigmoid, "
       "ReLU and "
@@ -136,10 +137,10 @@ void vanishing_gradients_question(Cell& cell) {
       "(0.01), "
       "which is lost only where all inputs are 0.";
   experiment.finding = fmt::format(
-      "Through ten layers {} of a sigmoid net's gradient is left at the first, {:.2f} of a ReLU net's and {:.2f} "
-      "of a leaky "
-      "ReLU net's; ReLU blocks {:.0f}% of its neurons, leaky ReLU none.",
-      power_text(kept[0]), kept[1], kept[2], 100 * blocked[1]);
+      "Through ten layers {} of a sigmoid net's gradient is left at the first, {:.2f} of a ReLU net's and {:.2f} of a "
+      "leaky ReLU net's; a derivative below 0.001 stops it at {:.0f}% of the sigmoids, {:.0f}% of the ReLUs and "
+      "{:.0f}% of the leaky ReLUs.",
+      power_text(kept[0]), kept[1], kept[2], 100 * blocked[0], 100 * blocked[1], 100 * blocked[2]);
   experiment.histories = {std::move(slopes), std::move(flows)};
   experiment.tables = {std::move(table)};
 }
@@ -160,6 +161,7 @@ void depth_question(Cell& cell) {
   run_trials(cell, "depth and weight scale", trials, {notebook.data().train.first(50), notebook.data().val.first(100)});
   NotebookPlot plot{"Best training accuracy in 20 epochs", "Weight initialization scale", "Accuracy", true};
   plot.percent = true;
+  const Index images = std::min<Index>(50, notebook.data().train.size());
   std::string found[2];
   Index learned[2] = {0, 0};
   for (const std::size_t i : {0, 1}) {
@@ -176,8 +178,10 @@ void depth_question(Cell& cell) {
       if (learned[i]++ == 0) first = scales[s];
       last = scales[s];
     }
-    found[i] = learned[i] == 0 ? std::string("at none") : fmt::format("between {:.2g} and {:.2g}", first, last);
-    cell.say(line.name, ": learn the 50 images at ", learned[i], " of ", static_cast<Index>(scales.size()),
+    found[i] = learned[i] == 0   ? std::string()
+               : learned[i] == 1 ? fmt::format(" (at {:.2g})", first)
+                                 : fmt::format(" (between {:.2g} and {:.2g})", first, last);
+    cell.say(line.name, ": learn the ", images, " images at ", learned[i], " of ", static_cast<Index>(scales.size()),
              " weight scales");
     plot.series.push_back(std::move(line));
   }
@@ -187,11 +191,12 @@ void depth_question(Cell& cell) {
   NotebookExperiment& experiment = cell.experiment(
       "Three layers against five",
       fmt::format(
-          "Both nets learn 50 images with sgd for 20 epochs at {} weight scales, each at its best of {} learning "
+          "Both nets are trained on {} images with sgd for 20 epochs at {} weight scales, each at its best of {} "
+          "learning "
           "rate{}. "
           "Each layer multiplies what passes it by a factor that grows with the weight scale: five layers raise it "
           "to the fifth power, three to the third, so gradients vanish below and explode above sooner.",
-          scales.size(), rates.size(), rates.size() == 1 ? "" : "s"));
+          images, scales.size(), rates.size(), rates.size() == 1 ? "" : "s"));
   experiment.question =
       "Did you notice anything about the comparative difficulty of training the three-layer net vs training the five "
       "layer net? "
@@ -201,9 +206,13 @@ void depth_question(Cell& cell) {
       "gradients "
       "disappear, one that is too large makes more explode.";
   experiment.finding = fmt::format(
-      "Of {} weight scales from 0.001 to 1 the three-layer net learns all 50 images at {} ({}), the five-layer net at "
-      "{} ({}).",
-      scales.size(), learned[0], found[0], learned[1], found[1]);
+      "Of {} weight scales from 0.001 to 1 the three-layer net learns all {} images at {}{}, the five-layer net at "
+      "{}{}: {}.",
+      scales.size(), images, learned[0], found[0], learned[1], found[1],
+      learned[0] == 0 && learned[1] == 0 ? "neither learns them, which tells nothing"
+      : learned[1] < learned[0]          ? "the five-layer net is more sensitive to the scale, as the answer says"
+      : learned[1] > learned[0]          ? "here it is the three-layer net that is more sensitive, unlike in the answer"
+                                         : "no difference, unlike in the answer");
   experiment.histories = {std::move(plot)};
 }
 
