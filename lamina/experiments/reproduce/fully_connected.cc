@@ -274,9 +274,11 @@ void test_best_model(Cell& cell) {
     cell.say("Test set accuracy:  no test images");
     return;
   }
-  cell.above("Test set accuracy", test, 0.47, 0.534,
-             "the text asks for 50% on the validation set; two standard errors of 1,000 images are 0.03",
-             When::cifar10_in_full);
+  cell.above(
+      "Test set accuracy", test, 0.48, 0.534,
+      "the text asks for nothing here; two points below the 50% that it asks for on the validation set, for what "
+      "a copy of CIFAR-10 that went through JPEG costs: on such a copy it was 0.503",
+      When::cifar10_in_full);
 }
 
 }  // namespace
