@@ -84,9 +84,9 @@ void overfit(Cell& cell) {
              When::cifar10_in_full);
   cell.experiment(
           "Overfit small data",
-          fmt::format("100 images, {} epochs of sgd_momentum at 1e-2: training accuracy {:.2f}, best validation "
+          fmt::format("{} images, {} epochs of sgd_momentum at 1e-2: training accuracy {:.2f}, best validation "
                       "accuracy {:.3f}.",
-                      options.num_epochs, history.train_acc_history.back(), history.best_val_acc))
+                      small.train.size(), options.num_epochs, history.train_acc_history.back(), history.best_val_acc))
       .histories = training_plots({{"ConvNet", &history}});
 }
 
@@ -123,8 +123,7 @@ void test_good_net(Cell& cell) {
   cell.above("Validation set accuracy", val, kGoodNet, 0.672,
              std::string(kGoodNetNote) +
                  "; here it is the best accuracy that Solver saw; the notebook prints another one (0.670) on the same "
-                 "parameters "
-                 "since its test time uses the batch's statistics",
+                 "parameters since its test time uses the batch's statistics",
              When::cifar10_in_full);
   if (cell.notebook().data().test.size() == 0) {
     cell.say("Test set accuracy:  no test images");
