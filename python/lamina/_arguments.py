@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any
+
+import numpy as np
 
 _REQUIRED = object()
 _LARGEST = 2**62  # a whole number beyond it has no place in an array
@@ -48,6 +51,32 @@ def as_whole(where: str, name: str, value: Any) -> int:
     if abs(whole) > _LARGEST:
         raise ValueError(f"[{where}] expected {name} of at most 2^62, got {whole}")
     return whole
+
+
+def array(where: str, name: str, value: Any) -> np.ndarray:
+    """An array of real numbers, in its own type: TypeError for anything else."""
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError):
+        found = np.asarray(None)
+    if found.dtype.kind not in "fiub":
+        what = type(value).__name__ if found.ndim == 0 or found is not value else f"one of {found.dtype}"
+        raise TypeError(f"[{where}] expected {name} to be an array of real numbers, got {what}")
+    return found
+
+
+def reals(where: str, name: str, value: Any) -> np.ndarray:
+    """An array of real numbers; integers, bools and float16 become float64: TypeError for anything else."""
+    found = array(where, name, value)
+    return found if found.dtype.kind == "f" and found.itemsize >= 4 else found.astype(np.float64)
+
+
+def path(where: str, name: str, value: Any) -> str:
+    """A path as text: TypeError."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"[{where}] expected {name} to be a path, got {type(value).__name__}") from None
 
 
 def number(where: str, name: str, params: dict, key: str, default: Any = _REQUIRED) -> float:
