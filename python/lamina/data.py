@@ -1,41 +1,35 @@
-"""CIFAR-10 as the course's notebooks take it: arrays of images and labels, the mean image subtracted.
+"""CIFAR-10 as the course's notebooks take it: arrays of images and labels, the mean image subtracted; Tiny ImageNet.
 
-Both official layouts are read: `cifar-10-batches-py` (pickles, of which only arrays, numbers and text are let in) and
-`cifar-10-batches-bin` (bytes).
+Both official layouts of CIFAR-10 are read: `cifar-10-batches-py` (pickles, of which only arrays, numbers and text are let
+in) and `cifar-10-batches-bin` (bytes).
+
+Wrong arguments raise ValueError or TypeError, broken files ValueError, missing ones FileNotFoundError.
 """
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Union
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-__all__ = ["load_CIFAR_batch", "load_CIFAR10", "get_CIFAR10_data", "find_CIFAR10"]
+from lamina import _arguments, _pickles, _tiny_imagenet
 
+__all__ = [
+    "load_CIFAR_batch", "load_CIFAR10", "get_CIFAR10_data", "find_CIFAR10", "load_pickle", "load_models",
+    "load_tiny_imagenet",
+]
+
+_Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 _PIXELS = 3 * 32 * 32
 _FOLDERS = ("cifar-10-batches-py", "cifar-10-batches-bin")
 _PARTS = [f"data_batch_{i}" for i in range(1, 6)]
-_ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
-    ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
-}
-
-
-class _Arrays(pickle.Unpickler):
-    """Reads arrays, numbers, text and plain containers; whatever else a pickle names is refused, not run."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"expected only arrays, numbers and text, got {module}.{name}")
-        return super().find_class(module, name)
 
 
 def _unpickle(file: BinaryIO, path: str) -> tuple[np.ndarray, np.ndarray]:
     try:
-        batch = _Arrays(file, encoding="latin1").load()
+        batch = _pickles.read(file)
     except Exception as error:
         raise ValueError(f"[load_CIFAR_batch] expected a CIFAR-10 batch in {path}, got a broken file: {error}") from error
     if not isinstance(batch, dict) or "data" not in batch or "labels" not in batch:
@@ -73,15 +67,21 @@ def _path(root: str, part: str) -> str:
     raise FileNotFoundError(f"[load_CIFAR10] expected {part} or {part}.bin in {root}")
 
 
-def load_CIFAR_batch(filename: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
-    """One file of CIFAR-10: images (N, 32, 32, 3), float64 from 0 to 255, and labels (N,), int64."""
-    pixels, labels = _read(os.fspath(filename))
+def load_CIFAR_batch(filename: _Path) -> tuple[np.ndarray, np.ndarray]:
+    """One file of CIFAR-10: images (N, 32, 32, 3), float64 from 0 to 255, and labels (N,), int64.
+
+    ValueError where the file is none or broken, TypeError where filename is no path.
+    """
+    pixels, labels = _read(_arguments.path("load_CIFAR_batch", "filename", filename))
     return pixels.transpose(0, 2, 3, 1).astype(np.float64), labels
 
 
-def load_CIFAR10(ROOT: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """CIFAR-10 from a folder of either layout: Xtr (50000, 32, 32, 3), Ytr (50000,), Xte (10000, 32, 32, 3), Yte."""
-    root = os.fspath(ROOT)
+def load_CIFAR10(ROOT: _Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """CIFAR-10 from a folder of either layout: Xtr (50000, 32, 32, 3), Ytr (50000,), Xte (10000, 32, 32, 3), Yte.
+
+    FileNotFoundError where a file is missing, ValueError where one is broken, TypeError where ROOT is no path.
+    """
+    root = _arguments.path("load_CIFAR10", "ROOT", ROOT)
     parts = [_read(_path(root, part)) for part in _PARTS]
     Xtr = np.empty((sum(len(labels) for _, labels in parts), 32, 32, 3))
     start = 0
@@ -127,7 +127,9 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
     """CIFAR-10 as the notebooks train on it.
 
     Returns a dictionary of X_train (num_training, 3, 32, 32), X_val (the num_validation images after those) and X_test
-    (num_test), float64, less the mean image of X_train; and of their labels y_train, y_val, y_test, int64.
+    (num_test), float64, less the mean image of X_train where subtract_mean; and of their labels y_train, y_val, y_test,
+    int64. ValueError where the counts are no whole numbers or more than there are, FileNotFoundError where find_CIFAR10
+    finds nothing.
     """
     root = find_CIFAR10()
     counts = [("num_training", num_training), ("num_validation", num_validation), ("num_test", num_test)]
@@ -160,3 +162,60 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
             images -= mean
     return {"X_train": X, "y_train": y[:num_training], "X_val": X_val, "y_val": y[num_training:],
             "X_test": X_test, "y_test": y_test}
+
+
+def load_pickle(f: BinaryIO) -> Any:
+    """What the pickle in an open file holds, read safely: arrays, numbers, text and containers of these.
+
+    ValueError where it is broken or names anything else, TypeError where f is no open file.
+    """
+    return _load_pickle("load_pickle", f, False)
+
+
+def _load_pickle(where: str, f: Any, nets: bool) -> Any:
+    if not hasattr(f, "read") or not hasattr(f, "readline"):
+        raise TypeError(f"[{where}] expected f to be a file opened to read bytes, got {type(f).__name__}")
+    try:
+        return _pickles.read(f, nets)
+    except Exception as error:
+        raise ValueError(f"[{where}] expected a pickle of arrays, numbers and text, got a broken file: "
+                         f"{' '.join(str(error).split())}") from error
+
+
+def load_models(models_dir: _Path) -> dict[str, Any]:
+    """The nets in a folder of Solver's checkpoints, by the files' names.
+
+    Files that are no such checkpoints are passed over, and so are those of nets that are not lamina's own: no code of a
+    pickle is run. OSError where the folder cannot be read, TypeError where models_dir is no path.
+    """
+    folder = _arguments.path("load_models", "models_dir", models_dir)
+    models = {}
+    for name in sorted(os.listdir(folder)):
+        if os.path.isfile(os.path.join(folder, name)):
+            with open(os.path.join(folder, name), "rb") as file:
+                try:
+                    models[name] = _load_pickle("load_models", file, True)["model"]
+                except (ValueError, TypeError, LookupError):
+                    continue
+    return models
+
+
+def load_tiny_imagenet(path: _Path, dtype: DTypeLike = np.float32, subtract_mean: bool = True) -> dict[str, Any]:
+    """Tiny ImageNet from its folder, such as tiny-imagenet-200, as a dictionary:
+
+    class_names             a list for each class of the names that WordNet has for it
+    X_train, X_val, X_test  images (N, 3, 64, 64) of type dtype, less mean_image where subtract_mean
+    y_train, y_val, y_test  labels (N,), int64; y_test is None where the folder has no labels of the test images
+    mean_image              (3, 64, 64), the mean of X_train
+
+    OSError where a file is missing, ValueError where one is broken, TypeError where dtype is no floating type or path no
+    path. Needs the package Pillow.
+    """
+    folder = _arguments.path("load_tiny_imagenet", "path", path)
+    try:
+        wanted = np.dtype(dtype)
+    except (TypeError, ValueError):
+        wanted = np.dtype(object)
+    if dtype is None or wanted.kind != "f":
+        raise TypeError(f"[load_tiny_imagenet] expected dtype to be a type of real numbers, got {dtype!r}")
+    return _tiny_imagenet.load(folder, wanted, bool(subtract_mean))

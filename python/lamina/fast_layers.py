@@ -1,4 +1,8 @@
-"""Convolution and max pooling by the library's fast path: the same results as lamina.layers' naive ones."""
+"""Convolution and max pooling by the library's fast path: the same results as lamina.layers' naive ones.
+
+The names that end in im2col, strides and reshape are those of the course's own ways to compute them; here each is the
+fast path. Where several elements of a window are the largest, the first one takes the gradient, in all of them.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -11,7 +15,11 @@ if TYPE_CHECKING:
 
     from lamina._core import Cache
 
-__all__ = ["conv_forward_fast", "conv_backward_fast", "max_pool_forward_fast", "max_pool_backward_fast"]
+__all__ = [
+    "conv_forward_fast", "conv_backward_fast", "max_pool_forward_fast", "max_pool_backward_fast", "conv_forward_im2col",
+    "conv_backward_im2col", "conv_forward_strides", "conv_backward_strides", "max_pool_forward_reshape",
+    "max_pool_backward_reshape", "max_pool_forward_im2col", "max_pool_backward_im2col",
+]
 
 
 def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
@@ -41,3 +49,9 @@ def max_pool_forward_fast(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.
 def max_pool_backward_fast(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient."""
     return _core.max_pool_backward_fast(dout, cache)
+
+
+conv_forward_im2col = conv_forward_strides = conv_forward_fast
+conv_backward_im2col = conv_backward_strides = conv_backward_fast
+max_pool_forward_reshape = max_pool_forward_im2col = max_pool_forward_fast
+max_pool_backward_reshape = max_pool_backward_im2col = max_pool_backward_fast
