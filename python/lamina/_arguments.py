@@ -71,6 +71,25 @@ def reals(where: str, name: str, value: Any) -> np.ndarray:
     return found if found.dtype.kind == "f" and found.itemsize >= 4 else found.astype(np.float64)
 
 
+def row(value: Any, like: Any, axis: int) -> Any:
+    """A bias, gamma or beta as (D,), where it is a number or broadcasts to that; D is the length of that axis of `like`.
+
+    What does not is handed back as it is, for the layer to complain of.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.size != 1:
+        return value
+    try:
+        found, shape = np.asarray(value), np.shape(like)
+        wanted = shape[axis]
+        if found.dtype.kind not in "fiub" or found.shape == (wanted,) or found.shape[:-1] != (1,) * (found.ndim - 1):
+            return value
+        if found.ndim == 0:
+            found = found.astype(np.result_type(like if isinstance(like, np.ndarray) else np.asarray(like), value))
+        return np.broadcast_to(found.reshape(found.shape[-1:]), (wanted,))
+    except (IndexError, TypeError, ValueError):
+        return value
+
+
 def path(where: str, name: str, value: Any) -> str:
     """A path as text: TypeError."""
     try:

@@ -29,7 +29,8 @@ def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
     zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
     conv_backward_fast, which holds a copy of x.
     """
-    return _core.conv_forward_fast(x, w, b, *_arguments.convolution("conv_forward_fast", conv_param))
+    return _core.conv_forward_fast(x, w, _arguments.row(b, w, 0),
+                                   *_arguments.convolution("conv_forward_fast", conv_param))
 
 
 def conv_backward_fast(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

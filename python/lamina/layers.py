@@ -3,7 +3,8 @@
 A forward function returns its output and a cache for the backward function, which returns the gradients. Arrays may be
 of any real type, order and stride. Results are fresh arrays of the type to which NumPy promotes the arguments, float64
 where all of them are integers; float16 is computed in float32 and rounded at the end. Wrong shapes raise ValueError,
-arguments of a wrong kind TypeError, a missing entry of a dictionary KeyError.
+arguments of a wrong kind TypeError, a missing entry of a dictionary KeyError. A bias, gamma or beta may have any shape
+that broadcasts to the one that is named, such as 1.0 or (1, D); its gradient has the one that is named.
 """
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray
 
     x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,). Returns out (N, M) and a cache for affine_backward.
     """
-    return _core.affine_forward(x, w, b)
+    return _core.affine_forward(x, w, _arguments.row(b, w, 1))
 
 
 def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -83,7 +84,8 @@ def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
     Returns out (N, D) and a cache for batchnorm_backward or batchnorm_backward_alt.
     """
     arguments = _arguments.batchnorm("batchnorm_forward", bn_param)
-    out, cache, mean, var = _core.batchnorm_forward(x, gamma, beta, *arguments)
+    out, cache, mean, var = _core.batchnorm_forward(x, _arguments.row(gamma, x, 1), _arguments.row(beta, x, 1),
+                                                    *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
 
@@ -107,7 +109,7 @@ def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
     """
     where = "layernorm_forward"
     eps = _arguments.number(where, "ln_param", _arguments.dictionary(where, "ln_param", ln_param), "eps", 1e-5)
-    return _core.layernorm_forward(x, gamma, beta, eps)
+    return _core.layernorm_forward(x, _arguments.row(gamma, x, 1), _arguments.row(beta, x, 1), eps)
 
 
 def layernorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -146,7 +148,8 @@ def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
     zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
     conv_backward_naive.
     """
-    return _core.conv_forward_naive(x, w, b, *_arguments.convolution("conv_forward_naive", conv_param))
+    return _core.conv_forward_naive(x, w, _arguments.row(b, w, 0),
+                                    *_arguments.convolution("conv_forward_naive", conv_param))
 
 
 def conv_backward_naive(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,7 +189,8 @@ def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
     (N, C, H, W) and a cache for spatial_batchnorm_backward.
     """
     arguments = _arguments.batchnorm("spatial_batchnorm_forward", bn_param)
-    out, cache, mean, var = _core.spatial_batchnorm_forward(x, gamma, beta, *arguments)
+    out, cache, mean, var = _core.spatial_batchnorm_forward(x, _arguments.row(gamma, x, 1), _arguments.row(beta, x, 1),
+                                                            *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
 

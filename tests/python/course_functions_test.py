@@ -11,7 +11,7 @@ import unittest
 import numpy as np
 from PIL import Image
 
-from lamina import data, fast_layers, im2col, vis
+from lamina import data, fast_layers, im2col, layer_utils, layers, vis
 from lamina.nets import ConvNet, FullyConnectedNet
 from lamina.solver import Solver
 
@@ -73,6 +73,61 @@ class Names(unittest.TestCase):
             out, cache = getattr(fast_layers, f"max_pool_forward_{way}")(x, pool)
             np.testing.assert_array_equal(out, x.reshape(2, 3, 4, 2, 4, 2).max((3, 5)))
             self.assertEqual(getattr(fast_layers, f"max_pool_backward_{way}")(out, cache).shape, x.shape)
+
+
+class Broadcasting(Case):
+    """A bias, gamma or beta of any shape that broadcasts to (D,)."""
+
+    def same(self, forward, backward, before, after, count, axis_length):
+        random = np.random.RandomState(1)
+        full = [random.randn(axis_length) for _ in range(count)]
+        for dtype in ("f8", "f4"):
+            first = [a.astype(dtype) for a in before]
+            for shape in ((), (1,), (1, axis_length), (1, 1), (1, 1, axis_length)):
+                given = [a.astype(dtype)[:1].reshape(shape) if np.prod(shape) == 1 else a.astype(dtype).reshape(shape)
+                         for a in full]
+                wide = [np.broadcast_to(a, shape[:-1] + (axis_length,)).reshape(axis_length) for a in given]
+                out, cache = forward(*first, *given, *after())
+                right, other = forward(*first, *wide, *after())
+                np.testing.assert_array_equal(out, right)
+                self.assertEqual(out.dtype, dtype)
+                for got, expected in zip(backward(out, cache), backward(out, other)):
+                    np.testing.assert_array_equal(got, expected)
+                    self.assertEqual(got.shape, expected.shape)
+
+    def test_all_layers(self):
+        random = np.random.RandomState(0)
+        x, w = random.randn(5, 4), random.randn(4, 3)
+        images, filters = random.randn(2, 3, 4, 4), random.randn(3, 3, 3, 3)
+        conv, pool = {"stride": 1, "pad": 1}, {"pool_height": 2, "pool_width": 2, "stride": 2}
+        train = lambda: {"mode": "train"}
+        for way, before, after, count, length in [
+            ("affine", (x, w), tuple, 1, 3), ("affine_relu", (x, w), tuple, 1, 3),
+            ("batchnorm", (x,), lambda: (train(),), 2, 4), ("layernorm", (x,), lambda: ({},), 2, 4),
+            ("spatial_batchnorm", (images,), lambda: (train(),), 2, 3),
+            ("conv", (images, filters), lambda: (conv,), 1, 3), ("conv_relu", (images, filters), lambda: (conv,), 1, 3),
+            ("conv_relu_pool", (images, filters), lambda: (conv, pool), 1, 3),
+            ("affine_bn_relu", (x, w), lambda: (train(),), 3, 3), ("affine_ln_relu", (x, w), lambda: ({},), 3, 3),
+            ("conv_bn_relu", (images, filters), lambda: (conv, train()), 3, 3),
+        ]:
+            with self.subTest(layer=way):
+                names = [f"{way}_{side}{'_fast' if way == 'conv' else ''}" for side in ("forward", "backward")]
+                found = [next(getattr(m, name) for m in (layers, layer_utils, fast_layers) if hasattr(m, name))
+                         for name in names]
+                self.same(*found, before, after, count, length)
+
+    def test_a_number_takes_the_type_of_x(self):
+        x = np.random.RandomState(0).randn(5, 4).astype("f4")
+        out, cache = layers.batchnorm_forward(x, 1.0, 0, {"mode": "train"})
+        self.assertEqual(out.dtype, np.float32)
+        self.assertEqual([g.shape for g in layers.batchnorm_backward(out, cache)], [(5, 4), (4,), (4,)])
+        self.assertEqual(layers.affine_forward(x.tolist(), x.T, 0.5)[0].dtype, np.float64)
+
+    def test_what_does_not_broadcast(self):
+        x = np.ones((5, 4))
+        self.all_raise(ValueError, [lambda b=b: layers.affine_forward(x, x.T, b) for b in (
+            np.ones(4), np.ones((5, 1)), np.ones((2, 5)), np.ones((1, 4)), np.ones(0), np.ones((1, 0)))])
+        self.all_raise(TypeError, [lambda b=b: layers.affine_forward(x, x.T, b) for b in (None, "1", 1j, {})])
 
 
 class Pictures(Case):
