@@ -17,6 +17,13 @@ const py::array& Cache::kept(std::string_view where, std::string_view name) cons
   throw std::logic_error("a cache without " + std::string(name));
 }
 
+std::unique_ptr<Cache> Cache::deep_copy(py::handle memo) const {
+  const py::object deepcopy = py::module_::import("copy").attr("deepcopy");
+  std::unique_ptr<Cache> copy = copied();
+  for (Kept& kept : copy->kept_) kept.array = deepcopy(kept.array, memo);
+  return copy;
+}
+
 Cache& find_cache(std::string_view where, std::string_view layer, py::handle object) {
   const auto complain = [&](const std::string& found) {
     throw py::type_error(lamina::detail::message(where, "expected cache to be what ", layer, " returned, got ", found));
@@ -29,7 +36,14 @@ Cache& find_cache(std::string_view where, std::string_view layer, py::handle obj
 
 void bind_cache(py::module_& m) {
   py::class_<Cache>(m, "Cache", "What a forward pass keeps for its backward pass.")
-      .def("__repr__", [](const Cache& cache) { return "<cache of " + std::string(cache.layer()) + ">"; });
+      .def("__repr__", [](const Cache& cache) { return "<cache of " + std::string(cache.layer()) + ">"; })
+      .def("__copy__", [](py::object cache) { return cache; })
+      .def(
+          "__deepcopy__", [](const Cache& cache, py::handle memo) { return cache.deep_copy(memo); }, py::arg("memo"))
+      .def("__reduce_ex__", [](const Cache& cache, py::handle) -> py::object {
+        throw py::type_error(lamina::detail::message("pickle", "expected what can be pickled, got the cache of ",
+                                                     cache.layer(), ": pickle the forward pass's arguments instead"));
+      });
 }
 
 }  // namespace lamina::python

@@ -22,18 +22,25 @@ class Cache {
  public:
   explicit Cache(std::string_view layer) : layer_(layer) {}
   virtual ~Cache() = default;
-  Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
   std::string_view layer() const { return layer_; }
   void keep(std::string_view name, const py::array& array) { kept_.push_back({name, array, lengths(array)}); }
   /// The array kept under that name. ValueError where its shape was changed since.
   const py::array& kept(std::string_view where, std::string_view name) const;
+  /// An equal one, over the arrays' deep copies (`memo` is that of Python's copy.deepcopy).
+  std::unique_ptr<Cache> deep_copy(py::handle memo) const;
   std::any settings;  ///< what the layer was told besides
   /// The shape of what the layer returned.
   std::vector<py::ssize_t> out_shape;
 
+ protected:
+  Cache(const Cache&) = default;
+
  private:
+  /// Over the same arrays.
+  virtual std::unique_ptr<Cache> copied() const { return std::unique_ptr<Cache>(new Cache(*this)); }
+
   struct Kept {
     std::string_view name;
     py::array array;
@@ -53,6 +60,7 @@ class LayerCache : public Cache {
  public:
   template <class T>
   LayerCache(std::string_view layer, State<T>&& state) : Cache(layer), state_(std::move(state)) {}
+  LayerCache(const LayerCache& other) : Cache(other), state_(other.state_without_views()) {}
 
   /// Calls use(state) without the GIL, and for one thread at a time.
   template <class T, class Use>
@@ -66,8 +74,16 @@ class LayerCache : public Cache {
   }
 
  private:
+  std::unique_ptr<Cache> copied() const override { return std::make_unique<LayerCache>(*this); }
+  std::variant<State<float>, State<double>> state_without_views() const {
+    const py::gil_scoped_release unlocked;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (auto* state = std::get_if<State<float>>(&state_)) return converted<float>(*state);
+    return converted<double>(std::get<State<double>>(state_));
+  }
+
   std::variant<State<float>, State<double>> state_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
 };
 
 template <template <class> class State, class T>

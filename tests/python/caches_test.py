@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What holds for all layers: caches, errors, threads, forks, the cost of a call, documentation and type hints."""
 import ast
+import copy
 import gc
 import inspect
 import pathlib
@@ -68,6 +69,50 @@ class Caches(unittest.TestCase):
             change(x)
             with self.assertRaisesRegex(ValueError, r"shape \(6, 4\) that it had in the forward pass"):
                 layers.affine_backward(out, cache)
+
+    def test_copies(self):
+        """A deep copy has the arrays as they were; it stays with arrays that are copied along."""
+        random = np.random.RandomState(0)
+        x, w, b = random.randn(2, 3, 6, 6), random.randn(4, 3, 3, 3), random.randn(4)
+        conv, pool = {"stride": 1, "pad": 1}, {"pool_height": 2, "pool_width": 2, "stride": 2}
+        ones, mode = np.ones(4), {"mode": "train"}
+        for forward, backward, arguments in [
+            (layers.affine_forward, layers.affine_backward, (self.x, self.w, self.b)),
+            (layers.leaky_relu_forward, layers.leaky_relu_backward, (self.x, 0.5)),
+            (layers.batchnorm_forward, layers.batchnorm_backward, (self.x, ones, ones, mode)),
+            (layers.layernorm_forward, layers.layernorm_backward, (self.x, ones, ones, {})),
+            (layers.dropout_forward, layers.dropout_backward, (self.x, {"p": 0.5, "mode": "train"})),
+            (layers.conv_forward_naive, layers.conv_backward_naive, (x, w, b, conv)),
+            (layers.global_average_pool_forward, layers.global_average_pool_backward, (x,)),
+            (layers.spatial_groupnorm_forward, layers.spatial_groupnorm_backward, (x, ones[:3], ones[:3], 3, {})),
+            (fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, (x, w, b, conv)),
+            (fast_layers.max_pool_forward_fast, fast_layers.max_pool_backward_fast, (x, pool)),
+            (layer_utils.affine_bn_relu_forward, layer_utils.affine_bn_relu_backward,
+             (self.x, self.w, self.b, ones[:3], ones[:3], mode)),
+            (layer_utils.conv_bn_relu_forward, layer_utils.conv_bn_relu_backward, (x, w, b, ones, ones, conv, mode)),
+            (layer_utils.conv_relu_pool_forward, layer_utils.conv_relu_pool_backward, (x, w, b, conv, pool)),
+        ]:
+            for dtype in ("f8", "f4"):
+                given = [a.astype(dtype) if isinstance(a, np.ndarray) else copy.copy(a) for a in arguments]
+                out, cache = forward(*given)
+                right = backward(out, cache)
+                other = copy.deepcopy(cache)
+                self.assertIs(copy.copy(cache), cache)
+                self.assertEqual(repr(other), repr(cache))
+                for array in given:
+                    if isinstance(array, np.ndarray):
+                        array[...] = 7
+                del cache
+                got = backward(out, other)
+                for a, b_ in zip(right if isinstance(right, tuple) else (right,), got if isinstance(got, tuple) else (got,)):
+                    np.testing.assert_array_equal(a, b_, forward.__name__)
+        out, cache = layers.affine_forward(self.x, self.w, self.b)
+        x, other = copy.deepcopy((self.x, cache))
+        x[...] = 0
+        self.assertFalse(layers.affine_backward(out, other)[1].any())
+        for save in (pickle.dumps, lambda c: pickle.dumps({"cache": c}, protocol=2)):
+            with self.assertRaisesRegex(TypeError, r"^\[pickle\] expected [^\n]+ got the cache of affine_forward: [^\n]+$"):
+                save(cache)
 
     def test_wrong_caches(self):
         out, cache = layers.affine_forward(self.x, self.w, self.b)
