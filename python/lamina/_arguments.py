@@ -71,10 +71,11 @@ def reals(where: str, name: str, value: Any) -> np.ndarray:
     return found if found.dtype.kind == "f" and found.itemsize >= 4 else found.astype(np.float64)
 
 
-def row(value: Any, like: Any, axis: int) -> Any:
+def row(value: Any, like: Any, axis: int, *others: Any) -> Any:
     """A bias, gamma or beta as (D,), where it is a number or broadcasts to that; D is the length of that axis of `like`.
 
-    What does not is handed back as it is, for the layer to complain of.
+    A number counts for the type of the result as little as with NumPy, beside `like` and the other arrays. What does not
+    broadcast is handed back as it is, for the layer to complain of.
     """
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.size != 1:
         return value
@@ -84,7 +85,7 @@ def row(value: Any, like: Any, axis: int) -> Any:
         if found.dtype.kind not in "fiub" or found.shape == (wanted,) or found.shape[:-1] != (1,) * (found.ndim - 1):
             return value
         if found.ndim == 0:
-            found = found.astype(np.result_type(like if isinstance(like, np.ndarray) else np.asarray(like), value))
+            found = found.astype(np.result_type(*map(np.asarray, (like, *others)), value))
         return np.broadcast_to(found.reshape(found.shape[-1:]), (wanted,))
     except (IndexError, TypeError, ValueError):
         return value

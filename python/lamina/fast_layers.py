@@ -29,7 +29,7 @@ def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
     zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
     conv_backward_fast, which holds a copy of x.
     """
-    return _core.conv_forward_fast(x, w, _arguments.row(b, w, 0),
+    return _core.conv_forward_fast(x, w, _arguments.row(b, w, 0, x),
                                    *_arguments.convolution("conv_forward_fast", conv_param))
 
 

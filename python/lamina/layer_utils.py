@@ -18,13 +18,13 @@ __all__ = [
 ]
 
 
-def _rows(w: ArrayLike, axis: int, *values: ArrayLike) -> list[Any]:
-    return [_arguments.row(value, w, axis) for value in values]
+def _rows(x: ArrayLike, w: ArrayLike, axis: int, *values: ArrayLike) -> list[Any]:
+    return [_arguments.row(value, w, axis, x, *values) for value in values]
 
 
 def affine_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
     """relu(x w + b), shapes as for affine_forward. Returns out (N, M) and a cache for affine_relu_backward."""
-    return _core.affine_relu_forward(x, w, _arguments.row(b, w, 1))
+    return _core.affine_relu_forward(x, w, _arguments.row(b, w, 1, x))
 
 
 def affine_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -39,7 +39,7 @@ def affine_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
     bn_param as for batchnorm_forward. Returns out (N, M) and a cache for affine_bn_relu_backward.
     """
     arguments = _arguments.batchnorm("affine_bn_relu_forward", bn_param)
-    out, cache, mean, var = _core.affine_bn_relu_forward(x, w, *_rows(w, 1, b, gamma, beta), *arguments)
+    out, cache, mean, var = _core.affine_bn_relu_forward(x, w, *_rows(x, w, 1, b, gamma, beta), *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
 
@@ -57,7 +57,7 @@ def affine_ln_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
     """
     where = "affine_ln_relu_forward"
     eps = _arguments.number(where, "ln_param", _arguments.dictionary(where, "ln_param", ln_param), "eps", 1e-5)
-    return _core.affine_ln_relu_forward(x, w, *_rows(w, 1, b, gamma, beta), eps)
+    return _core.affine_ln_relu_forward(x, w, *_rows(x, w, 1, b, gamma, beta), eps)
 
 
 def affine_ln_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
@@ -70,7 +70,7 @@ def conv_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
 
     Returns out (N, F, H', W') and a cache for conv_relu_backward.
     """
-    return _core.conv_relu_forward(x, w, _arguments.row(b, w, 0),
+    return _core.conv_relu_forward(x, w, _arguments.row(b, w, 0, x),
                                    *_arguments.convolution("conv_relu_forward", conv_param))
 
 
@@ -88,7 +88,7 @@ def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayL
     """
     where = "conv_bn_relu_forward"
     arguments = _arguments.batchnorm(where, bn_param)
-    out, cache, mean, var = _core.conv_bn_relu_forward(x, w, *_rows(w, 0, b, gamma, beta),
+    out, cache, mean, var = _core.conv_bn_relu_forward(x, w, *_rows(x, w, 0, b, gamma, beta),
                                                        *_arguments.convolution(where, conv_param), *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
@@ -106,7 +106,7 @@ def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param:
     Returns out (N, F, H'', W'') and a cache for conv_relu_pool_backward.
     """
     where = "conv_relu_pool_forward"
-    return _core.conv_relu_pool_forward(x, w, _arguments.row(b, w, 0), *_arguments.convolution(where, conv_param),
+    return _core.conv_relu_pool_forward(x, w, _arguments.row(b, w, 0, x), *_arguments.convolution(where, conv_param),
                                         *_arguments.pooling(where, pool_param))
 
 

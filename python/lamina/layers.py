@@ -29,12 +29,16 @@ __all__ = [
 ]
 
 
+def _rows(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike) -> tuple[Any, Any]:
+    return _arguments.row(gamma, x, 1, beta), _arguments.row(beta, x, 1, gamma)
+
+
 def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
     """out = x w + b, each example of x read as a row of D numbers.
 
     x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,). Returns out (N, M) and a cache for affine_backward.
     """
-    return _core.affine_forward(x, w, _arguments.row(b, w, 1))
+    return _core.affine_forward(x, w, _arguments.row(b, w, 1, x))
 
 
 def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,8 +88,7 @@ def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
     Returns out (N, D) and a cache for batchnorm_backward or batchnorm_backward_alt.
     """
     arguments = _arguments.batchnorm("batchnorm_forward", bn_param)
-    out, cache, mean, var = _core.batchnorm_forward(x, _arguments.row(gamma, x, 1), _arguments.row(beta, x, 1),
-                                                    *arguments)
+    out, cache, mean, var = _core.batchnorm_forward(x, *_rows(x, gamma, beta), *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
 
@@ -109,12 +112,21 @@ def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
     """
     where = "layernorm_forward"
     eps = _arguments.number(where, "ln_param", _arguments.dictionary(where, "ln_param", ln_param), "eps", 1e-5)
-    return _core.layernorm_forward(x, _arguments.row(gamma, x, 1), _arguments.row(beta, x, 1), eps)
+    return _core.layernorm_forward(x, *_rows(x, gamma, beta), eps)
 
 
 def layernorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of layer normalization: dx (N, D), dgamma and dbeta (D,), for dout (N, D)."""
     return _core.layernorm_backward(dout, cache)
+
+
+def _seed(where: str, seed: Any) -> None:
+    try:
+        np.random.seed(seed)
+    except (TypeError, ValueError) as error:
+        found = seed if isinstance(seed, (int, float, np.number)) else type(seed).__name__
+        raise type(error)(f"[{where}] expected dropout_param['seed'] to be a whole number of 0 to 2^32 - 1, got "
+                          f"{found}") from None
 
 
 def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
@@ -131,7 +143,7 @@ def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.nda
     p = _arguments.number(where, "dropout_param", dropout_param, "p")
     train = _arguments.training(where, "dropout_param", dropout_param)
     if "seed" in dropout_param:
-        np.random.seed(dropout_param["seed"])
+        _seed(where, dropout_param["seed"])
     return _core.dropout_forward(x, p, train)
 
 
@@ -148,7 +160,7 @@ def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
     zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
     conv_backward_naive.
     """
-    return _core.conv_forward_naive(x, w, _arguments.row(b, w, 0),
+    return _core.conv_forward_naive(x, w, _arguments.row(b, w, 0, x),
                                     *_arguments.convolution("conv_forward_naive", conv_param))
 
 
@@ -189,8 +201,7 @@ def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
     (N, C, H, W) and a cache for spatial_batchnorm_backward.
     """
     arguments = _arguments.batchnorm("spatial_batchnorm_forward", bn_param)
-    out, cache, mean, var = _core.spatial_batchnorm_forward(x, _arguments.row(gamma, x, 1), _arguments.row(beta, x, 1),
-                                                            *arguments)
+    out, cache, mean, var = _core.spatial_batchnorm_forward(x, *_rows(x, gamma, beta), *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
 

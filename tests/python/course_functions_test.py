@@ -130,6 +130,15 @@ class Broadcasting(Case):
         self.all_raise(TypeError, [lambda b=b: layers.affine_forward(x, x.T, b) for b in (None, "1", 1j, {})])
 
 
+class Seeds(Case):
+    def test_errors(self):
+        drop = lambda seed: (lambda: layers.dropout_forward(np.ones(3), {"p": 0.5, "mode": "train", "seed": seed}))
+        self.all_raise(TypeError, map(drop, ("1", 0.5, {}, 1j)))
+        self.all_raise(ValueError, map(drop, (-1, 2**70)))
+        for seed in (None, 3, np.int8(3), [1, 2]):
+            drop(seed)()
+
+
 class Pictures(Case):
     def test_values_that_are_not_finite(self):
         images = np.arange(8.0).reshape(2, 2, 2, 1)
