@@ -2,7 +2,9 @@
 import importlib
 import inspect
 import os
+import pathlib
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,7 @@ import unittest
 
 import numpy as np
 
+import lamina
 from lamina import data, im2col, vis
 
 NAMES = {
@@ -95,6 +98,37 @@ class ModulesTest(unittest.TestCase):
                     "print(ANSWER, TwoLayerNet.__name__)")
             done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False)
             self.assertEqual(done.stdout, "42 TwoLayerNet\n", done.stderr)
+
+    def test_a_folder_of_the_courses_own(self):
+        """First on the path it is the package; without its __init__.py, or after lamina, it adds its modules."""
+        home = os.path.dirname(os.path.dirname(os.path.abspath(lamina.__file__)))
+        ask = ("import cs6353.layers, cs6353.extra\n"
+               "print(getattr(cs6353.layers, 'OWN', 'lamina'), cs6353.extra.ANSWER)")
+        lamina_first = "import os, sys, lamina\nsys.path.insert(0, os.path.dirname(os.path.dirname(lamina.__file__)))\n"
+        with tempfile.TemporaryDirectory() as folder:
+            package = os.path.join(folder, "cs6353")
+            os.makedirs(package)
+            for name, text in (("__init__", ""), ("layers", "OWN = 'own'\n"), ("extra", "ANSWER = 42\n")):
+                with open(os.path.join(package, name + ".py"), "w") as file:
+                    file.write(text)
+
+            def said(code):
+                done = subprocess.run([sys.executable, "-B", "-c", code], cwd=folder, capture_output=True, text=True,
+                                      env={**os.environ, "PYTHONPATH": home}, check=False)
+                return done.stdout + done.stderr
+
+            self.assertEqual(said(ask), "own 42\n")
+            self.assertEqual(said(lamina_first + ask), "lamina 42\n")
+            os.remove(os.path.join(package, "__init__.py"))
+            self.assertEqual(said(ask), "lamina 42\n")
+
+    def test_the_example_of_the_page(self):
+        page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "python.md"
+        (program,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+        done = subprocess.run([sys.executable, "-B", "-c", program], capture_output=True, text=True, check=False)
+        best = re.search(r"^best on validation: (.*)$", done.stdout, re.M)
+        self.assertIsNotNone(best, done.stderr)
+        self.assertGreater(float(best[1]), 0.5)
 
 
 class DataTest(unittest.TestCase):
