@@ -1,22 +1,39 @@
-"""The course's nets and Solver as plain NumPy programs, float32 throughout: the rival of bench/python_cells.py.
+"""The course's nets and Solver as plain NumPy programs: the rival of bench/python_cells.py.
 
-A net is a list of numpy_steps.py's layers (convolution as im2col and a matrix product); its images are cast to float32 once a
-batch. Solver draws and measures as the course's does.
+A net is a list of numpy_steps.py's layers (convolution as im2col and a matrix product), in float32 unless told
+otherwise; its images are cast to that type once a batch. Solver draws and measures as the course's does.
 """
 import numpy as np
 from numpy_steps import Affine, BatchNorm, Conv, Dropout, MaxPool2, Relu
 
 
+class LayerNorm:
+    def __init__(self, d):
+        self.params = [np.ones(d, np.float32), np.zeros(d, np.float32)]
+
+    def forward(self, x, train):
+        self.inv = 1 / np.sqrt(x.var(1, keepdims=True) + np.float32(1e-5))
+        self.x_hat = (x - x.mean(1, keepdims=True)) * self.inv
+        return self.x_hat * self.params[0] + self.params[1]
+
+    def backward(self, dout, first):
+        self.grads = [(dout * self.x_hat).sum(0), dout.sum(0)]
+        d = dout * self.params[0]
+        return self.inv * (d - d.mean(1, keepdims=True) - self.x_hat * (d * self.x_hat).mean(1, keepdims=True))
+
+
 class Net:
-    def __init__(self, layers, weight_scale, reg=0.0):
-        self.layers, self.reg = layers, reg
+    def __init__(self, layers, weight_scale, reg=0.0, dtype=np.float32):
+        self.layers, self.reg, self.dtype = layers, reg, dtype
+        for layer in layers:
+            layer.params = [p.astype(dtype) for p in layer.params]
         for layer in layers:
             if isinstance(layer, (Affine, Conv)):
                 w = layer.params[0]
                 w[...] = weight_scale * np.random.randn(*w.shape)
 
     def scores(self, X, train=False):
-        x = X.astype(np.float32)
+        x = X.astype(self.dtype)
         if isinstance(self.layers[0], Conv):
             x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
         else:
@@ -33,24 +50,27 @@ class Net:
         rows = np.arange(len(y))
         loss = -np.log(np.maximum(p[rows, y], np.float32(1e-30))).mean()
         p[rows, y] -= 1
-        dout = p / np.float32(len(y))
+        dout = p / self.dtype(len(y))
         for i, layer in reversed(list(enumerate(self.layers))):
             dout = layer.backward(dout, i == 0)
             if self.reg and isinstance(layer, (Affine, Conv)):
                 loss += 0.5 * self.reg * (layer.params[0]**2).sum()
-                layer.grads[0] = layer.grads[0] + np.float32(self.reg) * layer.params[0]
+                layer.grads[0] = layer.grads[0] + self.dtype(self.reg) * layer.params[0]
         return loss
 
 
-def fully_connected(hidden_dims, weight_scale=1e-2, normalization=None, dropout=1):
+NORMS = {"batchnorm": BatchNorm, "layernorm": LayerNorm}
+
+
+def fully_connected(hidden_dims, weight_scale=1e-2, normalization=None, dropout=1, reg=0.0, dtype=np.float32):
     layers, d = [], 3072
     for h in hidden_dims:
         layers.append(Affine(d, h))
-        layers += [BatchNorm(h)] if normalization == "batchnorm" else []
+        layers += [NORMS[normalization](h)] if normalization else []
         layers.append(Relu())
         layers += [Dropout(dropout)] if dropout < 1 else []
         d = h
-    return Net([*layers, Affine(d, 10)], weight_scale)
+    return Net([*layers, Affine(d, 10)], weight_scale, reg, dtype)
 
 
 def convolutional(num_filters, filter_sizes, weight_scale=1e-3, reg=0.0):
@@ -92,6 +112,10 @@ class Solver:
                     m *= np.float32(0.9)
                     m -= rate * dw
                     w += m
+                elif self.rule == "rmsprop":
+                    v *= np.float32(0.99)
+                    v += np.float32(0.01) * (dw * dw)
+                    w -= rate * dw / (np.sqrt(v) + np.float32(1e-8))
                 else:
                     m += np.float32(0.1) * (dw - m)
                     v += np.float32(0.001) * (dw * dw - v)
