@@ -72,10 +72,10 @@ def reals(where: str, name: str, value: Any) -> np.ndarray:
 
 
 def row(value: Any, like: Any, axis: int, *others: Any) -> Any:
-    """A bias, gamma or beta as (D,), where it is a number or broadcasts to that; D is the length of that axis of `like`.
+    """A bias, gamma or beta as (D,), where it is a number or broadcasts to that; D is the length of the axis of `like`.
 
-    A number counts for the type of the result as little as with NumPy, beside `like` and the other arrays. What does not
-    broadcast is handed back as it is, for the layer to complain of.
+    A number counts for the type of the result as little as with NumPy, beside `like` and the other arrays. What does
+    not broadcast is handed back as it is, for the layer to complain of.
     """
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.size != 1:
         return value

@@ -1,7 +1,7 @@
 """CIFAR-10 as the course's notebooks take it: arrays of images and labels, the mean image subtracted; Tiny ImageNet.
 
-Both official layouts of CIFAR-10 are read: `cifar-10-batches-py` (pickles, of which only arrays, numbers and text are let
-in) and `cifar-10-batches-bin` (bytes).
+Both official layouts of CIFAR-10 are read: `cifar-10-batches-py` (pickles, of which only arrays, numbers and text are
+let in) and `cifar-10-batches-bin` (bytes).
 
 Wrong arguments raise ValueError or TypeError, broken files ValueError, missing ones FileNotFoundError.
 """
@@ -208,8 +208,8 @@ def load_tiny_imagenet(path: _Path, dtype: DTypeLike = np.float32, subtract_mean
     y_train, y_val, y_test  labels (N,), int64; y_test is None where the folder has no labels of the test images
     mean_image              (3, 64, 64), the mean of X_train
 
-    OSError where a file is missing, ValueError where one is broken, TypeError where dtype is no floating type or path no
-    path. Needs the package Pillow.
+    OSError where a file is missing, ValueError where one is broken, TypeError where dtype is no floating type or path
+    no path. Needs the package Pillow.
     """
     folder = _arguments.path("load_tiny_imagenet", "path", path)
     try:

@@ -104,14 +104,15 @@ class Caches(unittest.TestCase):
                         array[...] = 7
                 del cache
                 got = backward(out, other)
-                for a, b_ in zip(right if isinstance(right, tuple) else (right,), got if isinstance(got, tuple) else (got,)):
-                    np.testing.assert_array_equal(a, b_, forward.__name__)
+                self.assertEqual(type(got), type(right))
+                for a, e in zip(got, right) if isinstance(got, tuple) else [(got, right)]:
+                    np.testing.assert_array_equal(a, e, forward.__name__)
         out, cache = layers.affine_forward(self.x, self.w, self.b)
         x, other = copy.deepcopy((self.x, cache))
         x[...] = 0
         self.assertFalse(layers.affine_backward(out, other)[1].any())
         for save in (pickle.dumps, lambda c: pickle.dumps({"cache": c}, protocol=2)):
-            with self.assertRaisesRegex(TypeError, r"^\[pickle\] expected [^\n]+ got the cache of affine_forward: [^\n]+$"):
+            with self.assertRaisesRegex(TypeError, r"^\[pickle\] expected [^\n]+ cache of affine_forward: [^\n]+$"):
                 save(cache)
 
     def test_wrong_caches(self):

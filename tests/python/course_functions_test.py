@@ -179,7 +179,8 @@ class Pictures(Case):
 class Windows(Case):
     def test_whole_numbers_of_any_type(self):
         x = np.arange(16.0).reshape(1, 1, 4, 4)
-        np.testing.assert_array_equal(im2col.im2col_indices(x, 2.0, np.int8(2), 0, 2), im2col.im2col_indices(x, 2, 2, 0, 2))
+        np.testing.assert_array_equal(im2col.im2col_indices(x, 2.0, np.int8(2), 0, 2),
+                                      im2col.im2col_indices(x, 2, 2, 0, 2))
         self.assertEqual(im2col.im2col_indices(x[:0], 2, 2, 0, 2).shape, (4, 0))
 
     def test_errors(self):
@@ -187,7 +188,8 @@ class Windows(Case):
         self.all_raise(TypeError, [
             lambda: im2col.im2col_indices(x, "2", 2), lambda: im2col.im2col_indices(x, 2, 2, 0.5),
             lambda: im2col.im2col_indices(None, 2, 2), lambda: im2col.get_im2col_indices(3, 2, 2),
-            lambda: im2col.get_im2col_indices((1, 1, None, 4), 2, 2), lambda: im2col.col2im_indices(None, x.shape, 2, 2),
+            lambda: im2col.get_im2col_indices((1, 1, None, 4), 2, 2),
+            lambda: im2col.col2im_indices(None, x.shape, 2, 2),
         ])
         self.all_raise(ValueError, [
             lambda: im2col.get_im2col_indices((3, 4), 2, 2), lambda: im2col.get_im2col_indices((1, 1, -4, 4), 2, 2),
@@ -228,7 +230,8 @@ class Files(Case):
         nets = {"fc": FullyConnectedNet([5], 48, 3, normalization="batchnorm", dtype=np.float64),
                 "conv": ConvNet((3, 4, 4), (2,), (3,), 3), "own": Own([5], 48, 3)}
         for name, net in nets.items():
-            Solver(net, sets, num_epochs=1, batch_size=4, verbose=False, checkpoint_name=str(self.folder / name)).train()
+            Solver(net, sets, num_epochs=1, batch_size=4, verbose=False,
+                   checkpoint_name=str(self.folder / name)).train()
         (self.folder / "README.txt").write_text("no pickle")
         (self.folder / "other.pkl").write_bytes(pickle.dumps([1]))
         (self.folder / "evil.pkl").write_bytes(pickle.dumps({"model": Evil(str(self.folder / "made"))}))
@@ -249,7 +252,8 @@ class Files(Case):
         for name, value in (("n01", 10), ("n02", 40)):
             for i in range(2):
                 self.picture(root / "train" / name / "images" / f"{name}_{i}.JPEG", value + 10 * i)
-            (root / "train" / name / f"{name}_boxes.txt").write_text("".join(f"{name}_{i}.JPEG\t0\t0\t9\t9\n" for i in (1, 0)))
+            boxes = "".join(f"{name}_{i}.JPEG\t0\t0\t9\t9\n" for i in (1, 0))
+            (root / "train" / name / f"{name}_boxes.txt").write_text(boxes)
         self.picture(root / "val/images/v.JPEG", 7, "L")
         (root / "val/val_annotations.txt").write_text("v.JPEG\tn01\t0\t0\t9\t9\n")
         self.picture(root / "test/images/t.JPEG", 9)
@@ -266,7 +270,8 @@ class Files(Case):
         self.assertEqual(centred["X_train"].dtype, np.float64)
         (root / "test/test_annotations.txt").write_text("t.JPEG\tn02\n")
         self.assertEqual(data.load_tiny_imagenet(root)["y_test"].tolist(), [0])
-        self.all_raise(TypeError, [lambda: data.load_tiny_imagenet(root, int), lambda: data.load_tiny_imagenet(root, "no")])
+        self.all_raise(TypeError, [lambda: data.load_tiny_imagenet(root, int),
+                                   lambda: data.load_tiny_imagenet(root, "no")])
         (root / "val/val_annotations.txt").write_text("v.JPEG\tn09\n")
         self.all_raise(ValueError, [lambda: data.load_tiny_imagenet(root)])
         (root / "test/images/t.JPEG").write_bytes(b"broken")

@@ -51,6 +51,7 @@ if __name__ == "__main__":
         import nbclient  # noqa: F401
         import nbformat
     except ImportError as missing:
-        print(f"skipped: the example notebooks: {missing} (Debian's python3-nbclient, python3-ipykernel and python3-matplotlib have it)")
+        print(f"skipped: the example notebooks: {missing} (Debian's python3-nbclient, python3-ipykernel and "
+              "python3-matplotlib have it)")
         sys.exit(77)
     unittest.main()

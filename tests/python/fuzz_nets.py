@@ -15,13 +15,14 @@ KINDS = [
     (FullyConnectedNet, {**DENSE, "hidden_dims": [5], "dropout": 0.5, "normalization": "batchnorm", "seed": 3}),
     (FullyConnectedNet, {**DENSE, "hidden_dims": (5,), "normalization": "layernorm", "use_batchnorm": False}),
     (ConvNet, {**IMAGES, "num_filters": [2, 3], "filter_sizes": [3, 1], "use_batch_norm": True}),
-    (ConvNet, {**IMAGES, "num_filters": [2], "filter_sizes": [3], "conv_strides": [1], "pools": [2], "global_average": True}),
+    (ConvNet, {**IMAGES, "num_filters": [2], "filter_sizes": [3], "conv_strides": [1], "pools": [2],
+               "global_average": True}),
     (ThreeLayerConvNet, {**IMAGES, "num_filters": 2, "filter_size": 3, "hidden_dim": 5}),
 ]
-SPOILT = [None, "1", [1], {}, object(), -1, 0, 0.5, float("nan"), float("inf"), 1e300, 2**70, 10**400, 1j, True, [2, "3"],
-          (3, 4), [[2]], np.int8(3), np.array(2), np.float32(2), "batchnorm", int, np.float32, np.float16, "f4"]
-SOLVER = {"update_rule": "adam", "optim_config": {"learning_rate": 1e-3}, "lr_decay": 0.5, "batch_size": 3, "num_epochs": 1,
-          "num_train_samples": 4, "num_val_samples": None, "print_every": 2, "verbose": True}
+SPOILT = [None, "1", [1], {}, object(), -1, 0, 0.5, float("nan"), float("inf"), 1e300, 2**70, 10**400, 1j, True,
+          [2, "3"], (3, 4), [[2]], np.int8(3), np.array(2), np.float32(2), "batchnorm", int, np.float32, np.float16, "f4"]
+SOLVER = {"update_rule": "adam", "optim_config": {"learning_rate": 1e-3}, "lr_decay": 0.5, "batch_size": 3,
+          "num_epochs": 1, "num_train_samples": 4, "num_val_samples": None, "print_every": 2, "verbose": True}
 
 
 class Nets:
@@ -56,7 +57,8 @@ class Nets:
         elif kind == 6:
             net.label_smoothing = number
         elif hasattr(net, "bn_params") and net.bn_params:
-            net.bn_params[0] = hostile(self.rng, {"mode": "train", "running_mean": np.ones(5), "running_var": np.ones(5)})
+            net.bn_params[0] = hostile(self.rng, {"mode": "train", "running_mean": np.ones(5),
+                                                  "running_var": np.ones(5)})
         else:
             net.params = [None, {}, [1], "params"][self.rng.integers(4)]
 
@@ -129,7 +131,8 @@ class Nets:
         X, y = self.examples(net)
         solver = Solver(net, {"X_train": X, "y_train": y, "X_val": X, "y_val": y})
         samples = None if self.rng.random() < 0.5 else hostile(self.rng, 3)
-        found = self.call(solver.check_accuracy, hostile(self.rng, X), hostile(self.rng, y), samples, hostile(self.rng, 2))
+        found = self.call(solver.check_accuracy, hostile(self.rng, X), hostile(self.rng, y), samples,
+                          hostile(self.rng, 2))
         if type(found) is not object:
             self.seen["right"] += 1
             self.assertTrue(0 <= found <= 1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""10,000 random calls of every function and class: each raises with one line, or gives the right answer. None crashes."""
+"""10,000 random calls of every function and class: each raises one line or gives the right answer. None crashes."""
 import collections
 import contextlib
 import faulthandler

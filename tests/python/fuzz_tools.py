@@ -22,7 +22,9 @@ class Tools:
 
     def total(self, a):
         """Sometimes no number."""
-        return np.sum(np.asarray(a, "f8")) if self.rng.random() < 0.99 else WRONG[self.rng.integers(len(WRONG))](self.rng, a)
+        if self.rng.random() < 0.99:
+            return np.sum(np.asarray(a, "f8"))
+        return WRONG[self.rng.integers(len(WRONG))](self.rng, a)
 
     def unchanged(self, function, x, *arguments, **named):
         old = np.array(x) if isinstance(x, np.ndarray) else None
@@ -113,7 +115,8 @@ class Tools:
 
     def one_file(self):
         """Files of bytes that are none of what they should be, and paths that are no paths."""
-        content = [b"", bytes(3073), bytes([11]) * 3073, pickle.dumps({"data": np.zeros((1, 3072), "u1"), "labels": [3]}),
+        content = [b"", bytes(3073), bytes([11]) * 3073,
+                   pickle.dumps({"data": np.zeros((1, 3072), "u1"), "labels": [3]}),
                    pickle.dumps(np.arange(3)), pickle.dumps(os.getcwd), pickle.dumps({"data": None, "labels": [1]})]
         raw = content[self.rng.integers(len(content))]
         if self.rng.random() < 0.3 and raw:
@@ -135,7 +138,8 @@ class Tools:
             elif kind == 3:
                 self.call(data.load_models, pick(folder))
             else:
-                self.call(data.load_tiny_imagenet, pick(folder), [np.float32, "f8", int, None, "x"][self.rng.integers(5)])
+                self.call(data.load_tiny_imagenet, pick(folder),
+                          [np.float32, "f8", int, None, "x"][self.rng.integers(5)])
 
     def one_set(self):
         """CIFAR-10 of 12 images a file."""

@@ -9,8 +9,8 @@ import unittest
 import numpy as np
 
 from lamina import layers
-from lamina.gradient_check import (eval_numerical_gradient, eval_numerical_gradient_array, eval_numerical_gradient_blobs,
-                                   eval_numerical_gradient_net, grad_check_sparse, rel_error)
+from lamina.gradient_check import (eval_numerical_gradient, eval_numerical_gradient_array,
+                                   eval_numerical_gradient_blobs, eval_numerical_gradient_net, grad_check_sparse, rel_error)
 
 FORM = r"^\[\w+\] expected [^\n]+$"
 
@@ -30,7 +30,8 @@ class Calls(unittest.TestCase):
     def test_draws_of_an_unseeded_dropout(self):
         x = np.ones((2, 3))
         np.random.seed(3)
-        eval_numerical_gradient(lambda a: layers.dropout_forward(a, {"p": 0.5, "mode": "train"})[0].sum(), x, verbose=False)
+        param = {"p": 0.5, "mode": "train"}
+        eval_numerical_gradient(lambda a: layers.dropout_forward(a, param)[0].sum(), x, verbose=False)
         got = np.random.rand()
         np.random.seed(3)
         np.random.rand(13, 6)

@@ -200,6 +200,7 @@ if __name__ == "__main__":
         import matplotlib  # noqa: F401
         import nbclient  # noqa: F401
     except ImportError as missing:
-        print(f"skipped: the notebooks: {missing} (Debian's python3-nbclient, python3-ipykernel and python3-matplotlib have it)")
+        print(f"skipped: the notebooks: {missing} (Debian's python3-nbclient, python3-ipykernel and "
+              "python3-matplotlib have it)")
         sys.exit(77)
     unittest.main(argv=[argument for argument in sys.argv if argument != "--full"])
