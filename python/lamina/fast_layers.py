@@ -28,13 +28,17 @@ def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
     x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param holds stride, pixels from one window to the next, and pad,
     zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
     conv_backward_fast, which holds a copy of x.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param lacks.
     """
     return _core.conv_forward_fast(x, w, _arguments.row(b, w, 0, x),
                                    *_arguments.convolution("conv_forward_fast", conv_param))
 
 
 def conv_backward_fast(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W')."""
+    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.conv_backward_fast(dout, cache)
 
 
@@ -43,12 +47,16 @@ def max_pool_forward_fast(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.
 
     pool_param holds pool_height, pool_width and stride, in pixels. Returns out (N, C, H', W') with
     H' = 1 + (H - pool_height) // stride, and a cache for max_pool_backward_fast.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what pool_param lacks.
     """
     return _core.max_pool_forward_fast(x, *_arguments.pooling("max_pool_forward_fast", pool_param))
 
 
 def max_pool_backward_fast(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient."""
+    """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.max_pool_backward_fast(dout, cache)
 
 

@@ -103,8 +103,8 @@ def eval_numerical_gradient_blobs(f: Callable[..., Any], inputs: Sequence[Any], 
                                   h: float = 1e-5) -> list[np.ndarray]:
     """The gradient of sum(output.vals output.diffs) by the vals of each of the inputs, a list of arrays.
 
-    f(*inputs, output) computes output.vals from the arrays `vals` of the inputs. h and errors as for
-    eval_numerical_gradient_array.
+    f(*inputs, output) computes output.vals from the arrays `vals` of the inputs. h as for
+    eval_numerical_gradient_array, whose TypeError and ValueError it raises too.
     """
     inputs = tuple(inputs)
 
@@ -116,7 +116,10 @@ def eval_numerical_gradient_blobs(f: Callable[..., Any], inputs: Sequence[Any], 
 
 
 def eval_numerical_gradient_net(net: Any, inputs: Sequence[Any], output: Any, h: float = 1e-5) -> list[np.ndarray]:
-    """As eval_numerical_gradient_blobs, where net.forward() computes output.vals."""
+    """As eval_numerical_gradient_blobs, where net.forward() computes output.vals from the inputs.
+
+    h as for eval_numerical_gradient_array, whose TypeError and ValueError it raises too.
+    """
     return eval_numerical_gradient_blobs(lambda *_: net.forward(), inputs, output, h)
 
 

@@ -50,11 +50,11 @@ def _indices(windows: _Windows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def get_im2col_indices(x_shape: tuple[int, int, int, int], field_height: int, field_width: int, padding: int = 1,
                        stride: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Channel (C h w, 1), row and column (C h w, H' W') of each element of each window of images (N, C, H, W).
+    """Channel (C h w, 1), row and column (C h w, H' W') of each element of each window of images.
 
-    Windows are field_height = h by field_width = w pixels, `stride` pixels apart, over images with `padding` zeros on
-    each side; rows and columns count from the padded corner. ValueError unless the windows fit the images evenly,
-    TypeError for arguments of a wrong kind.
+    x_shape is (N, C, H, W). Windows are field_height = h by field_width = w pixels, `stride` pixels apart, over images
+    with `padding` zeros on each side; rows and columns count from the padded corner. ValueError unless the windows fit
+    the images evenly, TypeError for arguments of a wrong kind.
     """
     return _indices(_windows("get_im2col_indices", x_shape, field_height, field_width, padding, stride))
 
@@ -62,7 +62,8 @@ def get_im2col_indices(x_shape: tuple[int, int, int, int], field_height: int, fi
 def im2col_indices(x: ArrayLike, field_height: int, field_width: int, padding: int = 1, stride: int = 1) -> np.ndarray:
     """Images (N, C, H, W) as windows (C h w, H' W' N): the images vary fastest along a row.
 
-    Windows, and errors, as for get_im2col_indices; ValueError also where x has not 4 axes.
+    field_height, field_width, padding, stride and errors as for get_im2col_indices; ValueError also where x has not 4
+    axes.
     """
     where = "im2col_indices"
     images = _arguments.array(where, "x", x)
@@ -77,9 +78,10 @@ def im2col_indices(x: ArrayLike, field_height: int, field_width: int, padding: i
 
 def col2im_indices(cols: ArrayLike, x_shape: tuple[int, int, int, int], field_height: int = 3, field_width: int = 3,
                    padding: int = 1, stride: int = 1) -> np.ndarray:
-    """The sum of windows (C h w, H' W' N) over the images (N, C, H, W) that they lie on: im2col's gradient.
+    """The sum of windows cols (C h w, H' W' N) over the images (N, C, H, W) that they lie on: im2col's gradient.
 
-    Windows, and errors, as for get_im2col_indices; ValueError also where cols has another shape.
+    x_shape, field_height, field_width, padding, stride and errors as for get_im2col_indices; ValueError also where
+    cols has another shape.
     """
     where = "col2im_indices"
     found = _windows(where, x_shape, field_height, field_width, padding, stride)

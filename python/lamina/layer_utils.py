@@ -23,20 +23,27 @@ def _rows(x: ArrayLike, w: ArrayLike, axis: int, *values: ArrayLike) -> list[Any
 
 
 def affine_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
-    """relu(x w + b), shapes as for affine_forward. Returns out (N, M) and a cache for affine_relu_backward."""
+    """relu(x w + b), shapes as for affine_forward. Returns out (N, M) and a cache for affine_relu_backward.
+
+    ValueError for wrong shapes, TypeError for wrong kinds.
+    """
     return _core.affine_relu_forward(x, w, _arguments.row(b, w, 1, x))
 
 
 def affine_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dx in x's shape, dw (D, M) and db (M,), for dout (N, M)."""
+    """dx in x's shape, dw (D, M) and db (M,), for dout (N, M).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.affine_relu_backward(dout, cache)
 
 
 def affine_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
                            bn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """affine, batch normalization, relu: shapes as for affine_forward, gamma, beta and running averages (M,).
+    """affine, batch normalization, relu: x, w, b as for affine_forward, gamma, beta and running averages (M,).
 
     bn_param as for batchnorm_forward. Returns out (N, M) and a cache for affine_bn_relu_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what bn_param lacks.
     """
     arguments = _arguments.batchnorm("affine_bn_relu_forward", bn_param)
     out, cache, mean, var = _core.affine_bn_relu_forward(x, w, *_rows(x, w, 1, b, gamma, beta), *arguments)
@@ -45,15 +52,19 @@ def affine_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
 
 
 def affine_bn_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
-    """dx in x's shape, dw (D, M), db, dgamma and dbeta (M,), for dout (N, M)."""
+    """dx in x's shape, dw (D, M), db, dgamma and dbeta (M,), for dout (N, M).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.affine_bn_relu_backward(dout, cache)
 
 
 def affine_ln_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
                            ln_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """affine, layer normalization, relu: shapes as for affine_forward, gamma and beta (M,).
+    """affine, layer normalization, relu: x, w, b as for affine_forward, gamma and beta (M,).
 
     ln_param as for layernorm_forward. Returns out (N, M) and a cache for affine_ln_relu_backward.
+    ValueError for wrong shapes, TypeError for wrong kinds.
     """
     where = "affine_ln_relu_forward"
     eps = _arguments.number(where, "ln_param", _arguments.dictionary(where, "ln_param", ln_param), "eps", 1e-5)
@@ -61,30 +72,38 @@ def affine_ln_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
 
 
 def affine_ln_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
-    """dx in x's shape, dw (D, M), db, dgamma and dbeta (M,), for dout (N, M)."""
+    """dx in x's shape, dw (D, M), db, dgamma and dbeta (M,), for dout (N, M).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.affine_ln_relu_backward(dout, cache)
 
 
 def conv_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """Convolution and relu: shapes and conv_param as for conv_forward_fast.
+    """Convolution and relu: x, w, b and conv_param as for conv_forward_fast.
 
     Returns out (N, F, H', W') and a cache for conv_relu_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param lacks.
     """
     return _core.conv_relu_forward(x, w, _arguments.row(b, w, 0, x),
                                    *_arguments.convolution("conv_relu_forward", conv_param))
 
 
 def conv_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W')."""
+    """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.conv_relu_backward(dout, cache)
 
 
 def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
                          conv_param: dict[str, Any], bn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """Convolution, spatial batch normalization and relu: shapes and conv_param as for conv_forward_fast.
+    """Convolution, spatial batch normalization and relu: x, w, b and conv_param as for conv_forward_fast.
 
     gamma, beta and the running averages (F,); bn_param as for batchnorm_forward. Returns out (N, F, H', W') and a
     cache for conv_bn_relu_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param or bn_param lacks.
     """
     where = "conv_bn_relu_forward"
     arguments = _arguments.batchnorm(where, bn_param)
@@ -95,15 +114,19 @@ def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayL
 
 
 def conv_bn_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
-    """dx (N, C, H, W), dw (F, C, HH, WW), db, dgamma and dbeta (F,), for dout (N, F, H', W')."""
+    """dx (N, C, H, W), dw (F, C, HH, WW), db, dgamma and dbeta (F,), for dout (N, F, H', W').
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.conv_bn_relu_backward(dout, cache)
 
 
 def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any],
                            pool_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """Convolution, relu and max pooling: conv_param as for conv_forward_fast, pool_param as for max_pool_forward_fast.
+    """Convolution, relu and max pooling: x, w, b and conv_param as for conv_forward_fast.
 
-    Returns out (N, F, H'', W'') and a cache for conv_relu_pool_backward.
+    pool_param as for max_pool_forward_fast. Returns out (N, F, H'', W'') and a cache for conv_relu_pool_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param or pool_param lacks.
     """
     where = "conv_relu_pool_forward"
     return _core.conv_relu_pool_forward(x, w, _arguments.row(b, w, 0, x), *_arguments.convolution(where, conv_param),
@@ -111,5 +134,8 @@ def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param:
 
 
 def conv_relu_pool_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H'', W'')."""
+    """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H'', W'').
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.conv_relu_pool_backward(dout, cache)

@@ -37,42 +37,64 @@ def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray
     """out = x w + b, each example of x read as a row of D numbers.
 
     x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,). Returns out (N, M) and a cache for affine_backward.
+    ValueError for wrong shapes, TypeError for wrong kinds.
     """
     return _core.affine_forward(x, w, _arguments.row(b, w, 1, x))
 
 
 def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients of an affine layer: dx in x's shape, dw (D, M) and db (M,), for dout (N, M)."""
+    """The gradients of an affine layer: dx in x's shape, dw (D, M) and db (M,), for dout (N, M).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.affine_backward(dout, cache)
 
 
 def relu_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
-    """out = max(0, x), of any shape; NaN stays NaN. Returns out and a cache for relu_backward."""
+    """out = max(0, x), of any shape; NaN stays NaN. Returns out and a cache for relu_backward.
+
+    TypeError where x is not of real numbers.
+    """
     return _core.relu_forward(x)
 
 
 def relu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx = dout where x > 0, else 0; dout has x's shape."""
+    """dx = dout where x > 0, else 0; dout has x's shape.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.relu_backward(dout, cache)
 
 
 def leaky_relu_forward(x: ArrayLike, slope: float = 0.01) -> tuple[np.ndarray, Cache]:
-    """out = x where x > 0, else slope x, of any shape; slope >= 0. Returns out and a cache for leaky_relu_backward."""
+    """out = x where x > 0, else slope x, of any shape; slope >= 0. Returns out and a cache for leaky_relu_backward.
+
+    ValueError for a slope below 0, TypeError for wrong kinds.
+    """
     return _core.leaky_relu_forward(x, _arguments.as_number("leaky_relu_forward", "slope", slope))
 
 
 def leaky_relu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx = dout where x > 0, else slope dout; dout has x's shape."""
+    """dx = dout where x > 0, else slope dout; dout has x's shape.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.leaky_relu_backward(dout, cache)
 
 
 def sigmoid_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
-    """out = 1 / (1 + exp(-x)), of any shape; nothing overflows. Returns out and a cache for sigmoid_backward."""
+    """out = 1 / (1 + exp(-x)), of any shape; nothing overflows. Returns out and a cache for sigmoid_backward.
+
+    TypeError where x is not of real numbers.
+    """
     return _core.sigmoid_forward(x)
 
 
 def sigmoid_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx = dout out (1 - out); dout has x's shape."""
+    """dx = dout out (1 - out); dout has x's shape.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.sigmoid_backward(dout, cache)
 
 
@@ -86,6 +108,7 @@ def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
       momentum      weight of the old running value, 0.9 by default
       running_mean, running_var  (D,), zeros by default; a training pass puts their new values into bn_param
     Returns out (N, D) and a cache for batchnorm_backward or batchnorm_backward_alt.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what bn_param lacks.
     """
     arguments = _arguments.batchnorm("batchnorm_forward", bn_param)
     out, cache, mean, var = _core.batchnorm_forward(x, *_rows(x, gamma, beta), *arguments)
@@ -94,12 +117,18 @@ def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 
 
 def batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients dx (N, D), dgamma and dbeta (D,), step by step back through the computation graph."""
+    """The gradients dx (N, D), dgamma and dbeta (D,), step by step back through the computation graph.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.batchnorm_backward(dout, cache)
 
 
 def batchnorm_backward_alt(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same gradients by the simplified formula; much faster."""
+    """The same gradients by the simplified formula; much faster.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.batchnorm_backward_alt(dout, cache)
 
 
@@ -109,6 +138,7 @@ def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 
     x (N, D), gamma and beta (D,). ln_param may hold eps, added to the variance, 1e-5 by default; training and test
     time are the same. Returns out (N, D) and a cache for layernorm_backward.
+    ValueError for wrong shapes, TypeError for wrong kinds.
     """
     where = "layernorm_forward"
     eps = _arguments.number(where, "ln_param", _arguments.dictionary(where, "ln_param", ln_param), "eps", 1e-5)
@@ -116,7 +146,10 @@ def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 
 
 def layernorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients of layer normalization: dx (N, D), dgamma and dbeta (D,), for dout (N, D)."""
+    """The gradients of layer normalization: dx (N, D), dgamma and dbeta (D,), for dout (N, D).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.layernorm_backward(dout, cache)
 
 
@@ -137,6 +170,7 @@ def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.nda
       mode  'train': out = x mask with mask = (np.random.rand(*x.shape) < p) / p; 'test': out = x
       seed  where given, np.random.seed(seed) is called first
     Returns out and a cache for dropout_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what dropout_param lacks.
     """
     where = "dropout_forward"
     _arguments.dictionary(where, "dropout_param", dropout_param)
@@ -148,7 +182,10 @@ def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.nda
 
 
 def dropout_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx = dout mask, after a training pass; dx = dout after one at test time. dout has x's shape."""
+    """dx = dout mask, after a training pass; dx = dout after one at test time. dout has x's shape.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.dropout_backward(dout, cache)
 
 
@@ -159,13 +196,17 @@ def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
     x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param holds stride, pixels from one window to the next, and pad,
     zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
     conv_backward_naive.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param lacks.
     """
     return _core.conv_forward_naive(x, w, _arguments.row(b, w, 0, x),
                                     *_arguments.convolution("conv_forward_naive", conv_param))
 
 
 def conv_backward_naive(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W')."""
+    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.conv_backward_naive(dout, cache)
 
 
@@ -174,22 +215,32 @@ def max_pool_forward_naive(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np
 
     x (N, C, H, W). pool_param holds pool_height, pool_width and stride, in pixels. Returns out (N, C, H', W') with
     H' = 1 + (H - pool_height) // stride, and a cache for max_pool_backward_naive.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what pool_param lacks.
     """
     return _core.max_pool_forward_naive(x, *_arguments.pooling("max_pool_forward_naive", pool_param))
 
 
 def max_pool_backward_naive(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient."""
+    """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient.
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.max_pool_backward_naive(dout, cache)
 
 
 def global_average_pool_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
-    """out (N, C), the mean of each channel of x (N, C, H, W), and a cache for global_average_pool_backward."""
+    """out (N, C), the mean of each channel of x (N, C, H, W), and a cache for global_average_pool_backward.
+
+    ValueError for wrong shapes, TypeError for wrong kinds.
+    """
     return _core.global_average_pool_forward(x)
 
 
 def global_average_pool_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx (N, C, H, W), dout / (H W) at each pixel, for dout (N, C)."""
+    """dx (N, C, H, W), dout / (H W) at each pixel, for dout (N, C).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.global_average_pool_backward(dout, cache)
 
 
@@ -199,6 +250,7 @@ def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 
     x (N, C, H, W), gamma, beta and the running averages (C,); bn_param as for batchnorm_forward. Returns out
     (N, C, H, W) and a cache for spatial_batchnorm_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what bn_param lacks.
     """
     arguments = _arguments.batchnorm("spatial_batchnorm_forward", bn_param)
     out, cache, mean, var = _core.spatial_batchnorm_forward(x, *_rows(x, gamma, beta), *arguments)
@@ -207,7 +259,10 @@ def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 
 
 def spatial_batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients dx (N, C, H, W), dgamma and dbeta (C,), for dout (N, C, H, W)."""
+    """The gradients dx (N, C, H, W), dgamma and dbeta (C,), for dout (N, C, H, W).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.spatial_batchnorm_backward(dout, cache)
 
 
@@ -217,6 +272,7 @@ def spatial_groupnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, G
 
     x (N, C, H, W), gamma and beta (C,) or (1, C, 1, 1); G divides C. gn_param may hold eps, 1e-5 by default. Returns
     out (N, C, H, W) and a cache for spatial_groupnorm_backward.
+    ValueError for wrong shapes, TypeError for wrong kinds.
     """
     where = "spatial_groupnorm_forward"
     eps = _arguments.number(where, "gn_param", _arguments.dictionary(where, "gn_param", gn_param), "eps", 1e-5)
@@ -224,7 +280,10 @@ def spatial_groupnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, G
 
 
 def spatial_groupnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients dx (N, C, H, W), dgamma and dbeta in gamma's shape, for dout (N, C, H, W)."""
+    """The gradients dx (N, C, H, W), dgamma and dbeta in gamma's shape, for dout (N, C, H, W).
+
+    ValueError where dout has another shape, TypeError for a cache of another function.
+    """
     return _core.spatial_groupnorm_backward(dout, cache)
 
 
@@ -232,6 +291,7 @@ def svm_loss(x: ArrayLike, y: ArrayLike) -> tuple[float, np.ndarray]:
     """The multiclass hinge loss, mean of sum_j max(0, x[j] - x[y] + 1) over j != y, and its gradient dx (N, C).
 
     x (N, C) are scores, y (N,) the right classes, integers of 0 to C - 1.
+    ValueError for wrong shapes and for labels out of range, TypeError for wrong kinds.
     """
     return _core.svm_loss(x, y)
 
@@ -241,10 +301,14 @@ def softmax_loss(x: ArrayLike, y: ArrayLike, label_smoothing: float = 0.0) -> tu
 
     x (N, C) are scores, y (N,) the right classes, integers of 0 to C - 1. With label_smoothing s, 0 <= s < 1, the
     right class counts 1 - s and each class s / C (Szegedy et al., 2016).
+    ValueError for wrong shapes and for labels out of range, TypeError for wrong kinds.
     """
     return _core.softmax_loss(x, y, _arguments.as_number("softmax_loss", "label_smoothing", label_smoothing))
 
 
 def softmax(x: ArrayLike) -> np.ndarray:
-    """The probabilities of each row of scores x (N, C)."""
+    """The probabilities of each row of scores x (N, C).
+
+    ValueError for wrong shapes, TypeError for wrong kinds.
+    """
     return _core.softmax(x)

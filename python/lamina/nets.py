@@ -118,7 +118,9 @@ class _Net:
 class TwoLayerNet(_Net):
     """affine - relu - affine - softmax, on examples of input_dim numbers.
 
-    params: W1 (input_dim, hidden_dim), b1, W2 (hidden_dim, num_classes), b2. X may have any number of axes.
+    params: W1 (input_dim, hidden_dim), b1, W2 (hidden_dim, num_classes), b2, of type dtype. X may have any number of
+    axes. weight_scale is the standard deviation of the initial weights, reg the strength of the L2 regularization.
+    ValueError for settings that make no net, TypeError for settings of a wrong kind.
     """
 
     def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
@@ -136,12 +138,16 @@ class FullyConnectedNet(_Net):
 
     hidden_dims    sizes of the L hidden layers
     input_dim      numbers of an example; X may have any number of axes
+    num_classes    C, the length of an example's scores
+    reg            strength of the L2 regularization, 0.5 reg sum W^2
+    weight_scale   standard deviation of the initial weights
     dropout        the probability of keeping an element; 1, 0 or None for no dropout. Also as dropout_keep_ratio
     normalization  'batchnorm', 'layernorm' or None; use_batchnorm=True says 'batchnorm'
     dtype          of the parameters; X is cast to it
     seed           of dropout: where given, every pass calls np.random.seed(seed) at each dropout layer
 
     params: W1, b1, [gamma1, beta1], ..., W{L+1}, b{L+1}, with W of shape (inputs, outputs).
+    ValueError for settings that make no net, TypeError for settings of a wrong kind.
     """
 
     def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32, num_classes: int = 10,
@@ -199,6 +205,8 @@ class ConvNet(_Net):
     input_dim       (C, H, W)
     num_filters     of each of the M convolutions
     filter_sizes    of each, odd; images are padded by (size - 1) / 2
+    weight_scale    standard deviation of the initial weights
+    reg             strength of the L2 regularization, 0.5 reg sum W^2
     use_batch_norm  whether spatial batch normalization follows each convolution; also as use_batchnorm
     dtype           of the parameters
     conv_strides    of each convolution; None for 1
@@ -207,6 +215,7 @@ class ConvNet(_Net):
     global_average  whether the affine layer takes each channel's mean instead of all pixels
 
     params: W_1 (F, C, k, k), b_1, [gamma1, beta1], ..., W_{M+1} (inputs, num_classes), b_{M+1}.
+    ValueError for settings that make no net, TypeError for settings of a wrong kind.
     """
 
     def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: Sequence[int] = (32, 32),
@@ -233,11 +242,13 @@ class ConvNet(_Net):
 
 
 class ThreeLayerConvNet(_Net):
-    """conv - relu - 2x2 max pool - affine - relu - affine - softmax, on images (C, H, W).
+    """conv - relu - 2x2 max pool - affine - relu - affine - softmax, on images (C, H, W), which is input_dim.
 
     The convolution has stride 1 and keeps the images' size: filter_size is odd.
 
-    params: W1 (num_filters, C, filter_size, filter_size), b1, W2 (num_filters H/2 W/2, hidden_dim), b2, W3, b3.
+    params: W1 (num_filters, C, filter_size, filter_size), b1, W2 (num_filters H/2 W/2, hidden_dim), b2, W3 (hidden_dim,
+    num_classes), b3, of type dtype. weight_scale is the standard deviation of the initial weights, reg the strength of
+    the L2 regularization. ValueError for settings that make no net, TypeError for those of a wrong kind.
     """
 
     def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: int = 32, filter_size: int = 7,
@@ -254,6 +265,9 @@ class ThreeLayerConvNet(_Net):
 
 
 def is_plain(model: Any) -> bool:
-    """Whether model is a net of this module whose loss is the module's own, so that C++ may train it."""
+    """Whether model is a net of this module whose loss is the module's own, so that C++ may train it.
+
+    Raises nothing.
+    """
     return isinstance(model, _Net) and "loss" not in vars(model) and type(model).loss in (_Net.loss,
                                                                                           FullyConnectedNet.loss)

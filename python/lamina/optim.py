@@ -28,6 +28,7 @@ def sgd(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -> tu
     """w -= learning_rate dw. An array w is changed in place, and returned.
 
     config: learning_rate, 1e-2.
+    ValueError unless dw and the state have w's shape, TypeError for wrong kinds.
     """
     config, (rate,) = _config("sgd", config, learning_rate=1e-2)
     return _core.sgd(w, dw, rate), config
@@ -39,6 +40,7 @@ def sgd_momentum(w: ArrayLike, dw: ArrayLike,
 
     config: learning_rate, 1e-2; momentum, 0.9; velocity, of w's shape, zeros at first; nesterov, False: next_w =
     w + momentum velocity - learning_rate dw with the new velocity (Sutskever, Martens, Dahl and Hinton, 2013).
+    ValueError unless dw and the state have w's shape, TypeError for wrong kinds.
     """
     config, (rate, momentum) = _config("sgd_momentum", config, learning_rate=1e-2, momentum=0.9)
     nesterov = bool(config.get("nesterov", False))
@@ -51,6 +53,7 @@ def rmsprop(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -
 
     config: learning_rate, 1e-2; decay_rate, 0.99; epsilon, 1e-8; cache, of w's shape, zeros at first (Tieleman and
     Hinton, 2012).
+    ValueError unless dw and the state have w's shape, TypeError for wrong kinds.
     """
     config, (rate, decay, epsilon) = _config("rmsprop", config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8)
     next_w, config["cache"] = _core.rmsprop(w, dw, rate, decay, epsilon, config.get("cache"))
@@ -63,6 +66,7 @@ def adam(w: ArrayLike, dw: ArrayLike, config: dict[str, Any] | None = None) -> t
 
     config: learning_rate, 1e-3; beta1, 0.9; beta2, 0.999; epsilon, 1e-8; m and v, of w's shape, zeros at first; t, the
     number of updates so far (Kingma and Ba, 2015).
+    ValueError unless dw and the state have w's shape, TypeError for wrong kinds.
     """
     config, (rate, beta1, beta2, epsilon) = _config("adam", config, learning_rate=1e-3, beta1=0.9, beta2=0.999,
                                                     epsilon=1e-8)

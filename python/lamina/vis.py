@@ -27,7 +27,7 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
 
 
 def visualize_grid(Xs: ArrayLike, ubound: float = 255.0, padding: int = 1) -> np.ndarray:
-    """Images (N, H, W, C) in a square grid (rows, columns, C), row by row, each stretched to 0..ubound by itself.
+    """Images Xs (N, H, W, C) in a square grid (rows, columns, C), row by row, each stretched to 0..ubound by itself.
 
     `padding` pixels of 0 lie between images. An image of one value only comes out as 0. Values that are not finite do
     not count for an image's range: infinities are cut to it, NaN becomes 0. ValueError for images of another shape, a
@@ -68,7 +68,7 @@ def _framed(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def vis_grid(Xs: ArrayLike) -> np.ndarray:
-    """Images (N, H, W, C) in a square grid, row by row, all stretched to 0..1 together; one pixel lies between them.
+    """Images Xs (N, H, W, C) in a square grid, row by row, all stretched to 0..1 together; one pixel lies between them.
 
     What no image covers is 0. ValueError for another shape, TypeError unless they are real numbers.
     """

@@ -20,7 +20,8 @@ KINDS = [
     (ThreeLayerConvNet, {**IMAGES, "num_filters": 2, "filter_size": 3, "hidden_dim": 5}),
 ]
 SPOILT = [None, "1", [1], {}, object(), -1, 0, 0.5, float("nan"), float("inf"), 1e300, 2**70, 10**400, 1j, True,
-          [2, "3"], (3, 4), [[2]], np.int8(3), np.array(2), np.float32(2), "batchnorm", int, np.float32, np.float16, "f4"]
+          (3, 4), [2, "3"], [[2]], np.int8(3), np.array(2), np.float32(2), "batchnorm", int, np.float32, np.float16,
+          "f4"]
 SOLVER = {"update_rule": "adam", "optim_config": {"learning_rate": 1e-3}, "lr_decay": 0.5, "batch_size": 3,
           "num_epochs": 1, "num_train_samples": 4, "num_val_samples": None, "print_every": 2, "verbose": True}
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from lamina import layers
 from lamina.gradient_check import (eval_numerical_gradient, eval_numerical_gradient_array,
-                                   eval_numerical_gradient_blobs, eval_numerical_gradient_net, grad_check_sparse, rel_error)
+                                   eval_numerical_gradient_blobs, eval_numerical_gradient_net, grad_check_sparse,
+                                   rel_error)
 
 FORM = r"^\[\w+\] expected [^\n]+$"
 
