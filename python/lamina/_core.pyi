@@ -11,6 +11,8 @@ __version__: str
 
 class Cache:
     """What a forward pass keeps for its backward pass."""
+    def __copy__(self) -> Cache: ...
+    def __deepcopy__(self, memo: dict[int, Any]) -> Cache: ...
 
 
 class Examples:
