@@ -163,7 +163,7 @@ TEST(Findings, AShortRunIsTooShortToTell) {
   training.net.he_init = false;
   training.net.hidden = {40};
   training.net.weight_scale = 1e-3;
-  training.learning_rate = 1;
+  training.learning_rate = 10;
   Trained trained = train(training);
   trained.diagnostics.measurements.resize(1);
   trained.losses.resize(1);
