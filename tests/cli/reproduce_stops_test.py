@@ -250,7 +250,7 @@ def overwritten(base, whole):
     done = succeeded(run(*args)).stdout
     check("FAILED" not in done and " 0 failed" in done and "--overwrite" not in done, done)
 
-    check_of["holds"] = False
+    held_before, check_of["holds"] = check_of["holds"], False
     held({**first, "notebooks": [*first["notebooks"], other]})
     done = run(*args)
     check(done.returncode == 1 and "FAILED: dropout, cell 8: " in done.stdout, done.stdout)
@@ -260,7 +260,7 @@ def overwritten(base, whole):
         file.write("of another time")
     again = succeeded(run(*shlex.split(anew[0]))).stdout
     check("(taken from" not in again and not os.path.exists(os.path.join(out, "dropout.checkpoint")), again)
-    check_of["holds"] = True
+    check_of["holds"] = held_before
     check(without_seconds(results(out))["notebooks"][0] == without_seconds(first)["notebooks"][0], "other numbers")
     check(results(out)["notebooks"][1] == other, "notebooks that are not named stand")
 
