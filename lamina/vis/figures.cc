@@ -266,7 +266,7 @@ std::string figure_style() {
 .figure .tick{font-variant-numeric:tabular-nums}
 .figure .grid{stroke:var(--rule)}.figure .axis{stroke:var(--axis)}
 .figure path{fill:none;stroke-linejoin:round;stroke-linecap:round}
-.figure .line{stroke-width:2.2}.figure .faint{stroke-width:1;opacity:.4}.figure .pale{stroke-width:6;opacity:.4}
+.figure .line{stroke-width:2.2}.figure .faint{stroke-width:1.2;opacity:.55}.figure .pale{stroke-width:6;opacity:.4}
 .figure .c0{stroke:var(--c0)}.figure .c1{stroke:var(--c1)}.figure .c2{stroke:var(--c2)}
 .figure .c3{stroke:var(--c3)}.figure .c4{stroke:var(--c4)}.figure .c5{stroke:var(--c5)}
 .figure .c6{stroke:var(--c6)}.figure .c7{stroke:var(--c7)}.figure .c8{stroke:var(--c8)}.figure .c9{stroke:var(--c9)}

@@ -44,6 +44,8 @@ pre{background:var(--panel);border-radius:8px;padding:12px 16px;overflow-x:auto;
 .filters p{flex:1 1 260px}
 summary{cursor:pointer;padding:4px 0}
 footer{color:var(--muted);font-size:14px;padding-top:36px;padding-bottom:48px}
+@media (max-width:520px){.plot svg{overflow:visible}.figure text{font-size:17px}.figure .title{font-size:22px}
+.figure .label,.figure .legend,.figure .mark-text{font-size:16px}}
 @media print{.hint{display:none}.plot{break-inside:avoid}}
 )";
 

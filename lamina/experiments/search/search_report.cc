@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "lamina/io/atomic_file.h"
+#include "lamina/vis/page_text.h"
 #include "lamina/vis/report_parts.h"
 
 namespace lamina {
@@ -45,10 +46,6 @@ document.addEventListener('click', event => {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-std::string percent(double fraction) { return fmt::format("{:.1f}%", 100 * fraction); }
-
-std::string several(Index n, const char* one, const char* more) { return fmt::format("{} {}", n, n == 1 ? one : more); }
-
 std::string time_text(double seconds) {
   if (seconds < 100) return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 2 : 1);
   const auto whole = static_cast<Index>(std::lround(seconds));
@@ -80,7 +77,7 @@ void add_lead(std::string& page, const SearchPlan& plan, const std::vector<Searc
     fmt::format_to(out,
                    "<p class=\"result\">Trial {} is the best: <strong>{}</strong> of {} validation images right, with "
                    "{}.</p>\n",
-                   best + 1, percent(result.states[at(best)].best_val_acc), data.val.size(),
+                   best + 1, percent(result.states[at(best)].best_val_acc), counted(data.val.size()),
                    escape_html(values_text(plan, trials[at(best)])));
   }
   if (!result.finished) page += "<p class=\"warn\">The search has not ended yet.</p>\n";
@@ -124,7 +121,7 @@ void add_table(std::string& page, const SearchPlan& plan, const std::vector<Sear
     for (const std::string& value : trials[at(i)].values)
       fmt::format_to(out, "<td><code>{}</code></td>", escape_html(value));
     fmt::format_to(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-                   state.parameters > 0 ? std::to_string(state.parameters) : "", time_text(state.seconds));
+                   state.parameters > 0 ? counted(state.parameters) : "", time_text(state.seconds));
   }
   page += "</tbody></table></div>\n";
   for (const Index i : order)
