@@ -160,9 +160,10 @@ Dataset split_dataset(std::string name, std::vector<std::string> class_names, La
                       LabelledImages test) {
   check_images(name, "training", train.images, train.labels, class_names.size());
   check_images(name, "test", test.images, test.labels, class_names.size());
-  const Index total = train.images.dim(0), num_train = total - kHeldOut;
-  if (total < 2 * kHeldOut)
-    fail("split_dataset", "expected ", 2 * kHeldOut, " or more training images in ", name, ", got ", total);
+  const Index total = train.images.dim(0);
+  if (total < 2) fail("split_dataset", "expected 2 or more training images in ", name, ", got ", total);
+  const Index num_val = total < 2 * kHeldOut ? std::max<Index>(1, total / 10) : kHeldOut;
+  const Index num_train = total - num_val;
   if (test.images.dim(0) == 0) fail("split_dataset", "expected one or more test images in ", name, ", got none");
   check_shape("split_dataset", "test images", test.images.shape(),
               batch_shape(test.images.dim(0), shape_of_one(train.images.shape())), "the training images");
@@ -173,7 +174,7 @@ Dataset split_dataset(std::string name, std::vector<std::string> class_names, La
   data.mean = shared(mean_image(train.images.rows(0, num_train)));
   const auto cut = train.labels.begin() + num_train;
   const Index num_test = std::min(kHeldOut, test.images.dim(0));
-  data.val = {Examples(shared(Tensor<std::uint8_t>(train.images.rows(num_train, kHeldOut))), data.mean),
+  data.val = {Examples(shared(Tensor<std::uint8_t>(train.images.rows(num_train, num_val))), data.mean),
               std::vector<Label>(cut, train.labels.end())};
   data.test = {Examples(shared(Tensor<std::uint8_t>(test.images.rows(0, num_test))), data.mean),
                std::vector<Label>(test.labels.begin(), test.labels.begin() + num_test)};

@@ -94,10 +94,10 @@ struct LabelledImages {
 /// The mean over the leading axis of images (N, ...), each of its numbers the exact sum divided by N.
 Tensor<double> mean_image(const TensorView<std::uint8_t>& images);
 
-/// The course's splits: all but the last 1,000 of `train`, those 1,000 for validation, the first 1,000 of `test` (all
-/// where there are fewer); the mean image of the training split is subtracted from all three. Throws
-/// std::invalid_argument for fewer than 2,000 training images, no test image, shapes that differ, or a label that
-/// has no class name.
+/// The course's splits: all but the last 1,000 of `train` (the last tenth where it has fewer than 2,000), those for
+/// validation, the first 1,000 of `test` (all where there are fewer); the mean image of the training split is
+/// subtracted from all three. Throws std::invalid_argument for fewer than 2 training images, no test image, shapes that
+/// differ, or a label that has no class name.
 Dataset split_dataset(std::string name, std::vector<std::string> class_names, LabelledImages train,
                       LabelledImages test);
 

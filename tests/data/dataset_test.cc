@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "lamina/random.h"
 
 namespace lamina {
@@ -96,12 +99,26 @@ TEST(Examples, MistakesAreNamed) {
             "[Examples] expected mean of shape (2,) to match one example, got (3,)");
 }
 
+TEST(Dataset, OfASmallSetTheLastTenthIsForValidation) {
+  for (const auto& [total, val] : {std::pair<Index, Index>{1999, 199}, {25, 2}, {10, 1}, {2, 1}, {2000, 1000}}) {
+    const LabelledImages train = random_images(total, 1);
+    const Dataset data = split_dataset("small", {"a", "b", "c"}, train, random_images(7, 2));
+    ASSERT_EQ(data.train.size(), total - val);
+    ASSERT_EQ(data.val.size(), val);
+    EXPECT_EQ(data.test.size(), 7);
+    EXPECT_TRUE(std::equal(data.train.y.begin(), data.train.y.end(), train.labels.begin()));
+    EXPECT_TRUE(std::equal(data.val.y.begin(), data.val.y.end(), train.labels.end() - val));
+    const Tensor<double> mean = mean_image(train.images.rows(0, total - val));
+    EXPECT_TRUE(std::equal(mean.begin(), mean.end(), data.mean->begin()));
+  }
+}
+
 TEST(Dataset, MistakesAreNamed) {
   const auto split = [](LabelledImages train, LabelledImages test) {
     return thrown([&] { split_dataset("X", {"a", "b", "c"}, train, test); });
   };
-  EXPECT_EQ(split(random_images(1999, 1), random_images(10, 1)),
-            "[split_dataset] expected 2000 or more training images in X, got 1999");
+  EXPECT_EQ(split(random_images(1, 1), random_images(10, 1)),
+            "[split_dataset] expected 2 or more training images in X, got 1");
   EXPECT_EQ(split(random_images(2000, 1), random_images(0, 1)),
             "[split_dataset] expected one or more test images in X, got none");
   LabelledImages wrong = random_images(10, 1);

@@ -94,8 +94,10 @@ TEST(Idx, FaultsOfSetsAreNamed) {
   const auto said = [&] { return thrown([&] { load_idx(here, "MNIST"); }); };
   EXPECT_EQ(said(), "[read_idx] " + here.string() +
                         ": expected a file train-images-idx3-ubyte or train-images-idx3-ubyte.gz, found neither");
-  write_idx(here, 1999, 10);
-  EXPECT_EQ(said(), "[load_idx] " + here.string() + ": expected 2000 or more training images, found 1999");
+  write_idx(here, 1, 10);
+  EXPECT_EQ(said(), "[load_idx] " + here.string() + ": expected 2 or more training images, found 1");
+  write_idx(here, 300, 10);
+  EXPECT_EQ(load_idx(here, "MNIST").val.size(), 30);
   write_idx(here, 2000, 10);
   const fs::path labels = here / "train-labels-idx1-ubyte.gz";
   write_bytes(labels, idx_labels(1999));
