@@ -120,6 +120,8 @@ class Pool {
 };
 
 thread_local bool inside_body = false;  // or in the life of an Alone
+thread_local Stoppable* stoppable = nullptr;
+constexpr std::chrono::milliseconds kPatience{20};
 
 void Pool::work() {
   inside_body = true;
@@ -158,23 +160,7 @@ void make_pool() {
   pool = std::make_unique<Pool>(wanted - 1);
 }
 
-}  // namespace
-
-int num_threads() {
-  const std::lock_guard<std::mutex> lock(busy);
-  if (wanted == 0) wanted = default_threads();
-  return wanted;
-}
-
-void set_num_threads(int threads) {
-  if (threads < 0 || threads > 4096) fail("set_num_threads", "expected 0 to 4096 threads, got ", threads);
-  const std::lock_guard<std::mutex> lock(busy);
-  const int before = wanted;
-  wanted = threads == 0 ? default_threads() : threads;
-  if (wanted != before) pool.reset();
-}
-
-void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
+void run_all(Index chunks, detail::Chunk chunk, void* body) {
   const auto alone = [&] {
     for (Index i = 0; i < chunks; ++i) chunk(body, i);
   };
@@ -192,8 +178,56 @@ void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
   pool->run(chunks, chunk, body);
 }
 
+}  // namespace
+
+int num_threads() {
+  const std::lock_guard<std::mutex> lock(busy);
+  if (wanted == 0) wanted = default_threads();
+  return wanted;
+}
+
+void set_num_threads(int threads) {
+  if (threads < 0 || threads > 4096) fail("set_num_threads", "expected 0 to 4096 threads, got ", threads);
+  const std::lock_guard<std::mutex> lock(busy);
+  const int before = wanted;
+  wanted = threads == 0 ? default_threads() : threads;
+  if (wanted != before) pool.reset();
+}
+
+void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
+  if (!stoppable || inside_body) return run_all(chunks, chunk, body);
+  struct Call {
+    Chunk chunk;
+    void* body;
+    std::atomic<bool> stopped{false};
+  } call{chunk, body};
+  run_all(
+      chunks,
+      [](void* c, Index i) {
+        Call& its = *static_cast<Call*>(c);
+        if (its.stopped.load(std::memory_order_relaxed)) return;
+        if (stoppable && stoppable->stop())
+          its.stopped.store(true, std::memory_order_relaxed);
+        else
+          its.chunk(its.body, i);
+      },
+      &call);
+  if (call.stopped) throw Stopped();
+}
+
 Alone::Alone() : before_(std::exchange(inside_body, true)) {}
 Alone::~Alone() { inside_body = before_; }
+
+Stoppable::Stoppable(bool (*asked)())
+    : asked_(asked), next_(std::chrono::steady_clock::now() + kPatience), before_(std::exchange(stoppable, this)) {}
+Stoppable::~Stoppable() { stoppable = before_; }
+
+bool Stoppable::stop() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_) return false;
+  next_ = now + kPatience;
+  return asked_();
+}
 
 std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<void(Index)>& job,
                                              const std::function<void(Index)>& done) {

@@ -2,6 +2,7 @@
 // depend on who computes a chunk.
 #pragma once
 
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <vector>
@@ -46,6 +47,30 @@ class Alone {
 
  private:
   bool before_;
+};
+
+/// What parallel_for throws where its thread is Stoppable and was asked to stop.
+struct Stopped : std::exception {
+  const char* what() const noexcept override { return "[parallel_for] stopped"; }
+};
+
+/// While one lives, this thread's calls of parallel_for look at `asked` between chunks, 50 times a second: where it
+/// says so, the chunks left are skipped and the call throws Stopped; what it was to fill is unspecified. `asked` runs
+/// on this thread, and must not throw nor call kernels.
+class Stoppable {
+ public:
+  explicit Stoppable(bool (*asked)());
+  ~Stoppable();
+  Stoppable(const Stoppable&) = delete;
+  Stoppable& operator=(const Stoppable&) = delete;
+
+ private:
+  friend void detail::run_chunks(Index chunks, detail::Chunk chunk, void* body);
+  bool stop();
+
+  bool (*asked_)();
+  std::chrono::steady_clock::time_point next_;
+  Stoppable* before_;
 };
 
 /// Calls job(i) once for each of 0 .. jobs - 1, num_threads() of them at a time, each on one thread, which does the

@@ -41,6 +41,31 @@ TEST_F(Parallel, ManyShortCallsOneAfterTheOther) {
   EXPECT_EQ(sum.load(), 20000 * 6);
 }
 
+TEST_F(Parallel, StopsBetweenChunks) {
+  using std::chrono::milliseconds, std::chrono::steady_clock;
+  for (int threads : {1, 2}) {
+    set_num_threads(threads);
+    std::atomic<int> done{0};
+    const auto slow = [&](Index) { std::this_thread::sleep_for(milliseconds(5)), done.fetch_add(1); };
+    const auto start = steady_clock::now();
+    {
+      const Stoppable stoppable([] { return true; });
+      EXPECT_THROW(parallel_for(1000, slow), Stopped);
+      EXPECT_LT(done.load(), 200);
+      EXPECT_LT(steady_clock::now() - start, milliseconds(1000));
+      done = 0;
+      std::thread([&] { parallel_for(50, slow); }).join();  // another thread is not concerned
+      EXPECT_EQ(done.load(), 50);
+    }
+    done = 0;
+    parallel_for(50, slow);
+    EXPECT_EQ(done.load(), 50);
+    const Stoppable never([] { return false; });
+    parallel_for(50, slow);
+    EXPECT_EQ(done.load(), 100);
+  }
+}
+
 TEST_F(Parallel, WakesThreadsThatSleep) {
   set_num_threads(2);
   for (int call = 0; call < 20; ++call) {
