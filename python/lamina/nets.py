@@ -16,11 +16,13 @@ TypeError for arguments of a wrong kind, KeyError where a parameter is missing.
 from __future__ import annotations
 
 import json
+import math
+import os
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from lamina import _arguments, _core
+from lamina import _arguments, _core, _params_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,6 +69,18 @@ def _real_type(where: str, dtype: Any) -> None:
         raise TypeError(f"[{where}] expected dtype to be a type of real numbers, got {dtype!r}")
 
 
+def _made(**options: Any) -> _core.Net:
+    return _core.Net(json.dumps({**_OPTIONS, **options}))
+
+
+def _pooled_from(C: int, inputs: int, F: int) -> list[int]:
+    """(C, H, W) of square images that a 2x2 max pool brings down to F channels of `inputs` pixels in all."""
+    side = math.isqrt(inputs // F)
+    if F * side * side != inputs:
+        raise ValueError(f"expected square images, got {inputs} values in {F} channels")
+    return [C, 2 * side, 2 * side]
+
+
 class _Net:
     """What all nets have."""
 
@@ -80,7 +94,7 @@ class _Net:
         """All but the parameters."""
         where = type(self).__name__
         _real_type(where, dtype)
-        self._net = _core.Net(json.dumps({**_OPTIONS, **options}))
+        self._net = _made(**options)
         self.reg = reg if isinstance(reg, float) else _arguments.as_number(where, "reg", reg)
         self.label_smoothing = label_smoothing
         self.dtype = dtype
@@ -95,6 +109,24 @@ class _Net:
             else:
                 value = np.ones(shape) if name.startswith("gamma") else np.zeros(shape)
             self.params[name] = value.astype(self.dtype)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What was pickled; without _net, as by a net of these names written in NumPy, it is made after params."""
+        self.__dict__.update(state)
+        if "_net" in state or "params" not in state:
+            return
+        shapes = {name: np.shape(value) for name, value in self.params.items()}
+        try:
+            self._adopt(shapes)
+        except (KeyError, IndexError, ZeroDivisionError, ValueError):
+            raise ValueError(f"[{type(self).__name__}] expected a pickled net with the parameters of such a net, got "
+                             f"shapes {shapes}") from None
+        for name, value in (("reg", 0.0), ("label_smoothing", 0.0), ("dtype", np.float64)):
+            self.__dict__.setdefault(name, value)
+
+    def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Makes _net, and attributes that are missing, for parameters of these shapes."""
+        raise NotImplementedError
 
     @overload
     def loss(self, X: ArrayLike, y: None = None) -> np.ndarray: ...
@@ -111,6 +143,7 @@ class _Net:
 
     def summary(self, batch_size: int = 100) -> str:
         """A table: layers, shapes, parameters, arithmetic and memory of a training step of batch_size examples."""
+        _arguments.dictionary(type(self).__name__, "params", self.params)
         wide = any(np.asarray(value).dtype.itemsize > 4 for value in self.params.values())
         return self._net.summary(wide, _arguments.as_whole("summary", "batch_size", batch_size))
 
@@ -131,6 +164,27 @@ class TwoLayerNet(_Net):
             "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes)}, reg, dtype)
         self._draw(weight_scale)
+
+    def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        (inputs, hidden), (_, classes) = shapes["W1"], shapes["W2"]
+        self._net = _made(model="two-layer", input_dim=[inputs, 1, 1], hidden=[hidden], num_classes=classes)
+
+    def save(self, fname: str | os.PathLike[str]) -> None:
+        """Writes params to the file fname, NumPy's npz under whatever name."""
+        _params_file.save(fname, self.params)
+
+    def load(self, fname: str | os.PathLike[str]) -> bool:
+        """Takes params from a file of save(), or of np.save(fname, params), of which only arrays are let in; True.
+
+        ValueError for other files and for parameters of other shapes.
+        """
+        params = _params_file.load(fname)
+        for name, shape in self._net.layout:
+            if name not in params or params[name].shape != shape:
+                raise ValueError(f"[TwoLayerNet] expected {name} of shape {shape} in {os.fspath(fname)}, got "
+                                 f"{params[name].shape if name in params else 'none'}")
+        self.params = params
+        return True
 
 
 class FullyConnectedNet(_Net):
@@ -155,6 +209,10 @@ class FullyConnectedNet(_Net):
                  weight_scale: float = 1e-2, dtype: DTypeLike = np.float32, seed: int | None = None, *,
                  use_batchnorm: bool = False, dropout_keep_ratio: float | None = None) -> None:
         where = "FullyConnectedNet"
+        if isinstance(dropout, str) and dropout in ("batchnorm", "layernorm"):
+            if normalization is not None:
+                raise ValueError(f"[{where}] expected dropout to be a number, got {dropout!r}")
+            dropout, normalization = 1, dropout
         if dropout_keep_ratio is not None:
             dropout = dropout_keep_ratio
         keep = 1.0 if dropout is None else _arguments.as_number(where, "dropout", dropout) or 1.0
@@ -162,7 +220,8 @@ class FullyConnectedNet(_Net):
             raise ValueError(f"[{where}] expected dropout, the probability of keeping, of 0 to 1, got {keep}")
         if normalization is True or (use_batchnorm and normalization is None):
             normalization = "batchnorm"
-        if normalization not in (None, False, "batchnorm", "layernorm"):
+        if not (normalization is None or normalization is False or
+                (isinstance(normalization, str) and normalization in ("batchnorm", "layernorm"))):
             raise ValueError(f"[{where}] expected normalization to be 'batchnorm', 'layernorm' or None, got "
                              f"{normalization!r}")
         self._set_up({
@@ -179,10 +238,26 @@ class FullyConnectedNet(_Net):
         keep, normalization = options["dropout"], options["normalization"]
         self.num_layers = 1 + len(options["hidden"])
         self.normalization = None if normalization == "none" else normalization
+        self.use_batchnorm = normalization == "batchnorm"
         self.use_dropout = keep != 1
         self.dropout_param: dict[str, Any] = {"mode": "train", "p": keep} if self.use_dropout else {}
         self.bn_params: list[dict[str, Any]] = [{"mode": "train"} if normalization == "batchnorm" else {}
                                                 for _ in range(self._net.norms)]
+
+    def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        mine = self.__dict__
+        layers = sum(name.startswith("W") for name in shapes)
+        normalization = None
+        if "gamma1" in shapes:
+            normalization = "layernorm" if mine.get("normalization") == "layernorm" else "batchnorm"
+        param = mine.setdefault("dropout_param", {})
+        found = {"num_layers": layers, "normalization": normalization, "use_batchnorm": normalization == "batchnorm",
+                 "use_dropout": bool(param), "bn_params": [{} for _ in range(layers - 1 if normalization else 0)]}
+        self.__dict__.update({**found, **mine})
+        hidden = [shapes[f"W{i}"][1] for i in range(1, layers)]
+        self._net = _made(model="fc", input_dim=[shapes["W1"][0], 1, 1], hidden=hidden,
+                          num_classes=shapes[f"W{layers}"][1], normalization=normalization or "none",
+                          dropout=param.get("p", 1.0) or 1.0)
 
     @overload
     def loss(self, X: ArrayLike, y: None = None) -> np.ndarray: ...
@@ -196,7 +271,12 @@ class FullyConnectedNet(_Net):
         X is cast to self.dtype. The loss counts the regularization in; grads are fresh arrays by the parameters' names
         and shapes. A training pass draws dropout's masks from NumPy's global generator.
         """
-        return self._net.loss(self, X, y, np.dtype(self.dtype))
+        try:
+            dtype = np.dtype(self.dtype)
+        except (TypeError, ValueError):
+            _real_type(type(self).__name__, self.dtype)
+            raise
+        return self._net.loss(self, X, y, dtype)
 
 
 class ConvNet(_Net):
@@ -237,8 +317,21 @@ class ConvNet(_Net):
 
     def _set_up(self, options: dict[str, Any], reg: float, dtype: DTypeLike, label_smoothing: float = 0.0) -> None:
         super()._set_up(options, reg, dtype, label_smoothing)
+        self.num_filters, self.filter_sizes = list(options["num_filters"]), list(options["filter_sizes"])
         self.use_batch_norm = options["use_batch_norm"]
         self.bn_params: list[dict[str, Any]] = [{"mode": "train"} for _ in range(self._net.norms)]
+
+    def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        M = sum(name.startswith("W") for name in shapes) - 1
+        filters = [shapes[f"W_{i + 1}"] for i in range(M)]
+        inputs, classes = shapes[f"W_{M + 1}"]
+        normalized = "gamma1" in shapes
+        found = {"num_filters": [F for F, *_ in filters], "filter_sizes": [shape[2] for shape in filters],
+                 "use_batch_norm": normalized, "bn_params": [{} for _ in range(M if normalized else 0)]}
+        self.__dict__.update({**found, **self.__dict__})
+        self._net = _made(model="convnet", input_dim=_pooled_from(filters[0][1], inputs, filters[-1][0]),
+                          num_filters=found["num_filters"], filter_sizes=found["filter_sizes"], num_classes=classes,
+                          use_batch_norm=normalized)
 
 
 class ThreeLayerConvNet(_Net):
@@ -262,6 +355,12 @@ class ThreeLayerConvNet(_Net):
             "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes)}, reg, dtype)
         self._draw(weight_scale)
+
+    def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        F, C, k, _ = shapes["W1"]
+        inputs, hidden = shapes["W2"]
+        self._net = _made(model="three-layer-convnet", input_dim=_pooled_from(C, inputs, F), num_filters=[F],
+                          filter_sizes=[k], hidden=[hidden], num_classes=shapes["W3"][1])
 
 
 def is_plain(model: Any) -> bool:

@@ -56,12 +56,30 @@ class Errors(unittest.TestCase):
         model.params = [1]
         self.raises(TypeError, "params to be a dictionary, got list", lambda: model.loss(X, y))
 
+    def test_settings(self):
+        model, X, y = self.model, self.X, self.y
+        model.dtype = "abc"
+        self.raises(TypeError, "[FullyConnectedNet] expected dtype to be a type of real numbers, got 'abc'",
+                    lambda: model.loss(X, y))
+        model = FullyConnectedNet([3], 6, 5, dropout=0.5)
+        model.dropout_param["seed"] = "a"
+        for call in (lambda: model.loss(X, y), lambda: model.loss(X)):
+            self.raises(TypeError, "[FullyConnectedNet] expected dropout_param['seed'] to be a whole number, got str",
+                        call)
+        del model.dropout_param["seed"]
+        model.use_dropout = "yes"  # as `if self.use_dropout`
+        self.assertEqual(len(model.loss(X, y)), 2)
+        model.params = None
+        self.raises(TypeError, "[FullyConnectedNet] expected params to be a dictionary, got NoneType", model.summary)
+
     def test_made(self):
         for kind, text, call in (
             (ValueError, "hidden_dims[0]", lambda: FullyConnectedNet([0])),
             (TypeError, "hidden_dims", lambda: FullyConnectedNet(5)),
             (TypeError, "hidden_dims[0]", lambda: FullyConnectedNet([2.5])),
             (ValueError, "normalization", lambda: FullyConnectedNet([5], normalization="group")),
+            (ValueError, "normalization", lambda: FullyConnectedNet([5], normalization=np.array([1, 2]))),
+            (ValueError, "dropout", lambda: FullyConnectedNet([5], 4, 2, "batchnorm", "layernorm")),
             (ValueError, "dropout", lambda: FullyConnectedNet([5], dropout=1.5)),
             (TypeError, "dropout", lambda: FullyConnectedNet([5], dropout="no")),
             (TypeError, "dtype", lambda: FullyConnectedNet([5], dtype=int)),
