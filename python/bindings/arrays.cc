@@ -115,6 +115,16 @@ std::vector<py::ssize_t> lengths(const py::array& array) { return {array.shape()
 
 std::vector<py::ssize_t> lengths(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
+py::object scalar(double value, Type type) {
+  static const std::array<py::handle, 3> kinds = [] {
+    const py::module_ numpy = py::module_::import("numpy");
+    return std::array<py::handle, 3>{numpy.attr("float16").cast<py::object>().release(),
+                                     numpy.attr("float32").cast<py::object>().release(),
+                                     numpy.attr("float64").cast<py::object>().release()};
+  }();
+  return kinds[static_cast<std::size_t>(type)](value);
+}
+
 py::array detail::readable(const py::array& array, const py::dtype& type, int number) {
   constexpr int kAligned = Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_ALIGNED_;
   const py::dtype found = array.dtype();

@@ -46,6 +46,9 @@ std::vector<py::ssize_t> lengths(const Shape& shape);
 void check_lengths(std::string_view where, std::string_view name, const py::array& array,
                    const std::vector<py::ssize_t>& expected, std::string_view what);
 
+/// A number as NumPy's scalar of the type, such as np.float32(value).
+py::object scalar(double value, Type type);
+
 /// Calls f.operator()<T>() with the type that is computed in.
 template <class F>
 decltype(auto) with_type(Type type, F&& f) {

@@ -97,14 +97,26 @@ class NetCopy {
   Net<T>& net() { return *made_.net; }
   /// Dropout's stream: give it NumPy's state before training steps, and give the state back after.
   RandomState& random() { return random_; }
+  /// Whether training passes draw.
+  bool draws() const { return made_.dropout_param && made_.dropout_param->p != 1; }
   /// The course calls np.random.seed with it in test passes too.
   std::optional<std::uint32_t> dropout_seed() const { return seed_; }
-  /// Puts fresh arrays into model.params, and the running averages into model.bn_params.
+  /// A training pass is to begin; where it does not end well, discard() undoes what it did to the running averages.
+  void begin();
+  void discard();
+  /// A pass has ended: the last one before store.
+  void end(Mode mode);
+  /// Puts fresh arrays into model.params, and does store_passes.
   void store(py::handle model);
+  /// Leaves model.bn_params and model.dropout_param as the passes would have.
+  void store_passes(py::handle model);
 
  private:
   RandomState random_;
   MadeNet<T> made_;
+  std::vector<std::array<Tensor<T>, 2>> averages_;  // before the pass
+  std::optional<Mode> last_;
+  bool trained_ = false;
   std::optional<std::uint32_t> seed_;
 };
 

@@ -15,13 +15,13 @@ namespace py = pybind11;
 /// its place.
 bool global_random_is_mt19937();
 
-/// The state of NumPy's global generator, taken over where this is made and given back by give_back() or at the end
-/// of its life, both with the GIL held; in between draws need no GIL. What other threads draw meanwhile is forgotten.
+/// NumPy's global generator, lent where this is made or take() is called, and given back by give_back() or at the end
+/// of this one's life, all with the GIL held; in between draws need no GIL. Its lock is held as long, so that draws of
+/// other threads wait: draw nothing by Python code in between. Normals must not be drawn.
 class GlobalRandom {
  public:
-  /// With kept_normal, the second normal that waits is taken and given back too: needed where normals are drawn, and
-  /// costs 50 us; else they must not be. ValueError where the generator is another than MT19937.
-  explicit GlobalRandom(std::string_view where, bool kept_normal = false);
+  /// ValueError where the generator is another than MT19937.
+  explicit GlobalRandom(std::string_view where);
   ~GlobalRandom();
   GlobalRandom(const GlobalRandom&) = delete;
   GlobalRandom& operator=(const GlobalRandom&) = delete;
@@ -31,10 +31,13 @@ class GlobalRandom {
   void give_back();
   /// Takes the state over anew, as where Python code may have drawn since give_back().
   void take();
+  /// Forgets the second normal that waits, as seeding does. While not taken.
+  static void drop_normal();
 
  private:
-  std::string_view where_;
-  bool kept_normal_;
+  struct Mt19937;
+  py::object generator_, acquire_, release_;
+  Mt19937* words_;
   bool taken_ = false;
   RandomState state_;
 };

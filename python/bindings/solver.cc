@@ -17,6 +17,7 @@
 #include "lamina/optim/update_rule.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/interrupt.h"
 #include "python/bindings/nets.h"
 #include "python/bindings/random.h"
 
@@ -102,20 +103,29 @@ OptimConfig config_of(const Numbers& numbers) {
   return config;
 }
 
-// Lends NumPy's global state to the stream that a net draws from, and gives it back. A net that re-seeds it drops the
-// normal that waits.
+// Lends NumPy's global generator to the stream that a net draws from, a pass at a time, so that draws of other threads
+// go in between. A net that seeds the stream drops the normal that waits.
 class LentRandom {
  public:
-  LentRandom(RandomState& to, bool reseeded) : to_(to), global_("Solver", reseeded) {
-    to_.set_state(global_.state().state());
+  LentRandom(RandomState& to, bool seeded) : to_(to), global_("Solver"), seeded_(seeded) { global_.give_back(); }
+
+  void take() {
+    global_.take();
+    start_again();
   }
-  ~LentRandom() { global_.state().set_state(to_.state()); }
-  LentRandom(const LentRandom&) = delete;
-  LentRandom& operator=(const LentRandom&) = delete;
+  // As when it was taken, or kept last.
+  void start_again() { to_ = global_.state(); }
+  // What was drawn counts.
+  void keep() { global_.state() = to_; }
+  void give_back() {
+    global_.give_back();
+    if (std::exchange(seeded_, false)) GlobalRandom::drop_normal();
+  }
 
  private:
   RandomState& to_;
   GlobalRandom global_;
+  bool seeded_;
 };
 
 // What Solver in Python asks of a net of one type. Parameters are numbered in the net's order.
@@ -132,6 +142,7 @@ class Loop {
   virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
   virtual py::tuple state(std::size_t parameter) const = 0;
   virtual void store(py::handle model) = 0;
+  virtual void store_passes(py::handle model) = 0;
 };
 
 template <class T>
@@ -153,14 +164,15 @@ class LoopOf : public Loop {
       fail("Solver", "expected a configuration for each of ", states_.size(), " parameters, got ", given.size());
     std::vector<OptimConfig> configs(given.size());
     std::transform(given.begin(), given.end(), configs.begin(), config_of);
-    const LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
+    LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     for (Index i = 0; i < count; ++i) {
-      double loss;
+      const double loss = step(lent, train, batch_size);
       {
         const py::gil_scoped_release unlocked;
-        loss = step(train, batch_size, rule, configs);
+        update_all(rule, configs);
       }
-      losses.append(loss);
+      copy_.end(Mode::train);
+      losses.append(scalar(loss, Type::float64));
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     }
   }
@@ -170,31 +182,33 @@ class LoopOf : public Loop {
     if (batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", batch_size);
     const bool drawn = num_samples != 0 && examples.size() > num_samples;
     const Index N = drawn ? num_samples : examples.size();
-    const LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
+    LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
+    lent.take();
     if (drawn) {
       rows_.resize(static_cast<std::size_t>(N));
       copy_.random().choice(examples.size(), rows_);
     }
+    if (copy_.dropout_seed()) copy_.random().seed(*copy_.dropout_seed());
+    lent.keep();
+    lent.give_back();
     Index right = 0;
     for (Index first = 0; first < N; first += batch_size) {
       const Index count = std::min(batch_size, N - first);
-      {
-        const py::gil_scoped_release unlocked;
+      Index found = 0;
+      interruptible([&] {
         examples.gather(drawn ? rows_.data() + first : nullptr, drawn ? 0 : first, count, X_);
-        if (copy_.dropout_seed()) copy_.random().seed(*copy_.dropout_seed());
         const Tensor<T>& scores = copy_.net().loss(X_);
         const Index C = scores.dim(1);
+        found = 0;
         for (Index i = 0; i < count; ++i) {
           const Index row = drawn ? rows_[static_cast<std::size_t>(first + i)] : first + i;
-          const Label label = examples.label(row);
-          if (label < 0 || label >= C)
-            fail("check_accuracy", "expected labels of 0 to ", C - 1, " to match the scores, got ", label,
-                 " for example ", row);
-          right += argmax(scores.data() + i * C, C) == label;
+          found += argmax(scores.data() + i * C, C) == examples.label(row);
         }
-      }
+      });
+      right += found;
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     }
+    copy_.end(Mode::test);
     return static_cast<double>(right) / static_cast<double>(N);
   }
 
@@ -209,21 +223,49 @@ class LoopOf : public Loop {
   }
 
   void store(py::handle model) override { copy_.store(model); }
+  void store_passes(py::handle model) override { copy_.store_passes(model); }
 
  private:
-  double step(const Examples& train, Index batch_size, UpdateRule rule, const std::vector<OptimConfig>& configs) {
-    rows_.resize(static_cast<std::size_t>(batch_size));
+  // The loss; gradients are in the net. A step that does not end leaves the running averages as they were.
+  double step(LentRandom& lent, const Examples& train, Index batch_size) {
+    double loss = 0;
+    copy_.begin();
+    lent.take();
+    try {
+      interruptible([&] {
+        rows_.resize(static_cast<std::size_t>(batch_size));
+        copy_.random().choice(train.size(), rows_);
+        lent.keep();
+      });
+      if (!copy_.draws()) lent.give_back();
+      interruptible([&] {
+        copy_.discard();
+        lent.start_again();
+        loss = pass(train, batch_size);
+      });
+      lent.keep();
+      lent.give_back();
+    } catch (...) {
+      copy_.discard();
+      lent.give_back();
+      throw;
+    }
+    return static_cast<double>(static_cast<T>(loss));
+  }
+
+  double pass(const Examples& train, Index batch_size) {
     y_.resize(rows_.size());
-    copy_.random().choice(train.size(), rows_);
     train.gather(rows_.data(), 0, batch_size, X_);
     std::transform(rows_.begin(), rows_.end(), y_.begin(), [&](Index row) { return train.label(row); });
-    const LossAndGradients<T> result = copy_.net().loss(X_, std::span<const Label>(y_));
+    return copy_.net().loss(X_, std::span<const Label>(y_)).loss;
+  }
+
+  void update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
     std::size_t i = 0;
     for (auto& [name, w] : copy_.net().params()) {
-      update<T>(rule, w, result.grads[name], configs[i], states_[i]);
+      update<T>(rule, w, copy_.net().grads()[name], configs[i], states_[i]);
       ++i;
     }
-    return result.loss;
   }
 
   Tensor<T> kept(std::size_t parameter, py::handle object) {
@@ -264,7 +306,8 @@ void bind_solver(py::module_& m) {
       .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
       .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
       .def("state", &Loop::state, py::arg("parameter"))
-      .def("store", &Loop::store, py::arg("model"));
+      .def("store", &Loop::store, py::arg("model"))
+      .def("store_passes", &Loop::store_passes, py::arg("model"));
 }
 
 }  // namespace lamina::python

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Ctrl-C during passes and training in C++."""
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+
+class Interrupt(unittest.TestCase):
+    def stopped(self, calls):
+        """Seconds from Ctrl-C to KeyboardInterrupt in each call of `calls`, on a ConvNet with steps of seconds."""
+        script = """if True:
+            import threading, time, os, signal, sys
+            import numpy as np
+            from lamina import _core
+            from lamina.nets import ConvNet
+            from lamina.solver import Solver
+            X, y = np.random.randn(1500, 3, 32, 32).astype("f4"), np.random.randint(0, 10, 1500)
+            many, labels = np.concatenate([X] * 4), np.concatenate([y] * 4)
+            model = ConvNet(num_filters=[32, 32], filter_sizes=[7, 7])
+            model.loss(X[:2], y[:2])
+            solver = Solver(model, dict(X_train=X, y_train=y, X_val=X, y_val=y), batch_size=1500, verbose=False,
+                            update_rule="adam")
+            before = {name: w.copy() for name, w in model.params.items()}
+            norms = [{**param} for param in model.bn_params]
+            sent = []
+            def send():
+                sent.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+            for call in (CALLS):
+                threading.Timer(0.4, send).start()
+                try:
+                    call()
+                    print("ended")
+                except KeyboardInterrupt:
+                    print(time.monotonic() - sent[-1])
+                assert solver.loss_history == []
+                for name, w in model.params.items():
+                    np.testing.assert_array_equal(w, before[name])
+                for param, norm in zip(model.bn_params, norms):
+                    np.testing.assert_array_equal(param["running_mean"], norm["running_mean"])
+            loss, _ = model.loss(X[:5], y[:5])  # all goes on
+            assert np.isfinite(loss)
+        """.replace("CALLS", calls)
+        run = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+        return [float(line) for line in run.stdout.split()]
+
+    def test_interrupted_in_a_step(self):
+        """Ctrl-C stops a step of seconds within it; nothing of the step stays."""
+        found = self.stopped("solver.train, lambda: model.loss(X, y), lambda: model.loss(many), "
+                             "lambda: solver.check_accuracy(many, labels, batch_size=6000)")
+        print("seconds from Ctrl-C to the end:", *(f"{seconds:.3f}" for seconds in found))
+        self.assertEqual(len(found), 4)
+        self.assertLess(max(found), 0.5)
+
+    def test_a_handler_that_returns(self):
+        """The step is done anew, and counts once."""
+        script = """if True:
+            import os, signal, threading
+            import numpy as np
+            from lamina.nets import FullyConnectedNet
+            from lamina.solver import Solver
+            X, y = np.random.randn(400, 3072), np.random.randint(0, 10, 400)
+            told, losses = [], []
+            signal.signal(signal.SIGINT, lambda number, frame: told.append(number))
+            for interrupted in (False, True):
+                np.random.seed(1)
+                model = FullyConnectedNet([1500], dropout=0.5, normalization="batchnorm", weight_scale=1e-3)
+                solver = Solver(model, dict(X_train=X, y_train=y, X_val=X[:9], y_val=y[:9]), batch_size=400,
+                                num_epochs=6, num_train_samples=9, verbose=False)
+                stop = threading.Event()
+                def send():
+                    while not stop.wait(0.1):
+                        os.kill(os.getpid(), signal.SIGINT)
+                if interrupted:
+                    thread = threading.Thread(target=send)
+                    thread.start()
+                solver.train()
+                stop.set()
+                losses.append((solver.loss_history, np.random.rand(), model.bn_params[0]["running_mean"].tolist()))
+            assert told
+            assert losses[0] == losses[1], losses
+        """
+        subprocess.run([sys.executable, "-c", script], check=True)
+
+    def test_interrupt(self):
+        """Ctrl-C stops at once; histories and parameters are those of the iterations so far."""
+        script = """if True:
+            import sys
+            import numpy as np
+            from lamina.nets import FullyConnectedNet
+            from lamina.solver import Solver
+            X, y = np.random.randn(300, 48), np.random.randint(0, 4, 300)
+            model = FullyConnectedNet([20], input_dim=48, num_classes=4)
+            solver = Solver(model, dict(X_train=X, y_train=y, X_val=X, y_val=y), batch_size=3, num_epochs=10**7,
+                            print_every=10**9, update_rule="adam", verbose=False)
+            before = {name: w.copy() for name, w in model.params.items()}
+            print("ready", flush=True)
+            try:
+                solver.train()
+            except KeyboardInterrupt:
+                steps = len(solver.loss_history)
+                assert solver.optim_configs["W1"]["t"] == steps, (solver.optim_configs["W1"]["t"], steps)
+                assert all((before[name] != w).any() for name, w in model.params.items())
+                solver.num_epochs = 1
+                solver.train()
+                print(steps, len(solver.loss_history) - steps, len(solver.val_acc_history) > 1)
+        """
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as run:
+            self.assertEqual(run.stdout.readline(), "ready\n")
+            time.sleep(0.5)
+            start = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            rest = run.stdout.read().split()
+            self.assertEqual(run.wait(), 0)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(rest[1:], ["100", "True"])
+        self.assertGreater(int(rest[0]), 100)
+
+
+if __name__ == "__main__":
+    unittest.main()
