@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
+import numpy as np
+
 from lamina import _arguments, _core, nets, optim
 
 if TYPE_CHECKING:
@@ -19,28 +21,37 @@ _RULES: dict[Any, _Rule] = {
 
 
 def _fits(model: Any) -> bool:
-    """Whether the loop in C++ does what model.loss does: float32 or float64, drawing from NumPy's usual generator."""
+    """Whether passes in C++ do what model.loss does: float32 or float64, drawing from NumPy's usual generator."""
     return nets.is_plain(model) and _core.parameter_type(model) != "float16" and _core.global_random_is_mt19937()
+
+
+def _same_kind(solver: Solver) -> bool:
+    """Whether all parameters are arrays of one type that the rule may change: else each goes its own way in Python."""
+    params = [solver.model.params[name] for name, _ in solver.model._net.layout]
+    return (all(isinstance(w, np.ndarray) and w.dtype.isnative for w in params) and len({w.dtype for w in params}) == 1
+            and (solver.update_rule is not optim.sgd or all(w.flags.writeable for w in params)))
 
 
 def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int) -> float | None:
     """Solver.check_accuracy for a net of the library, 0 samples standing for all examples; None for another model."""
     if not _fits(model):
         return None
-    return _core.SolverLoop(model).accuracy(_core.Examples("check_accuracy", X, y), num_samples, batch_size)
+    loop = _core.SolverLoop(model)
+    found = loop.accuracy(_core.Examples("check_accuracy", X, y), num_samples, batch_size)
+    loop.store_passes(model)
+    return found
 
 
 class NetLoop:
-    """The iterations of one call of train(). Until finish() the parameters and the rule's state are in the net."""
+    """The iterations of one call of train(). Until store() the parameters and the rule's state are in the net."""
 
     @staticmethod
     def of(solver: Solver) -> NetLoop | None:
         """For a net of the library under a rule of lamina.optim; None where anything of these is somebody's own."""
-        from lamina.solver import Solver
-
-        own = any(name in vars(solver) or getattr(type(solver), name) is not getattr(Solver, name)
-                  for name in ("_step", "check_accuracy"))
-        return None if own or solver.update_rule not in _RULES or not _fits(solver.model) else NetLoop(solver)
+        own = solver._own("_step") or solver._own("check_accuracy")
+        if own or not any(solver.update_rule is rule for rule in _RULES) or not _fits(solver.model):
+            return None
+        return NetLoop(solver) if _same_kind(solver) else None
 
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
@@ -71,12 +82,8 @@ class NetLoop:
                 self._loop.accuracy(self._val, self._solver.num_val_samples or 0, 100))
 
     def store(self) -> None:
-        """Gives the net's parameters and running averages to the model."""
+        """Gives the model and the solver all that they would have, had the iterations run in Python."""
         self._loop.store(self._solver.model)
-
-    def finish(self) -> None:
-        """Gives the model and the solver all that they would have had the iterations run in Python."""
-        self.store()
         for i, config in enumerate(self._configs):
             for key, value in zip(self._state, self._loop.state(i)):
                 if key is not None and value is not None:

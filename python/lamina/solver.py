@@ -4,6 +4,7 @@ from __future__ import annotations
 import importlib
 import math
 import pickle
+import sys
 import warnings
 from typing import Any
 
@@ -24,7 +25,13 @@ def _data(data: Any) -> list[np.ndarray]:
     missing = [name for name in _SPLITS if name not in data.keys()]
     if missing:
         raise ValueError(f"[Solver] expected data['{missing[0]}'], got only the keys {sorted(map(str, data.keys()))}")
-    arrays = [np.asarray(data[name]) for name in _SPLITS]
+    arrays = []
+    for name in _SPLITS:
+        try:
+            arrays.append(np.asarray(data[name]))
+        except ValueError:
+            raise TypeError(f"[Solver] expected data['{name}'] to be an array of numbers, got lists of different "
+                            "lengths") from None
     for name, array in zip(_SPLITS, arrays):
         if array.dtype == object:
             raise TypeError(f"[Solver] expected data['{name}'] to be an array of numbers, got objects")
@@ -41,14 +48,26 @@ def _data(data: Any) -> list[np.ndarray]:
 
 
 def _rule(update_rule: Any) -> Any:
-    """A function of lamina.optim by its name; a function stands for itself."""
+    """A function by its name, of lamina.optim or one that was added to the same module of another name; a function
+    stands for itself."""
+    rule = update_rule
     if isinstance(update_rule, str):
-        rule = None if update_rule.startswith("_") else getattr(optim, update_rule, None)
-    else:
-        rule = update_rule
+        modules = [sys.modules[name] for name in ("cs6353.optim", "cs231n.optim") if name in sys.modules] + [optim]
+        found = [] if update_rule.startswith("_") else [vars(module)[update_rule] for module in modules
+                                                        if update_rule in vars(module)]
+        ours = vars(optim).get(update_rule)
+        rule = next((one for one in found if one is not ours), ours if found else None)
     if not callable(rule) or isinstance(rule, type):
         raise ValueError(f'Invalid update_rule "{update_rule}"')
     return rule
+
+
+def _check_model(model: Any) -> None:
+    params, loss = getattr(model, "params", None), getattr(model, "loss", None)
+    if not callable(loss):
+        raise TypeError("[Solver] expected a model with a dictionary params and a function loss, got "
+                        f"{type(model).__name__}")
+    _arguments.dictionary("Solver", "model.params", params)
 
 
 def _at_least(name: str, value: Any, least: int) -> int:
@@ -56,6 +75,15 @@ def _at_least(name: str, value: Any, least: int) -> int:
     if whole < least:
         raise ValueError(f"[Solver] expected {name} of {least} or more, got {whole}")
     return whole
+
+
+def _number(loss: Any) -> np.float64:
+    """A loss, which may be an array of one number."""
+    try:
+        return np.float64(np.asarray(loss).item())
+    except (TypeError, ValueError):
+        raise TypeError("[Solver] expected the model's loss to be a number, got "
+                        f"{getattr(loss, 'shape', type(loss).__name__)}") from None
 
 
 def _running(model: Any) -> list[dict[str, Any]]:
@@ -68,7 +96,7 @@ def _bar(tqdm: Any, total: int) -> Any:
     """A progress bar of `total` iterations; None where none was asked for."""
     if not tqdm:
         return None
-    return (importlib.import_module("tqdm.auto").tqdm if tqdm is True else tqdm)(total=total)
+    return (tqdm if callable(tqdm) else importlib.import_module("tqdm.auto").tqdm)(total=total)
 
 
 class Solver:
@@ -81,13 +109,14 @@ class Solver:
         model.params       a dictionary of NumPy arrays by name
         model.loss(X, y)   the loss, and a dictionary of its gradients by the parameters' names
         model.loss(X)      the scores (N, C) of a test-time pass
-    For a net of lamina under a rule of lamina.optim the iterations run in C++, in the type of its parameters; where a
-    subclass has a loss, a _step or a check_accuracy of its own, they run in Python.
+    For a net of lamina under a rule of lamina.optim the iterations run in C++, in the type of its parameters; where
+    these are of different types, or a subclass has a loss, a _step or a check_accuracy of its own, they run in Python.
     data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,).
 
     Keyword arguments, each also an attribute that may be set between two calls of train():
         update_rule        name of a function of lamina.optim; 'sgd'. Or such a function itself
-        optim_config       what the rule is given, such as learning_rate; {}
+        optim_config       what the rule is given, such as learning_rate; {}. Set between two calls of train(), its
+                           entries replace those of all optim_configs, whose other entries and state stay
         lr_decay           the learning rate is multiplied by it at each epoch's end; 1.0
         batch_size         100
         num_epochs         of a call of train(); 10
@@ -98,7 +127,7 @@ class Solver:
         verbose            whether anything is printed; True
         tqdm               True shows a progress bar (package tqdm), as does a function like tqdm.notebook.tqdm; False
 
-    Attributes that training fills: loss_history (a number an iteration), train_acc_history and val_acc_history (one a
+    Attributes that training fills: loss_history (a float64 an iteration), train_acc_history and val_acc_history (one a
     check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
     optim_configs, the rule's dictionary of each parameter.
 
@@ -106,6 +135,7 @@ class Solver:
     """
 
     def __init__(self, model: Any, data: Any, **kwargs: Any) -> None:
+        _check_model(model)
         self.model = model
         self.X_train, self.y_train, self.X_val, self.y_val = _data(data)
         self.update_rule = kwargs.pop("update_rule", "sgd")
@@ -121,20 +151,45 @@ class Solver:
         self.tqdm = kwargs.pop("tqdm", False)
         if kwargs:
             raise ValueError("Unrecognized arguments " + ", ".join(f'"{name}"' for name in kwargs))
-        self.update_rule = _rule(self.update_rule)
-        _arguments.dictionary("Solver", "optim_config", self.optim_config)
         self._check_options()
         self._reset()
 
     def _check_options(self) -> None:
+        self.update_rule = _rule(self.update_rule)
+        _arguments.dictionary("Solver", "optim_config", self.optim_config)
         _arguments.as_number("Solver", "lr_decay", self.lr_decay)
         self.batch_size = _at_least("batch_size", self.batch_size, 1)
+        if self.batch_size >= 2**31:
+            raise ValueError(f"[Solver] expected batch_size below 2^31, got {self.batch_size}")
+        if not isinstance(self.tqdm, (bool, np.bool_, type(None))) and not callable(self.tqdm):
+            raise TypeError(f"[Solver] expected tqdm to be True, False or a function, got {type(self.tqdm).__name__}")
         self.num_epochs = _at_least("num_epochs", self.num_epochs, 0)
         self.print_every = _at_least("print_every", self.print_every, 1)
         if self.num_train_samples is not None:
             self.num_train_samples = _at_least("num_train_samples", self.num_train_samples, 1)
         if self.num_val_samples is not None:
             self.num_val_samples = _at_least("num_val_samples", self.num_val_samples, 1)
+
+    def _check_state(self) -> None:
+        """Of what training goes on from; entries of optim_config that were set since go to all configurations."""
+        _check_model(self.model)
+        for name in ("loss_history", "train_acc_history", "val_acc_history"):
+            if not isinstance(getattr(self, name), list):
+                raise TypeError(f"[Solver] expected {name} to be a list, got {type(getattr(self, name)).__name__}")
+        _arguments.dictionary("Solver", "optim_configs", self.optim_configs)
+        for name in self.model.params:
+            if name not in self.optim_configs:
+                raise ValueError(f"[Solver] expected optim_configs['{name}'], got only the keys "
+                                 f"{sorted(map(str, self.optim_configs))}")
+            if self.optim_configs[name] is None:
+                self.optim_configs[name] = {}
+            _arguments.dictionary("Solver", f"optim_configs['{name}']", self.optim_configs[name])
+        given, kept = self._given
+        changed = {key: value for key, value in self.optim_config.items()
+                   if self.optim_config is not given or key not in kept or value is not kept[key]}
+        for config in self.optim_configs.values():
+            config.update(changed)
+        self._given = (self.optim_config, dict(self.optim_config))
 
     def _reset(self) -> None:
         """Forgets all histories and the rule's state, not the model's parameters."""
@@ -145,6 +200,7 @@ class Solver:
         self.train_acc_history: list[float] = []
         self.val_acc_history: list[float] = []
         self.optim_configs: dict[str, dict[str, Any]] = {p: dict(self.optim_config) for p in self.model.params}
+        self._given = (self.optim_config, dict(self.optim_config))
         self._best_running: list[dict[str, Any]] = []
         self._warned = False
 
@@ -152,10 +208,14 @@ class Solver:
         """One iteration: draws a mini-batch, asks the model for loss and gradients, updates the parameters."""
         rows = np.random.choice(len(self.X_train), self.batch_size)
         loss, grads = self.model.loss(self.X_train[rows], self.y_train[rows])
-        self.loss_history.append(loss)
+        self.loss_history.append(_number(loss))
         for name, w in self.model.params.items():
             self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name],
                                                                                  self.optim_configs[name])
+
+    def _own(self, name: str) -> bool:
+        """Whether a method is another than Solver's own."""
+        return name in vars(self) or getattr(type(self), name) is not getattr(Solver, name)
 
     def _save_checkpoint(self) -> None:
         """Writes the model, the options and the histories to checkpoint_name_epoch_N.pkl; nothing without a name."""
@@ -210,7 +270,7 @@ class Solver:
             train_acc, val_acc = loop.accuracies()
         self.train_acc_history.append(train_acc)
         self.val_acc_history.append(val_acc)
-        if loop is not None and (self.checkpoint_name is not None or val_acc > self.best_val_acc):
+        if loop is not None:
             loop.store()
         self._save_checkpoint()
         self._print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
@@ -250,6 +310,7 @@ class Solver:
         interrupted, the model keeps its current parameters and the histories what there is so far.
         """
         self._check_options()
+        self._check_state()
         per_epoch = max(len(self.X_train) // self.batch_size, 1)
         total = self.num_epochs * per_epoch
         loop = NetLoop.of(self)
@@ -280,9 +341,11 @@ class Solver:
                             config["learning_rate"] *= self.lr_decay
                 if t == 1 or t % per_epoch == 0:
                     self._check_accuracies(loop)
+                    if loop is not None and self._own("_save_checkpoint"):  # which may have changed anything
+                        loop = NetLoop.of(self)
         finally:
             if loop is not None:
-                loop.finish()
+                loop.store()
             if bar is not None:
                 bar.close()
         self._restore_best()

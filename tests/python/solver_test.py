@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 
 from lamina import optim
+from lamina.nets import TwoLayerNet
 from lamina.solver import Solver
 
 
@@ -191,6 +192,55 @@ class Settings(unittest.TestCase):
             for name, w in best.items():
                 np.testing.assert_array_equal(solver.best_params[name], w)
 
+    def test_a_rule_by_name_between(self):
+        solver = self.solver()
+        solver.train()
+        solver.update_rule = "adam"
+        solver.train()
+        self.assertIs(solver.update_rule, optim.adam)
+        self.assertEqual(solver.optim_configs["W1"]["t"], 8)
+        solver.update_rule = "sdg"
+        with self.assertRaisesRegex(ValueError, '^Invalid update_rule "sdg"$'):
+            solver.train()
+
+    def test_a_configuration_between(self):
+        solver = self.solver(update_rule="sgd_momentum", optim_config={"learning_rate": 0.1}, lr_decay=0.5)
+        solver.train()
+        self.assertEqual(solver.optim_configs["W1"]["learning_rate"], 0.025)
+        velocity = solver.optim_configs["W1"]["velocity"]
+        solver.num_epochs = 0
+        solver.train()
+        self.assertEqual(solver.optim_configs["W1"]["learning_rate"], 0.025)
+        solver.optim_config = {"learning_rate": 0.1, "momentum": 0.5}
+        solver.train()
+        self.assertEqual(solver.optim_configs["W1"], {"learning_rate": 0.1, "momentum": 0.5, "velocity": velocity})
+        solver.optim_config["learning_rate"] = 0.3
+        solver.train()
+        self.assertEqual(solver.optim_configs["b2"]["learning_rate"], 0.3)
+
+    def test_rules_added_to_the_course_s_module(self):
+        import cs6353.optim
+        calls = []
+
+        def mine(w, dw, config):
+            calls.append(1)
+            return w - 0.1 * dw, config
+
+        cs6353.optim.mine = mine
+        try:
+            self.solver(update_rule="mine").train()
+            self.assertIs(self.solver(update_rule="adam").update_rule, optim.adam)
+        finally:
+            del cs6353.optim.mine
+        self.assertEqual(len(calls), 8 * 4)
+
+    def test_losses_of_one_element(self):
+        plain = self.model.loss
+        self.model.loss = lambda X, y=None: plain(X) if y is None else (np.reshape(plain(X, y)[0], 1), plain(X, y)[1])
+        solver = self.solver(verbose=True)
+        self.assertIn("loss: ", trained(solver)[0])
+        self.assertEqual({type(loss) for loss in solver.loss_history}, {np.float64})
+
     def test_quiet(self):
         self.assertEqual(trained(self.solver()), [])
 
@@ -321,6 +371,46 @@ class Errors(unittest.TestCase):
         self.refuses(TypeError, "batch_size to be a whole number, got 2.5", batch_size=2.5)
         self.refuses(TypeError, "lr_decay to be a number, got str", lr_decay="0.9")
         self.refuses(TypeError, "optim_config to be a dictionary, got float", optim_config=1e-3)
+
+    def one_line(self, error, pattern, call):
+        with self.assertRaisesRegex(error, pattern) as caught:
+            call()
+        self.assertNotIn("\n", str(caught.exception))
+
+    def test_more_options(self):
+        self.refuses(ValueError, r"\[Solver\] expected batch_size below 2\^31, got 1000000000000", batch_size=10**12)
+        self.refuses(ValueError, r"\[Solver\] expected batch_size below 2\^31", batch_size=2**61)
+        self.refuses(TypeError, r"\[Solver\] expected tqdm to be True, False or a function, got int", tqdm=5)
+        ragged = [[1.0, 2.0], [3.0]]
+        self.refuses(TypeError, r"\[Solver\] expected data\['X_val'\] to be an array of numbers",
+                     data={**self.data, "X_val": ragged})
+
+    def test_models(self):
+        self.one_line(TypeError, r"\[Solver\] expected a model .*, got NoneType", lambda: Solver(None, self.data))
+        for params in (None, [1]):
+            model = NumpyNet()
+            model.params = params
+            self.one_line(TypeError, r"\[Solver\] expected model.params to be a dictionary, got ",
+                          lambda model=model: Solver(model, self.data))
+
+    def test_state(self):
+        for model in (NumpyNet(), TwoLayerNet(12, 5, 4)):
+            def changed(model=model, **attributes):
+                solver = Solver(model, self.data, num_epochs=1, verbose=False)
+                for name, value in attributes.items():
+                    setattr(solver, name, value)
+                return solver.train
+
+            configs = {name: {} for name in model.params}
+            self.one_line(TypeError, r"\[Solver\] expected loss_history to be a list, got tuple",
+                          changed(loss_history=()))
+            self.one_line(TypeError, r"\[Solver\] expected optim_configs\['W2'\] to be a dictionary, got int",
+                          changed(optim_configs={**configs, "W2": 3}))
+            self.one_line(ValueError, r"\[Solver\] expected optim_configs\['W1'\], got only the keys",
+                          changed(optim_configs={"W2": {}}))
+            self.one_line(TypeError, r"\[Solver\] expected optim_configs to be a dictionary",
+                          changed(optim_configs=None))
+            changed(optim_configs={**configs, "W2": None})()
 
     def test_data(self):
         self.refuses(TypeError, "data to be a dictionary of X_train, y_train, X_val, y_val, got list", data=[1, 2])
