@@ -66,9 +66,9 @@ def killed_in_a_training(base, whole):
         check(process.returncode == -signal.SIGKILL, "killed while it trains", kill, process.returncode)
         went_on += re.findall(r"going on after iteration (\d+)", output)
     check(len(went_on) == 2 and 1 <= int(went_on[0]) < int(went_on[1]), "each goes on where the one before was", went_on)
-    check(len(results(out)["notebooks"][0]["cells"]) == 11, "the cell that was killed is not done")
+    check(len(results(out)["notebooks"][0]["cells"]) == 12, "the cell that was killed is not done")
     done = succeeded(run(*args)).stdout
-    check("(going on after iteration " in done and done.count("(taken from results.json)") == 11, done)
+    check("(going on after iteration " in done and done.count("(taken from results.json)") == 12, done)
     check(not os.path.exists(checkpoint), "the checkpoint goes with its training")
     check(without_seconds(results(out)) == without_seconds(results(whole)), "a killed training found other numbers")
 
@@ -107,7 +107,7 @@ def interrupted(base, whole):
         line = re.fullmatch(r"lamina reproduce: interrupted in convolutional, cell 15; go on with: lamina (.+)\n", error)
         check(line and sorted(shlex.split(line[1])) == sorted(call), error)
         check(os.path.exists(checkpoint), "a checkpoint is left")
-        check(len(results(out)["notebooks"][0]["cells"]) == 11, "the cell that was stopped is not done")
+        check(len(results(out)["notebooks"][0]["cells"]) == 12, "the cell that was stopped is not done")
         with open(os.path.join(out, "report.html")) as file:
             page = file.read()
         check('id="convolutional-14"' in page and 'id="convolutional-15"' not in page, "a page of what is finished")
@@ -169,7 +169,7 @@ def disk_full(base):
     done = run(*args, preexec_fn=limited(25_000), restore_signals=False)
     check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and out in done.stderr, done.stderr)
     before = results(out)["notebooks"][0]["cells"]
-    check(1 <= len(before) < 7, len(before), "cells fit")
+    check(1 <= len(before) < 8, len(before), "cells fit")
     again = succeeded(run(*args)).stdout
     check(again.count("(taken from results.json)") == len(before), again)
     check(results(out)["notebooks"][0]["cells"][:len(before)] == before, "finished cells stand")
@@ -179,7 +179,7 @@ def disk_full(base):
     os.makedirs(os.path.join(out, "report.html", "x"))
     done = run(*args)
     check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "report.html" in done.stderr, done.stderr)
-    check(len(results(out)["notebooks"][0]["cells"]) == 7, "results without a page")
+    check(len(results(out)["notebooks"][0]["cells"]) == 8, "results without a page")
     shutil.rmtree(os.path.join(out, "report.html"))
     succeeded(run(*args))
     with open(os.path.join(out, "report.html")) as file:
@@ -245,7 +245,7 @@ def overwritten(base, whole):
     first = results(out)
     other = results(whole)["notebooks"][0]
     check_of = {c["cell"]: c["checks"][0] for c in first["notebooks"][0]["cells"] if c["checks"]}["8"]
-    other["cells"][0]["checks"][0]["holds"] = False
+    other["cells"][1]["checks"][0]["holds"] = False
     held({**first, "notebooks": [*first["notebooks"], other]})
     done = succeeded(run(*args)).stdout
     check("FAILED" not in done and " 0 failed" in done and "--overwrite" not in done, done)
