@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from lamina.data import _Arrays
+from lamina._pickles import _Arrays
 
 
 def save(fname: str | os.PathLike[str], params: dict[str, Any]) -> None:

@@ -25,13 +25,7 @@ def _data(data: Any) -> list[np.ndarray]:
     missing = [name for name in _SPLITS if name not in data.keys()]
     if missing:
         raise ValueError(f"[Solver] expected data['{missing[0]}'], got only the keys {sorted(map(str, data.keys()))}")
-    arrays = []
-    for name in _SPLITS:
-        try:
-            arrays.append(np.asarray(data[name]))
-        except ValueError:
-            raise TypeError(f"[Solver] expected data['{name}'] to be an array of numbers, got lists of different "
-                            "lengths") from None
+    arrays = [_arguments.as_array("Solver", f"data['{name}']", data[name]) for name in _SPLITS]
     for name, array in zip(_SPLITS, arrays):
         if array.dtype == object:
             raise TypeError(f"[Solver] expected data['{name}'] to be an array of numbers, got objects")
@@ -240,7 +234,7 @@ class Solver:
         Where num_samples is not None and N is more, so many are drawn, with replacement. Scores are computed for
         batch_size examples at a time. ValueError where X and y do not fit.
         """
-        X, y = np.asarray(X), np.asarray(y)
+        X, y = _arguments.as_array("check_accuracy", "X", X), _arguments.as_array("check_accuracy", "y", y)
         batch_size = _at_least("batch_size", batch_size, 1)
         if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
             raise ValueError("[check_accuracy] expected one label for each of 1 example or more, got X of shape "
