@@ -305,12 +305,13 @@ TEST(Solver, HooksAndStopping) {
 struct SlowToAnswer {
   using Scalar = Scripted::Scalar;
   Scripted model;
-  auto& params() { return model.params(); }
-  const Tensor<Scalar>& loss(const TensorView<Scalar>& X) {
+  Parameters<Scalar>& params() { return model.params(); }
+  const Parameters<Scalar>& params() const { return model.params(); }
+  TensorView<Scalar>& loss(const TensorView<Scalar>& X) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     return model.loss(X);
   }
-  LossAndGradients<Scalar> loss(const TensorView<Scalar>& X, std::span<const Label> y) { return model.loss(X, y); }
+  Scripted::Result loss(const TensorView<Scalar>& X, std::span<const Label> y) { return model.loss(X, y); }
 };
 
 TEST(Solver, CountsTheSecondsOfTrainingStepsAlone) {
