@@ -51,9 +51,9 @@ class Net:
         loss = -np.log(np.maximum(p[rows, y], np.float32(1e-30))).mean()
         p[rows, y] -= 1
         dout = p / self.dtype(len(y))
-        for i, layer in reversed(list(enumerate(self.layers))):
-            dout = layer.backward(dout, i == 0)
-            if self.reg and isinstance(layer, (Affine, Conv)):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout, False)  # a package's layers give dx, the first one too
+            if isinstance(layer, (Affine, Conv)):
                 loss += 0.5 * self.reg * (layer.params[0]**2).sum()
                 layer.grads[0] = layer.grads[0] + self.dtype(self.reg) * layer.params[0]
         return loss

@@ -33,7 +33,7 @@ struct PackedA {};
 struct PackedB {};
 struct BlockOfA {};
 
-constexpr Index kBlockK = 512;                  // of B a block of so many rows stays in the second-level cache
+constexpr Index kBlockK = 128;                  // of B a block of so many rows stays in the first-level cache
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
 constexpr Index kFewRows = 128;                 // of A, where they all stay in the second-level cache
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
