@@ -1,5 +1,6 @@
 """Calls that fail: each gives its exit code and exactly one line that says what was expected and what was found."""
 
+import gzip
 import os
 import re
 import shutil
@@ -51,6 +52,35 @@ def write_idx(directory):
             file.write(struct.pack(">4i", 2051, count, 28, 28) + bytes(count * 784))
         with open(os.path.join(directory, name + "-labels-idx1-ubyte"), "wb") as file:
             file.write(struct.pack(">2i", 2049, count) + bytes(i % 10 for i in range(count)))
+
+
+def damaged_data(base, data):
+    """A file that is cut short or of another kind is named, with what was expected and what was found."""
+    cifar = os.path.join(base, "cut", "cifar-10-batches-bin")
+    shutil.copytree(data, cifar)
+    with open(os.path.join(cifar, "data_batch_3.bin"), "r+b") as file:
+        file.truncate(3073 * 100 + 5)
+    expect(1, r"cut/cifar-10-batches-bin/data_batch_3.bin: expected .*3073.*, (found|got) 307305", "data", "info", os.path.dirname(cifar))
+    grey = os.path.join(base, "cut-idx")
+    write_idx(grey)
+    images = os.path.join(grey, "train-images-idx3-ubyte")
+    with open(images, "rb") as file:
+        whole = file.read()
+    for bytes_left, found in [(whole[:-1], r"expected .*(found|got)"), (b"", r"expected .*(found|got)"),
+                              (b"\x89PNG\r\n\x1a\n" + whole[8:], r"expected .*(found|got)")]:
+        with open(images, "wb") as file:
+            file.write(bytes_left)
+        expect(1, r"train-images-idx3-ubyte: " + found, "data", "info", grey)
+    with gzip.open(images + ".gz", "wb") as file:
+        file.write(whole)
+    os.remove(images)
+    with open(images + ".gz", "r+b") as file:
+        file.truncate(os.path.getsize(images + ".gz") // 2)
+    expect(1, r"train-images-idx3-ubyte.gz: expected", "data", "info", grey)
+    archive = os.path.join(base, "cifar-10-binary.tar.gz")
+    with open(archive, "wb") as file:
+        file.write(b"\x1f\x8b\x08" + b"\0" * 200)
+    expect(1, r"cifar-10-binary.tar.gz: ", "data", "info", archive)
 
 
 def without_rights(base, done):
@@ -181,6 +211,7 @@ def main():
         expect(1, r"cifar10", "train", "--data", "cifar10", "--data-dir", path("nowhere"), "--out", path("x"))
         os.makedirs(path("empty"))
         expect(1, r"empty", "data", "info", path("empty"))
+        damaged_data(base, data)
 
         # Runs.
         done = path("done")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pty
 import re
 import resource
 import shutil
@@ -91,6 +92,21 @@ def settings_from_a_file(base, data):
     check(same_history(history(out), history(os.path.join(base, "cnn"))), "a TOML file and flags gave other runs")
 
 
+def interrupted(args, out, number=signal.SIGINT):
+    """What a run that got the signal says at its end; one that was quicker than the signal is begun anew."""
+    for _ in range(20):
+        shutil.rmtree(out, ignore_errors=True)
+        process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, encoding="utf-8")
+        while not os.path.exists(os.path.join(out, "checkpoint")) and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(number)
+        error = process.communicate(timeout=600)[1]
+        if process.returncode != 0:
+            return process.returncode, error
+    check(False, "twenty runs were quicker than the signal:", args)
+
+
 def interruption(base, data):
     args = ["--model", "fc", "--hidden", "50,50", "--dropout", "0.7", "--num-train", "1000", "--batch-size", "50",
             "--epochs", "40", "--seed", "7", "--data", data, "--quiet"]
@@ -98,20 +114,38 @@ def interruption(base, data):
     succeeded(run("train", *args, "--out", whole))
     for number in (signal.SIGINT, signal.SIGTERM):
         out = os.path.join(base, "stopped-%d" % number)
-        process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(), stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, encoding="utf-8")
-        while not os.path.exists(os.path.join(out, "checkpoint")):
-            time.sleep(0.005)
-        time.sleep(0.02)
-        process.send_signal(number)
-        error = process.communicate(timeout=60)[1]
-        if process.returncode == 0:
-            continue  # it was quicker than the signal
-        check(process.returncode == 1 and re.fullmatch(
+        code, error = interrupted(args, out, number)
+        check(code == 1 and re.fullmatch(
             r"lamina train: interrupted after iteration \d+; go on with: lamina train --resume \S+\n", error), error)
         check(os.path.exists(os.path.join(out, "report.html")), "an interrupted run has its report")
         succeeded(run(*error.split("go on with: lamina ")[1].split(), "--quiet"))
         check(same_history(history(out), history(whole)), "an interrupted run has another history")
+
+
+def on_a_terminal(base, data):
+    """A line that moves: epoch, bar, loss, accuracy, images a second, time left; the epochs' lines stay."""
+    out = os.path.join(base, "terminal")
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen([LAMINA, "train", *CONVNET, "--epochs", "30", "--data", data, "--out", out],
+                               env=environment(TERM="xterm", COLUMNS="80"), stdin=subprocess.DEVNULL, stdout=terminal,
+                               stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            read = os.read(ours, 1 << 16)
+        except OSError:
+            break
+        if not read:
+            break
+        shown += read
+    check(process.wait() == 0, shown)
+    shown = shown.decode()
+    moving = re.findall(r"epoch +\d+/30 \[[=> ]*\] +\d+% loss \d+\.\d{4}  val acc (?:\d\.\d{3}|  -  )  [\d,]+ img/s  \d+:\d\d left",
+                        shown)
+    check(len(moving) >= 2, shown[-3000:])
+    check(len(re.findall(r"\(Epoch \d+ / 30\) train acc: \d\.\d{6}; val_acc: \d\.\d{6}\r?\n", shown)) == 31, shown[-3000:])
+    check("(Iteration" not in shown, "losses are for pipes")
 
 
 def products_of_bfloat16(base, data):
@@ -126,14 +160,9 @@ def products_of_bfloat16(base, data):
     seen, other = history(whole)["loss_history"], history(full)["loss_history"]
     check(history(whole)["config"]["precision"] == "bf16" and history(full)["config"]["precision"] == "full", "config")
     check(seen != other and all(abs(a - b) < 0.02 for a, b in zip(seen[:5], other[:5])), seen[:5], other[:5])
-    process = subprocess.Popen([LAMINA, "train", *args, "--config", toml, "--out", stopped], env=environment(),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
-    while not os.path.exists(os.path.join(stopped, "checkpoint")):
-        time.sleep(0.002)
-    process.send_signal(signal.SIGINT)
-    if "go on with" in process.communicate(timeout=60)[1]:
-        done = succeeded(run("train", "--resume", stopped))
-        check("ConvNet, float32, products in bf16:" in done.stdout, done.stdout)
+    interrupted([*args, "--config", toml], stopped)
+    done = succeeded(run("train", "--resume", stopped))
+    check("ConvNet, float32, products in bf16:" in done.stdout, done.stdout)
     check(same_history(history(stopped), history(whole)), "a run in bf16 that goes on has another history")
     models = [open(os.path.join(out, "model.safetensors"), "rb").read() for out in (whole, full)]
     headers = [json.loads(m[8:8 + int.from_bytes(m[:8], "little")]) for m in models]
@@ -148,18 +177,7 @@ def another_processor(base, data):
     args = ["--model", "fc", "--hidden", "5", "--num-train", "200", "--batch-size", "50", "--epochs", "100",
             "--data", data, "--quiet"]
     out = os.path.join(base, "moved")
-    error = ""
-    for _ in range(10):  # a run may be quicker than the signal
-        shutil.rmtree(out, ignore_errors=True)
-        process = subprocess.Popen([LAMINA, "train", *args, "--out", out], env=environment(),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
-        while not os.path.exists(os.path.join(out, "checkpoint")):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1]
-        if "go on with" in error:
-            break
-    check("go on with" in error, "ten runs were quicker than the signal")
+    interrupted(args, out)
     done = succeeded(run("train", "--resume", out, env=environment(LAMINA_TARGET="portable")))
     here = re.match(r"lamina \S+, (.+), ", succeeded(run("--version")).stdout).group(1)
     said = [line for line in (done.stdout + done.stderr).splitlines() if here in line and "portable" in line]
@@ -309,6 +327,7 @@ def main():
         files_of_a_run(base, data)
         settings_from_a_file(base, data)
         interruption(base, data)
+        on_a_terminal(base, data)
         products_of_bfloat16(base, data)
         another_processor(base, data)
         full_disk(base, data)
