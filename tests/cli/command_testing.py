@@ -19,7 +19,7 @@ def environment(**changes):
     return env
 
 
-def run(*args, timeout=600, **options):
+def run(*args, timeout=1800, **options):
     """The finished process of `lamina args`, its output as text."""
     options.setdefault("env", environment())
     return subprocess.run([LAMINA, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -296,7 +296,7 @@ def in_bf16(base, whole):
 def main():
     with Directory() as base:
         whole = os.path.join(base, "whole")
-        succeeded(run("reproduce", "convolutional", *QUICK, "--out", whole, timeout=600))
+        succeeded(run("reproduce", "convolutional", *QUICK, "--out", whole))
         killed_in_a_training(base, whole)
         images_in_folders(base)
         interrupted(base, whole)
