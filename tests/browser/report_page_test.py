@@ -88,6 +88,8 @@ def legend(driver, chart):
     chart.find_element(By.CSS_SELECTOR, ".chart-plot").send_keys(Keys.END)
     values = chart.find_element(By.CSS_SELECTOR, ".chart-values").text
     check(list(before)[0] + " " not in values, "a hidden series has no values", values)
+    # The page scrolls smoothly, and a click does not wait for that.
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
     button.click()
     check(points(chart) == before, "shown again")
     check([t.text for t in chart.find_elements(By.CSS_SELECTOR, "text.tick")] == ticks, "with the same axes")
