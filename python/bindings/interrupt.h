@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lamina/kernels/parallel.h"
+#include "python/bindings/random.h"
 
 namespace lamina::python {
 
@@ -20,9 +21,10 @@ inline bool interrupted() {
 }
 
 /// Calls f() without the GIL. Where Ctrl-C comes meanwhile, f is left between two chunks of a kernel and the handler's
-/// exception thrown; where the handler throws none, f is called anew, and done to its end.
-template <class F>
-void interruptible(F&& f) {
+/// exception thrown; where the handler throws none, f is called anew, and done to its end. A generator that is `lent`,
+/// a GlobalRandom or the like, is given back while the handler runs, which may draw from it.
+template <class F, class Lent = GlobalRandom>
+void interruptible(F&& f, Lent* lent = nullptr) {
   try {
     const py::gil_scoped_release unlocked;
     const kernels::Stoppable stoppable(&interrupted);
@@ -30,7 +32,10 @@ void interruptible(F&& f) {
     return;
   } catch (const kernels::Stopped&) {
   }
+  const bool taken = lent && lent->taken();
+  if (taken) lent->give_back();
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  if (taken) lent->take();
   const py::gil_scoped_release unlocked;
   f();
 }

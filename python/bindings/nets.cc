@@ -173,26 +173,28 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
   Tensor<T> scores;
   double loss = 0;
   const bool narrow = y && sums_in_narrow_type(state, layout_.size(), type);
-  interruptible([&] {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    MadeNet<T>& made = this->made<T>();
-    Net<T>& net = *made.net;
-    made.set(state, before);
-    if (narrow) net.reg = 0;
-    std::size_t i = 0;
-    for (auto& parameter : net.params()) parameter.value = params[i++];
-    if (y) {
-      i = 0;
-      for (auto& gradient : net.grads()) gradient.value = grads[i++];
-      if (random) random_ = random->state();
-      loss = net.loss(x, *y).loss;
-      averages = averages_of(made);
-      if (random) random->state() = random_;
-    } else {
-      scores_of<T>(net, x, config_.num_classes, has_convolutions(config_) ? 100 : 1000, scores);
-      averages = before;
-    }
-  });
+  interruptible(
+      [&] {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        MadeNet<T>& made = this->made<T>();
+        Net<T>& net = *made.net;
+        made.set(state, before);
+        if (narrow) net.reg = 0;
+        std::size_t i = 0;
+        for (auto& parameter : net.params()) parameter.value = params[i++];
+        if (y) {
+          i = 0;
+          for (auto& gradient : net.grads()) gradient.value = grads[i++];
+          if (random) random_ = random->state();
+          loss = net.loss(x, *y).loss;
+          averages = averages_of(made);
+          if (random) random->state() = random_;
+        } else {
+          scores_of<T>(net, x, config_.num_classes, has_convolutions(config_) ? 100 : 1000, scores);
+          averages = before;
+        }
+      },
+      random ? &*random : nullptr);
   if (random) random->give_back();
   keep_norms(state, std::move(averages), is_batchnorm(config_), y != nullptr, type);
   if (state.dropout_param) (*state.dropout_param)["mode"] = y ? "train" : "test";

@@ -29,6 +29,7 @@ class GlobalRandom {
   /// Valid until given back.
   RandomState& state() { return state_; }
   void give_back();
+  bool taken() const { return taken_; }
   /// Takes the state over anew, as where Python code may have drawn since give_back().
   void take();
   /// Forgets the second normal that waits, as seeding does. While not taken.

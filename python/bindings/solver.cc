@@ -109,6 +109,7 @@ class LentRandom {
  public:
   LentRandom(RandomState& to, bool seeded) : to_(to), global_("Solver"), seeded_(seeded) { global_.give_back(); }
 
+  bool taken() const { return global_.taken(); }
   void take() {
     global_.take();
     start_again();
@@ -232,17 +233,20 @@ class LoopOf : public Loop {
     copy_.begin();
     lent.take();
     try {
-      interruptible([&] {
+      {
+        const py::gil_scoped_release unlocked;
         rows_.resize(static_cast<std::size_t>(batch_size));
         copy_.random().choice(train.size(), rows_);
-        lent.keep();
-      });
+      }
+      lent.keep();
       if (!copy_.draws()) lent.give_back();
-      interruptible([&] {
-        copy_.discard();
-        lent.start_again();
-        loss = pass(train, batch_size);
-      });
+      interruptible(
+          [&] {
+            copy_.discard();
+            lent.start_again();
+            loss = pass(train, batch_size);
+          },
+          &lent);
       lent.keep();
       lent.give_back();
     } catch (...) {

@@ -84,6 +84,36 @@ class Interrupt(unittest.TestCase):
         """
         subprocess.run([sys.executable, "-c", script], check=True)
 
+    def test_a_handler_that_draws(self):
+        """NumPy's generator is free while the handler runs, and no number is handed out twice."""
+        script = """if True:
+            import faulthandler, os, signal, threading
+            import numpy as np
+            from lamina.nets import FullyConnectedNet
+            from lamina.solver import Solver
+            faulthandler.dump_traceback_later(60, exit=True)
+            X, y = np.random.randn(400, 3072), np.random.randint(0, 10, 400)
+            model = FullyConnectedNet([1500], dropout=0.5, weight_scale=1e-3)
+            solver = Solver(model, dict(X_train=X, y_train=y, X_val=X[:9], y_val=y[:9]), batch_size=400, num_epochs=6,
+                            num_train_samples=9, verbose=False)
+            drawn = []
+            signal.signal(signal.SIGINT, lambda number, frame: drawn.append(np.random.rand()))
+            for call in (solver.train, lambda: [model.loss(X, y) for _ in range(12)]):
+                before, stop = len(drawn), threading.Event()
+                def send():
+                    while not stop.wait(0.05):
+                        os.kill(os.getpid(), signal.SIGINT)
+                thread = threading.Thread(target=send)
+                thread.start()
+                call()
+                stop.set()
+                thread.join()
+                assert len(drawn) > before, "no signal came"
+            drawn += [np.random.rand() for _ in range(5)]
+            assert len(set(drawn)) == len(drawn), drawn
+        """
+        subprocess.run([sys.executable, "-c", script], check=True)
+
     def test_interrupt(self):
         """Ctrl-C stops at once; histories and parameters are those of the iterations so far."""
         script = """if True:
