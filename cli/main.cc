@@ -105,8 +105,6 @@ int finished(int code) {
 
 }  // namespace
 
-int main_of(int argc, char** argv) { return finished(run(argc, argv)); }
-
 }  // namespace lamina::cli
 
-int main(int argc, char** argv) { return lamina::cli::main_of(argc, argv); }
+int main(int argc, char** argv) { return lamina::cli::finished(lamina::cli::run(argc, argv)); }

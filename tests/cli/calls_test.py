@@ -179,7 +179,7 @@ def main():
         expect(2, r"expected one of the commands info, fetch, got none", "data")
         for flag in ["--resume", "--config", "--out", "--data", "--data-dir"]:
             expect(2, flag + r": expected a value, got an empty text", "train", flag, "")
-        expect(2, r"RUN|run.*expected a value, got an empty text", "eval", "")
+        expect(2, r"run: expected a value, got an empty text", "eval", "")
 
         # The number of threads.
         for text, code, pattern in [("abc", 2, r"expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got 'abc'"),
@@ -232,10 +232,10 @@ def main():
         write_idx(grey)
         expect(1, r"expected images of \(3, 32, 32\).*found \(1, 28, 28\)", "eval", done, "--data", grey)
         expect(1, r"a b.png", "predict", done, "a\nb.png")
-        expect(1, r"no\^? where|no where", "eval", "no\nwhere")
+        expect(1, r"no where: expected", "eval", "no\nwhere")
         expect(1, r"File name too long", "eval", "x" * 300)
         expect(1, r"File name too long", "train", *small, "--out", path("x" * 300))
-        expect(2, r"--batch-size|images a batch.*would fit", "train", "--data", "synthetic", "--batch-size", "1000000", "--out",
+        expect(2, r"images a batch, which take \d+ GB to train on; with this net \d+ would fit", "train", "--data", "synthetic", "--batch-size", "1000000", "--out",
                path("large"))
         check(not os.path.exists(path("large")), "a run that could not begin left its directory")
         without_rights(base, done)

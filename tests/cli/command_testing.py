@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import random
 import shutil
 import subprocess
@@ -24,6 +25,22 @@ def run(*args, timeout=1800, **options):
     options.setdefault("env", environment())
     return subprocess.run([LAMINA, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=timeout, encoding="utf-8", errors="replace", **options)
+
+
+def on_a_terminal(*args, env=None):
+    """The exit code of `lamina args` on a terminal of its own, and all that it showed there."""
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen([LAMINA, *map(str, args)], env=env or environment(), stdin=subprocess.DEVNULL, stdout=terminal,
+                               stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    try:
+        while read := os.read(ours, 1 << 16):
+            shown += read
+    except OSError:  # the other side is closed
+        pass
+    os.close(ours)
+    return process.wait(), shown.decode()
 
 
 def check(condition, *what):

@@ -3,7 +3,6 @@ cannot be written lose nothing. And what it shows on a terminal meanwhile."""
 
 import json
 import os
-import pty
 import re
 import resource
 import shlex
@@ -15,7 +14,7 @@ import time
 
 from PIL import Image
 
-from command_testing import LAMINA, Directory, check, environment, run, succeeded
+from command_testing import LAMINA, Directory, check, environment, on_a_terminal, run, succeeded
 
 QUICK = ["--quick", "--data", "synthetic"]
 
@@ -208,23 +207,10 @@ def two_at_once(base):
     check(still and second.returncode == 1 and "another process" in second.stderr, still, second.stderr)
 
 
-def on_a_terminal(base):
+def on_terminal(base):
     """A line that moves: what trains, how far it is, how long it takes; none of it in a pipe."""
-    main_side, terminal = pty.openpty()
-    process = subprocess.Popen([LAMINA, "reproduce", "fully-connected", *QUICK, "--out", os.path.join(base, "terminal")],
-                               env=environment(), stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal)
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            read = os.read(main_side, 1 << 16)
-        except OSError:
-            break
-        if not read:
-            break
-        shown += read
-    check(process.wait() == 0, "on a terminal")
-    shown = shown.decode()
+    code, shown = on_a_terminal("reproduce", "fully-connected", *QUICK, "--out", os.path.join(base, "terminal"))
+    check(code == 0, shown[-2000:])
     lines = re.findall(r"\r(\[[=> ]+\] +\d+% [^\r\x1b]+)", shown)
     check(len(lines) >= 3, shown[-2000:])
     check(any(re.search(r"cell 1\d\+?, [^:]+: iteration [\d,]+ / [\d,]+  loss \d+\.\d+  \d+:\d\d left", x) for x in lines), lines)
@@ -306,7 +292,7 @@ def main():
         disk_full(base)
         unwritable(base)
         two_at_once(base)
-        on_a_terminal(base)
+        on_terminal(base)
     print("what is stopped goes on")
 
 

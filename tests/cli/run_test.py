@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import pty
 import re
 import resource
 import shutil
@@ -14,8 +13,8 @@ import time
 
 from PIL import Image
 
-from command_testing import (LAMINA, Directory, check, environment, history, run, same_history, succeeded,
-                             write_cifar10)
+from command_testing import (LAMINA, Directory, check, environment, history, on_a_terminal, run, same_history,
+                             succeeded, write_cifar10)
 
 CONVNET = ["--model", "convnet", "--num-filters", "4,6", "--filter-sizes", "5,3", "--conv-stride", "2", "--update-rule",
            "sgd_momentum", "--learning-rate", "5e-3", "--batch-size", "32", "--num-train", "200", "--epochs", "3",
@@ -122,25 +121,12 @@ def interruption(base, data):
         check(same_history(history(out), history(whole)), "an interrupted run has another history")
 
 
-def on_a_terminal(base, data):
+def on_terminal(base, data):
     """A line that moves: epoch, bar, loss, accuracy, images a second, time left; the epochs' lines stay."""
     out = os.path.join(base, "terminal")
-    ours, terminal = pty.openpty()
-    process = subprocess.Popen([LAMINA, "train", *CONVNET, "--epochs", "30", "--data", data, "--out", out],
-                               env=environment(TERM="xterm", COLUMNS="80"), stdin=subprocess.DEVNULL, stdout=terminal,
-                               stderr=terminal)
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            read = os.read(ours, 1 << 16)
-        except OSError:
-            break
-        if not read:
-            break
-        shown += read
-    check(process.wait() == 0, shown)
-    shown = shown.decode()
+    code, shown = on_a_terminal("train", *CONVNET, "--epochs", "30", "--data", data, "--out", out,
+                                env=environment(TERM="xterm", COLUMNS="80"))
+    check(code == 0, shown)
     moving = re.findall(r"epoch +\d+/30 \[[=> ]*\] +\d+% loss \d+\.\d{4}  val acc (?:\d\.\d{3}|  -  )  [\d,]+ img/s  \d+:\d\d left",
                         shown)
     check(len(moving) >= 2, shown[-3000:])
@@ -327,7 +313,7 @@ def main():
         files_of_a_run(base, data)
         settings_from_a_file(base, data)
         interruption(base, data)
-        on_a_terminal(base, data)
+        on_terminal(base, data)
         products_of_bfloat16(base, data)
         another_processor(base, data)
         full_disk(base, data)
