@@ -25,14 +25,6 @@ def _value(where: str, name: str, params: dict, key: str, default: Any) -> Any:
     return value
 
 
-def as_array(where: str, name: str, value: Any) -> np.ndarray:
-    """NumPy's array of it: TypeError for lists of different lengths."""
-    try:
-        return np.asarray(value)
-    except ValueError:
-        raise TypeError(f"[{where}] expected {name} to be an array of numbers, got lists of different lengths") from None
-
-
 def as_number(where: str, name: str, value: Any) -> float:
     """A real number: TypeError."""
     if isinstance(value, float):

@@ -144,7 +144,7 @@ class _Net:
     def summary(self, batch_size: int = 100) -> str:
         """A table: layers, shapes, parameters, arithmetic and memory of a training step of batch_size examples."""
         _arguments.dictionary(type(self).__name__, "params", self.params)
-        wide = any(_arguments.as_array("summary", f"params['{name}']", value).dtype.itemsize > 4
+        wide = any(_arguments.array("summary", f"params['{name}']", value).dtype.itemsize > 4
                    for name, value in self.params.items())
         return self._net.summary(wide, _arguments.as_whole("summary", "batch_size", batch_size))
 

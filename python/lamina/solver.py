@@ -25,10 +25,8 @@ def _data(data: Any) -> list[np.ndarray]:
     missing = [name for name in _SPLITS if name not in data.keys()]
     if missing:
         raise ValueError(f"[Solver] expected data['{missing[0]}'], got only the keys {sorted(map(str, data.keys()))}")
-    arrays = [_arguments.as_array("Solver", f"data['{name}']", data[name]) for name in _SPLITS]
+    arrays = [_arguments.array("Solver", f"data['{name}']", data[name]) for name in _SPLITS]
     for name, array in zip(_SPLITS, arrays):
-        if array.dtype == object:
-            raise TypeError(f"[Solver] expected data['{name}'] to be an array of numbers, got objects")
         if array.ndim == 0 or len(array) == 0:
             raise ValueError(f"[Solver] expected 1 example or more in data['{name}'], got shape {array.shape}")
     for X, y, split in ((arrays[0], arrays[1], "train"), (arrays[2], arrays[3], "val")):
@@ -234,7 +232,7 @@ class Solver:
         Where num_samples is not None and N is more, so many are drawn, with replacement. Scores are computed for
         batch_size examples at a time. ValueError where X and y do not fit.
         """
-        X, y = _arguments.as_array("check_accuracy", "X", X), _arguments.as_array("check_accuracy", "y", y)
+        X, y = _arguments.array("check_accuracy", "X", X), _arguments.array("check_accuracy", "y", y)
         batch_size = _at_least("batch_size", batch_size, 1)
         if X.ndim == 0 or y.ndim == 0 or len(X) != len(y) or len(X) == 0:
             raise ValueError("[check_accuracy] expected one label for each of 1 example or more, got X of shape "

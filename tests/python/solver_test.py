@@ -382,7 +382,7 @@ class Errors(unittest.TestCase):
         self.refuses(ValueError, r"\[Solver\] expected batch_size below 2\^31", batch_size=2**61)
         self.refuses(TypeError, r"\[Solver\] expected tqdm to be True, False or a function, got int", tqdm=5)
         ragged = [[1.0, 2.0], [3.0]]
-        self.refuses(TypeError, r"\[Solver\] expected data\['X_val'\] to be an array of numbers",
+        self.refuses(TypeError, r"\[Solver\] expected data\['X_val'\] to be an array of real numbers",
                      data={**self.data, "X_val": ragged})
 
     def test_models(self):
@@ -417,7 +417,7 @@ class Errors(unittest.TestCase):
         for name in self.data:
             rest = {key: value for key, value in self.data.items() if key != name}
             self.refuses(ValueError, rf"expected data\['{name}'\], got only the keys", data=rest)
-            self.refuses(TypeError, rf"data\['{name}'\] to be an array of numbers", data={**self.data, name: [None]})
+            self.refuses(TypeError, rf"data\['{name}'\] to be an array of real numbers", data={**self.data, name: [None]})
             self.refuses(ValueError, rf"1 example or more in data\['{name}'\], got shape", data={**self.data, name: []})
         self.refuses(ValueError, r"X_train of shape \(230, 12\) and y_train of shape \(229,\)",
                      data={**self.data, "y_train": self.data["y_train"][:-1]})
