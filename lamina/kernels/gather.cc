@@ -143,12 +143,20 @@ void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const I
   });
 }
 
+// The chosen rows lie anywhere in memory, where the processor does not foresee them: the next is fetched during this.
 template <class From, class To>
 void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out) {
+  constexpr Index kLine = static_cast<Index>(64 / sizeof(From));
   for_rows(count, example, [&](Index first, Index n) {
     for (Index i = first; i < first + n; ++i) {
       const From* from = numbers + (rows ? rows[i] : i) * example;
-      std::transform(from, from + example, out + i * example, [](From x) { return static_cast<To>(x); });
+      const From* next = numbers + (rows && i + 1 < count ? rows[i + 1] * example : 0);
+      To* to = out + i * example;
+      for (Index j = 0; j < example; j += kLine) {
+        if (rows) __builtin_prefetch(next + j, 0, 2);
+        const Index end = std::min(j + kLine, example);
+        for (Index x = j; x < end; ++x) to[x] = static_cast<To>(from[x]);
+      }
     }
   });
 }

@@ -8,6 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/gemm.cc"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/thin-inl.h"
 #include "lamina/kernels/tile-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_ARGS
@@ -31,11 +32,15 @@ struct GemmArgs {
 
 struct PackedA {};
 struct PackedB {};
+struct OwnB {};
 struct BlockOfA {};
+struct PackedThin {};
 
 constexpr Index kBlockK = 128;                  // of B a block of so many rows stays in the first-level cache
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
 constexpr Index kFewRows = 128;                 // of A, where they all stay in the second-level cache
+constexpr Index kLongSum = 256;                 // for sums of so many, vectors along k are worth adding up their lanes
+constexpr Index kRowsOfPack = 1024;             // of the last few columns of B
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
 
 }  // namespace
@@ -94,13 +99,33 @@ HWY_INLINE void pack_b(const GemmArgs<T>& s, Index first, Index width, T* panel)
     for (Index k = 0; k < s.k; ++k) std::fill_n(panel + k * width + columns, width - columns, T{0});
 }
 
+// Rows `first` to `end` of the last `columns` of B, as thin-inl.h wants them: with A transposed rows of
+// kThinColumns, else columns `pitch` apart; zeros fill both up.
+template <class T>
+HWY_INLINE void pack_thin(const GemmArgs<T>& s, Index first, Index end, Index columns, Index pitch, T* packed) {
+  constexpr Index kColumns = kThinColumns<T>;
+  const Index step_k = s.transpose_a ? kColumns : 1, step_j = s.transpose_a ? 1 : pitch;
+  const Index b_k = s.transpose_b ? 1 : s.ldb, b_j = s.transpose_b ? s.ldb : 1;
+  const T* b = s.b + (s.n - columns) * b_j;
+  for (Index k = first; k < end; ++k)
+    for (Index j = 0; j < kColumns; ++j)
+      packed[k * step_k + j * step_j] = k < s.k && j < columns ? b[k * b_k + j * b_j] : T{0};
+}
+
 template <class T>
 HWY_INLINE void gemm(const GemmArgs<T>& s) {
   const Index width = tile_columns<T>();
-  const Index panels = (s.n + width - 1) / width;
+  // Columns behind the last whole vector, where they are few.
+  const Index over = s.n % static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
+  const Index thin = kThin && over <= kThinColumns<T> && over < s.n && (s.transpose_a || s.k >= kLongSum) ? over : 0;
+  const Index n = s.n - thin;
+  const Index panels = (n + width - 1) / width;
   // Panels of B are read where they lie, but for the last columns where reads cannot be masked.
-  const Index first_packed = s.transpose_b ? 0 : kMaskedLoads ? panels : s.n / width;
-  T* packed = panels > first_packed ? workspace<PackedB, T>((panels - first_packed) * s.k * width) : nullptr;
+  const Index first_packed = s.transpose_b ? 0 : kMaskedLoads ? panels : n / width;
+  // Where a panel serves all rows at once, who computes with it packs it: between cores it would take longer to travel.
+  const bool packs_own = s.transpose_b && s.m <= kFewRows;
+  T* packed =
+      panels > first_packed && !packs_own ? workspace<PackedB, T>((panels - first_packed) * s.k * width) : nullptr;
   const bool small = s.m * s.n * s.k < kSmall;
   const auto for_each = [small](Index chunks, auto&& body) HWY_ATTR {
     if (small)
@@ -108,15 +133,28 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
     else
       parallel_for(chunks, body);
   };
-  for_each(panels - first_packed,
+  for_each(packs_own ? 0 : panels - first_packed,
            [&](Index p) HWY_ATTR { pack_b(s, (first_packed + p) * width, width, packed + p * s.k * width); });
+  ThinArgs<T> rest{};
+  if (thin > 0) {
+    const Index pitch = (s.k + kBlockK - 1) / kBlockK * kBlockK;
+    T* b = workspace<PackedThin, T>(kThinColumns<T> * pitch);
+    for_each((pitch + kRowsOfPack - 1) / kRowsOfPack, [&](Index chunk) HWY_ATTR {
+      pack_thin(s, chunk * kRowsOfPack, std::min(pitch, (chunk + 1) * kRowsOfPack), thin, pitch, b);
+    });
+    rest.b = b;
+    rest.b_pitch = pitch;
+    rest.ldc = s.ldc;
+    rest.columns = thin;
+  }
 
   Index height = kRowsOfChunk[0];
   for (Index candidate : kRowsOfChunk)
     if (s.m / height < 4) height = candidate;
-  if (s.m <= kFewRows && panels >= 16) height = s.m;  // B is read once
+  if (s.m <= kFewRows && (panels >= 16 || packs_own)) height = s.m;  // B is read once
   const Index row_chunks = (s.m + height - 1) / height;
-  const Index wide = row_chunks >= 4 ? panels : std::max<Index>(1, panels * row_chunks / 8);  // panels a chunk
+  // Panels a chunk; how many does not change any sum.
+  const Index wide = row_chunks >= 4 ? panels : std::max<Index>(1, panels * row_chunks / (2 * num_threads()));
   const Index column_chunks = (panels + wide - 1) / wide;
 
   // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.
@@ -136,7 +174,10 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
   }
   for_each(row_chunks * column_chunks, [&](Index chunk) HWY_ATTR {
     const Index row = chunk % row_chunks * height, first = chunk / row_chunks * wide;
-    const Index rows = std::min(height, s.m - row);
+    const Index rows = std::min(height, s.m - row), end = std::min(first + wide, panels);
+    T* own = packs_own ? workspace<OwnB, T>((end - first) * s.k * width) : nullptr;
+    for (Index p = first; packs_own && p < end; ++p) pack_b(s, p * width, width, own + (p - first) * s.k * width);
+    const bool ends = thin > 0 && end == panels;  // the chunk does the last few columns too
     // A transposed block is worth its copy where it is read more than once.
     const bool copy = conflicts && (!s.transpose_a || panels > 1);
     const Index block_k = std::min(kBlockK, s.k);
@@ -157,15 +198,41 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
       t.accumulate = k0 > 0;
       const bool last = k0 + t.k == s.k;
       t.relu = last && s.relu;
-      for (Index p = first; p < std::min(first + wide, panels); ++p) {
+      for (Index p = first; p < end; ++p) {
         const bool direct = p < first_packed;
         t.b_k = direct ? s.ldb : width;
-        t.b = direct ? s.b + k0 * s.ldb + p * width : packed + ((p - first_packed) * s.k + k0) * width;
+        t.b = direct      ? s.b + k0 * s.ldb + p * width
+              : packs_own ? own + ((p - first) * s.k + k0) * width
+                          : packed + ((p - first_packed) * s.k + k0) * width;
         t.c = s.c + row * s.ldc + p * width;
+        // The block that comes next: the panel behind this, or the rows behind these of the first panel.
+        t.ahead = !direct ? 0 : p + 1 < end ? width : (t.k == kBlockK ? kBlockK * s.ldb : 0) - (p - first) * width;
         t.bias = last && s.bias ? s.bias + p * width : nullptr;
-        t.columns = std::min(width, s.n - p * width);
+        t.columns = std::min(width, n - p * width);
         tile_rows(t, rows);
       }
+      if (s.transpose_a && ends) {
+        ThinArgs<T> u = rest;
+        u.a = t.a;
+        u.lda = lda;
+        u.b += k0 * kThinColumns<T>;
+        u.c = s.c + row * s.ldc + n;
+        u.k = t.k;
+        u.bias = last && s.bias ? s.bias + n : nullptr;
+        u.accumulate = t.accumulate;
+        u.relu = t.relu;
+        add_columns(u, rows);
+      }
+    }
+    if (!s.transpose_a && ends) {
+      ThinArgs<T> u = rest;
+      u.a = all_a + row * lda_all;
+      u.lda = lda_all;
+      u.c = s.c + row * s.ldc + n;
+      u.k = s.k;
+      u.bias = s.bias ? s.bias + n : nullptr;
+      u.relu = s.relu;
+      dot_rows(u, rows);
     }
   });
 }

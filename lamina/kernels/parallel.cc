@@ -146,7 +146,7 @@ void Pool::work() {
 
 std::mutex busy;  // held during a call of parallel_for
 std::unique_ptr<Pool> pool;
-int wanted = 0;  // 0: not yet decided
+std::atomic<int> wanted{0};  // 0: not yet decided; changed with `busy` held
 
 // In the child of a fork, which has none of the pool's threads to join: it makes a pool of its own.
 void forget_pool() {
@@ -181,6 +181,7 @@ void run_all(Index chunks, detail::Chunk chunk, void* body) {
 }  // namespace
 
 int num_threads() {
+  if (const int threads = wanted) return threads;  // also from inside a body, while `busy` is held
   const std::lock_guard<std::mutex> lock(busy);
   if (wanted == 0) wanted = default_threads();
   return wanted;

@@ -34,6 +34,7 @@ struct TileArgs {
   Index columns;            // of C to write; unless kMaskedLoads, B is readable up to the next whole vector
   bool accumulate = false;  // adds to what C holds
   bool relu = false;
+  Index ahead = 0;  // where not 0: what lies so far behind each row of B is fetched into the first-level cache
 };
 
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
@@ -54,8 +55,8 @@ HWY_INLINE Index tile_columns() {
 }
 
 // kRows rows of kVectors vectors; where kEdge, columns ends in the last of them.
-template <int kRows, int kVectors, bool kEdge, bool kUnitRows, class D, class T>
-HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c) {
+template <int kRows, int kVectors, bool kEdge, bool kUnitRows, bool kAhead, class D, class T>
+HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
   using V = hn::Vec<D>;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
   constexpr int kBases = (kRows + 2) / 3;  // row i is a base + 0, 1 or 2 strides: addresses without arithmetic
@@ -85,6 +86,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c) {
       V bv[kVectors];
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) bv[v] = load(v, b);
+      if constexpr (kAhead) __builtin_prefetch(b + ahead, 0, 2);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
         const V av = hn::Set(d, kUnitRows ? base[0][i] : base[i / 3][(i % 3) * a_row]);
@@ -137,13 +139,16 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c) {
   }
 }
 
-template <int kVectors, bool kEdge, bool kUnitRows, class D, class T>
+template <int kVectors, bool kEdge, bool kUnitRows, bool kAhead, class D, class T>
 HWY_NOINLINE void tiles_of_rows(D d, const TileArgs<T>& s, Index rows) {
+  constexpr Index kLine = static_cast<Index>(64 / sizeof(T));
   const T* a = s.a;
   T* c = s.c;
+  Index ahead = s.ahead;
   const auto go = [&](auto count) HWY_ATTR {
     constexpr int kRows = decltype(count)::value;
-    tile<kRows, kVectors, kEdge, kUnitRows>(d, s, a, c);
+    tile<kRows, kVectors, kEdge, kUnitRows, kAhead>(d, s, a, c, ahead);
+    if (ahead < s.ahead + kVectors * static_cast<Index>(hn::Lanes(d))) ahead += kLine;  // a line of the row a tile
     a += kRows * (kUnitRows ? 1 : s.a_row);
     c += kRows * s.ldc;
     rows -= kRows;
@@ -158,7 +163,12 @@ HWY_NOINLINE void tiles_of_rows(D d, const TileArgs<T>& s, Index rows) {
 
 template <int kVectors, bool kEdge, class D, class T>
 HWY_INLINE void tiles_of_columns(D d, const TileArgs<T>& s, Index rows) {
-  s.a_row == 1 ? tiles_of_rows<kVectors, kEdge, true>(d, s, rows) : tiles_of_rows<kVectors, kEdge, false>(d, s, rows);
+  if constexpr (!kEdge)
+    if (s.ahead != 0)
+      return s.a_row == 1 ? tiles_of_rows<kVectors, false, true, true>(d, s, rows)
+                          : tiles_of_rows<kVectors, false, false, true>(d, s, rows);
+  s.a_row == 1 ? tiles_of_rows<kVectors, kEdge, true, false>(d, s, rows)
+               : tiles_of_rows<kVectors, kEdge, false, false>(d, s, rows);
 }
 
 // All rows of up to tile_columns<T>() columns. Every element of C is summed in the order of runs and k, whatever the

@@ -25,9 +25,10 @@ Case random_case(RandomState& random, int i) {
   s.transpose_b = random.randint(2);
   s.with_bias = random.randint(2);
   s.relu = random.randint(2);
-  const bool large = i % 40 == 0;  // several chunks, panels and blocks of k
-  s.m = large ? 100 + random.randint(200) : testing::random_length(random, 70);
+  const bool large = i % 20 == 0;  // several chunks, panels and blocks of k
+  s.m = large ? (i % 40 ? 20 : 100) + random.randint(100) : testing::random_length(random, 70);
   s.n = large ? 60 + random.randint(90) : testing::random_length(random, 70);
+  if (i % 60 == 0) s.n = 16 * (3 + random.randint(6)) + 1 + random.randint(5);  // a few columns over whole vectors
   s.k = large ? 500 + random.randint(800) : testing::random_length(random, 90);
   s.lda = (s.transpose_a ? s.m : s.k) + random.randint(3);
   s.ldb = (s.transpose_b ? s.k : s.n) + random.randint(3);

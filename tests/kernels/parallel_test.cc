@@ -89,6 +89,13 @@ TEST_F(Parallel, ACallInsideABodyIsDoneThere) {
   EXPECT_EQ(done.load(), 25);
 }
 
+TEST_F(Parallel, ABodyMayAskForTheNumberOfThreads) {
+  kernels::set_num_threads(3);
+  std::atomic<int> right{0};
+  kernels::parallel_for(20, [&](Index) { right += kernels::num_threads() == 3; });
+  EXPECT_EQ(right, 20);
+}
+
 TEST_F(Parallel, SeveralCallersAtOnce) {
   set_num_threads(2);
   std::atomic<long> sum{0};
