@@ -148,13 +148,21 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
     rest.columns = thin;
   }
 
+  // How rows and columns are shared out changes no sum, so it may follow the number of threads: where each gets enough
+  // rows, one chunk a thread, else several, and panels on their own too where there are few rows.
+  const Index threads = num_threads();
+  const Index share = (s.m + threads - 1) / threads;
   Index height = kRowsOfChunk[0];
   for (Index candidate : kRowsOfChunk)
     if (s.m / height < 4) height = candidate;
-  if (s.m <= kFewRows && (panels >= 16 || packs_own)) height = s.m;  // B is read once
+  const bool shared = share >= kRowsOfChunk[2] && share <= kRowsOfChunk[0];
+  if (shared) height = (share + 3) / 4 * 4;
+  const bool together = s.m <= kFewRows && (panels >= 16 || packs_own);  // B is read once
+  if (together) height = s.m;
   const Index row_chunks = (s.m + height - 1) / height;
-  // Panels a chunk; how many does not change any sum.
-  const Index wide = row_chunks >= 4 ? panels : std::max<Index>(1, panels * row_chunks / (2 * num_threads()));
+  const Index wide = !together && (shared || row_chunks >= 4)  // panels a chunk
+                         ? panels
+                         : std::max<Index>(1, panels * row_chunks / (2 * threads));
   const Index column_chunks = (panels + wide - 1) / wide;
 
   // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.

@@ -1,5 +1,5 @@
-// Threads. Work is cut into chunks by its size alone, never by the number of threads, so that results do not
-// depend on who computes a chunk.
+// Threads. Work is cut into chunks by its size alone, and by the number of threads only where the cut changes no sum,
+// so that results do not depend on who computes a chunk.
 #pragma once
 
 #include <chrono>
