@@ -52,17 +52,19 @@ constexpr int kSpins = 2000;
 
 // The workers of one pool, and the call of parallel_for that they help with.
 //
-// `ticket` holds the call's number in its upper half and the next chunk in its lower half, so that a chunk can only
-// be claimed for the call whose body was read: between two calls the lower half is kClosed.
+// Each thread has a share of a call's chunks, always the same part of them: so the second kernel of two finds in its
+// core's cache what the first has left there. Who has done his share takes from the others'. A share's `left` holds
+// the call's number in its upper half and how many chunks are left in its lower half, so that a chunk can only be
+// claimed for the call whose body was read: while one is left, its call has not ended.
 class Pool {
  public:
-  explicit Pool(int workers) {
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+  explicit Pool(int workers) : shares_(static_cast<std::size_t>(workers) + 1) {
+    for (int i = 0; i < workers; ++i) threads_.emplace_back([this, i] { work(static_cast<std::size_t>(i) + 1); });
   }
   ~Pool() {
     stop_.store(true);
-    ticket_.store((number_ + 1) << 32 | kClosed);
-    ticket_.notify_all();
+    call_.store(++number_);
+    call_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
   Pool(const Pool&) = delete;
@@ -71,49 +73,64 @@ class Pool {
   void run(Index chunks, detail::Chunk chunk, void* body) {
     chunk_.store(chunk, std::memory_order_relaxed);
     body_.store(body, std::memory_order_relaxed);
-    chunks_.store(static_cast<std::uint32_t>(chunks), std::memory_order_relaxed);
+    chunks_.store(static_cast<std::uint64_t>(chunks), std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
     ++number_;
-    ticket_.store(number_ << 32);
-    if (sleepers_.load() > 0) ticket_.notify_all();
-    help(number_);
+    for (std::size_t i = 0; i < shares_.size(); ++i)
+      shares_[i].left.store(std::uint64_t{number_} << 32 | (first_of(i + 1) - first_of(i)), std::memory_order_release);
+    call_.store(number_);
+    if (sleepers_.load() > 0) call_.notify_all();
+    help(number_, 0);
     for (int spins = 0; done_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(chunks); ++spins) {
       if (spins < kSpins)
         pause();
       else
         sched_yield();  // somebody's chunk is not done: let it run, it may wait for this core
     }
-    ticket_.store(number_ << 32 | kClosed);
   }
 
  private:
-  static constexpr std::uint64_t kClosed = 0xffffffff;
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> left{0};
+  };
 
-  // Does chunks of call `number` until none is left.
-  void help(std::uint64_t number) {
-    std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  std::uint64_t first_of(std::size_t share) const {
+    return chunks_.load(std::memory_order_relaxed) * share / shares_.size();
+  }
+
+  // Does chunks of call `number` until none is left, those of the thread's own share first.
+  void help(std::uint32_t number, std::size_t self) {
+    for (std::size_t i = 0; i < shares_.size(); ++i)
+      if (!empty_share(number, (self + i) % shares_.size())) return;
+  }
+
+  // False where the call has ended.
+  bool empty_share(std::uint32_t number, std::size_t share) {
+    std::atomic<std::uint64_t>& its = shares_[share].left;
+    std::uint64_t left = its.load(std::memory_order_acquire);
     for (;;) {
-      const std::uint64_t next = ticket & kClosed;
-      if (ticket >> 32 != (number & kClosed) || next == kClosed) return;
+      if (left >> 32 != number) return false;
+      const std::uint64_t count = left & 0xffffffff;
+      if (count == 0) return true;
       const detail::Chunk chunk = chunk_.load(std::memory_order_relaxed);
       void* body = body_.load(std::memory_order_relaxed);
-      if (next >= chunks_.load(std::memory_order_relaxed)) return;
-      if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
-        continue;
+      const std::uint64_t next = first_of(share + 1) - count;
+      if (!its.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
       chunk(body, static_cast<Index>(next));
       done_.fetch_add(1, std::memory_order_acq_rel);
-      ticket = ticket_.load(std::memory_order_acquire);
+      left = its.load(std::memory_order_acquire);
     }
   }
 
-  void work();
+  void work(std::size_t self);
 
   std::vector<std::thread> threads_;
-  std::atomic<std::uint64_t> ticket_{kClosed};
-  std::uint64_t number_ = 0;
+  std::vector<Share> shares_;
+  std::atomic<std::uint32_t> call_{0};
+  std::uint32_t number_ = 0;
   std::atomic<detail::Chunk> chunk_{nullptr};
   std::atomic<void*> body_{nullptr};
-  std::atomic<std::uint32_t> chunks_{0};
+  std::atomic<std::uint64_t> chunks_{0};
   std::atomic<std::uint32_t> done_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
@@ -123,24 +140,24 @@ thread_local bool inside_body = false;  // or in the life of an Alone
 thread_local Stoppable* stoppable = nullptr;
 constexpr std::chrono::milliseconds kPatience{20};
 
-void Pool::work() {
+void Pool::work(std::size_t self) {
   inside_body = true;
-  std::uint64_t seen = 0;
+  std::uint32_t seen = 0;
   for (;;) {
-    std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
-    for (int spins = 0; ticket >> 32 == seen && spins < kSpins; ++spins) {
+    std::uint32_t call = call_.load(std::memory_order_acquire);
+    for (int spins = 0; call == seen && spins < kSpins; ++spins) {
       pause();
-      ticket = ticket_.load(std::memory_order_acquire);
+      call = call_.load(std::memory_order_acquire);
     }
-    while (ticket >> 32 == seen) {
+    while (call == seen) {
       sleepers_.fetch_add(1);
-      ticket_.wait(ticket);
+      call_.wait(call);
       sleepers_.fetch_sub(1);
-      ticket = ticket_.load(std::memory_order_acquire);
+      call = call_.load(std::memory_order_acquire);
     }
     if (stop_.load()) return;
-    seen = ticket >> 32;
-    help(seen);
+    seen = call;
+    help(seen, self);
   }
 }
 
