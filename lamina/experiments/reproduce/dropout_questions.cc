@@ -203,7 +203,7 @@ void dropout_size_question(Cell& cell) {
     table.rows.push_back(
         {fmt::format("{}", width),
          {ps[best], val.y[best], val.y[quarter], val.y.back(), ps[best] * static_cast<double>(width)}});
-    cell.say(width, " nodes: best validation accuracy ", val.y[best], " at p = ", ps[best]);
+    cell.say(width, " nodes: best validation accuracy ", fmt::format("{:.4g}", val.y[best]), " at p = ", ps[best]);
     plots[0].series.push_back(val);
     plots[1].series.push_back(std::move(train));
   }
