@@ -35,11 +35,13 @@ struct PackedB {};
 struct OwnB {};
 struct BlockOfA {};
 struct PackedThin {};
+struct OtherHalf {};
 
 constexpr Index kBlockK = 128;                  // of B a block of so many rows stays in the first-level cache
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
 constexpr Index kFewRows = 128;                 // of A, where they all stay in the second-level cache
 constexpr Index kLongSum = 256;                 // for sums of so many, vectors along k are worth adding up their lanes
+constexpr Index kLongestSum = 2048;             // that is made in one go, with A not transposed
 constexpr Index kRowsOfPack = 1024;             // of the last few columns of B
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
 
@@ -113,7 +115,7 @@ HWY_INLINE void pack_thin(const GemmArgs<T>& s, Index first, Index end, Index co
 }
 
 template <class T>
-HWY_INLINE void gemm(const GemmArgs<T>& s) {
+HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
   const Index width = tile_columns<T>();
   // Columns behind the last whole vector, where they are few.
   const Index over = s.n % static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
@@ -245,8 +247,67 @@ HWY_INLINE void gemm(const GemmArgs<T>& s) {
   });
 }
 
-void GemmFloat(const GemmArgs<float>& s) { gemm(s); }
-void GemmDouble(const GemmArgs<double>& s) { gemm(s); }
+// C += other + bias, then max(0, .), for `rows` rows of `other` that lie closely.
+template <class T>
+HWY_INLINE void finish_halves(const GemmArgs<T>& s, Index row, Index rows, const T* other) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  for (Index i = row; i < row + rows; ++i) {
+    T* c = s.c + i * s.ldc;
+    const T* its = other + i * s.n;
+    Index j = 0;
+    for (; j + lanes <= s.n; j += lanes) {
+      auto value = hn::Add(hn::LoadU(d, c + j), hn::LoadU(d, its + j));
+      if (s.bias) value = hn::Add(value, hn::LoadU(d, s.bias + j));
+      if (s.relu) value = hn::IfThenElse(hn::Lt(value, hn::Zero(d)), hn::Zero(d), value);
+      hn::StoreU(value, d, c + j);
+    }
+    for (; j < s.n; ++j) {
+      const T value = c[j] + its[j] + (s.bias ? s.bias[j] : T{0});
+      c[j] = s.relu && value < 0 ? T{0} : value;
+    }
+  }
+}
+
+// A long sum is made in two halves, each by other threads: so the rows of B, which are a layer's weights, stay in the
+// cache of the core that makes their gradient and updates them.
+template <class T>
+HWY_INLINE void gemm_in_halves(const GemmArgs<T>& s) {
+  const Index half = (s.k / 2 + kBlockK - 1) / kBlockK * kBlockK;
+  const Index share = 2 * s.m / num_threads();
+  const Index height = std::clamp((share + 3) / 4 * 4, kRowsOfChunk[2], kFewRows);
+  const Index groups = (s.m + height - 1) / height;
+  T* other = workspace<OtherHalf, T>(s.m * s.n);
+  const auto for_each = [&](Index chunks, auto&& body) HWY_ATTR {
+    if (s.m * s.n * s.k < kSmall)
+      for (Index i = 0; i < chunks; ++i) body(i);
+    else
+      parallel_for(chunks, body);
+  };
+  for_each(2 * groups, [&](Index chunk) HWY_ATTR {
+    const Index row = chunk % groups * height, k0 = chunk < groups ? 0 : half;
+    GemmArgs<T> u = s;
+    u.m = std::min(height, s.m - row);
+    u.k = k0 == 0 ? half : s.k - half;
+    u.a += row * s.lda + k0;
+    u.b += s.transpose_b ? k0 : k0 * s.ldb;
+    u.c = k0 == 0 ? s.c + row * s.ldc : other + row * s.n;
+    u.ldc = k0 == 0 ? s.ldc : s.n;
+    u.bias = nullptr;
+    u.relu = false;
+    gemm(u);
+  });
+  for_each(groups, [&](Index group)
+                       HWY_ATTR { finish_halves(s, group * height, std::min(height, s.m - group * height), other); });
+}
+
+template <class T>
+HWY_INLINE void gemm_of_any_size(const GemmArgs<T>& s) {
+  !s.transpose_a&& s.k >= kLongestSum ? gemm_in_halves(s) : gemm(s);
+}
+
+void GemmFloat(const GemmArgs<float>& s) { gemm_of_any_size(s); }
+void GemmDouble(const GemmArgs<double>& s) { gemm_of_any_size(s); }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
