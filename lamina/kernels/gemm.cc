@@ -116,7 +116,7 @@ HWY_INLINE void pack_thin(const GemmArgs<T>& s, Index first, Index end, Index co
 
 template <class T>
 HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
-  const Index width = tile_columns<T>();
+  const Index width = wide_tile_columns<T>();
   // Columns behind the last whole vector, where they are few.
   const Index over = s.n % static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
   const Index thin = kThin && over <= kThinColumns<T> && over < s.n && (s.transpose_a || s.k >= kLongSum) ? over : 0;
@@ -167,11 +167,13 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
                          : std::max<Index>(1, panels * row_chunks / (2 * threads));
   const Index column_chunks = (panels + wide - 1) / wide;
 
-  // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer.
+  // Rows that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache: copied closer, unless
+  // a set has room for a tile's rows of A and some lines of B.
   const Index line = static_cast<Index>(64 / sizeof(T));
   const T* all_a = s.a;
   Index lda_all = s.lda;
-  bool conflicts = s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0;
+  bool conflicts =
+      (s.transpose_a || detail::cache_ways < kWideTileRows + 4) && s.lda * static_cast<Index>(sizeof(T)) % 1024 == 0;
   if (conflicts && !s.transpose_a && column_chunks > 1) {  // once for all chunks
     lda_all = s.k + line;
     T* copy = workspace<PackedA, T>(s.m * lda_all);
@@ -219,7 +221,7 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
         t.ahead = !direct ? 0 : p + 1 < end ? width : (t.k == kBlockK ? kBlockK * s.ldb : 0) - (p - first) * width;
         t.bias = last && s.bias ? s.bias + p * width : nullptr;
         t.columns = std::min(width, n - p * width);
-        tile_rows(t, rows);
+        wide_tile_rows(t, rows);
       }
       if (s.transpose_a && ends) {
         ThinArgs<T> u = rest;

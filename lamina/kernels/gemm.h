@@ -1,9 +1,21 @@
 // Matrix products.
 #pragma once
 
+#include <unistd.h>
+
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
+
+namespace detail {
+/// Lines that a set of the first-level data cache holds; 0 where the system does not say. Tests set it.
+inline int cache_ways =
+#ifdef _SC_LEVEL1_DCACHE_ASSOC
+    static_cast<int>(sysconf(_SC_LEVEL1_DCACHE_ASSOC));
+#else
+    0;
+#endif
+}  // namespace detail
 
 /// C (m, n) = op(A) op(B) [+ bias (n,), added to every row] [then max(0, C)], row-major; op(A) is (m, k): A itself, or
 /// the transpose of A (k, m) where transpose_a; op(B) is (k, n) likewise. lda, ldb, ldc: elements from one row to the

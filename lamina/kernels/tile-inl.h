@@ -43,6 +43,11 @@ inline constexpr int kTileRows = 12;  // 32 registers: 24 sums, 2 of B, and the 
 inline constexpr int kTileRows = 6;  // 16 registers: 12 sums, 2 of B, and the broadcast of A
 #endif
 inline constexpr int kTileVectors = 2;
+// A tile of more vectors and fewer rows, where there are registers for it: reads fewer rows of A at a time, which
+// matters where they fall into the same few sets of a cache.
+inline constexpr bool kWideTiles = HWY_TARGET == HWY_AVX3;
+inline constexpr int kWideTileVectors = kWideTiles ? 3 : kTileVectors;
+inline constexpr int kWideTileRows = kWideTiles ? 8 : kTileRows;
 // Where loads and stores take a mask and touch nothing outside it, the last columns of B need no copy.
 inline constexpr bool kMaskedLoads = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2;
 // Where two halves of a vector cost no more than the whole, half a vector serves for the last few columns.
@@ -71,7 +76,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::Zero(d);
 
   const Index all_runs = s.images * s.runs;
@@ -84,13 +89,13 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
     const T* b = run_b;
     for (Index k = 0; k < s.k; ++k) {
       V bv[kVectors];
-#pragma GCC unroll 2
+#pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) bv[v] = load(v, b);
       if constexpr (kAhead) __builtin_prefetch(b + ahead, 0, 2);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
         const V av = hn::Set(d, kUnitRows ? base[0][i] : base[i / 3][(i % 3) * a_row]);
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::MulAdd(av, bv[v], sum[i][v]);
       }
 #pragma GCC unroll 8
@@ -115,7 +120,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
   if constexpr (!kEdge || kMaskedLoads) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) {
         T* to = c + i * s.ldc;
         const V value = finish(sum[i][v], v, to, s.bias);
@@ -132,7 +137,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
     for (int i = 0; i < kRows; ++i) {
       T* to = c + i * s.ldc;
       if (s.accumulate) std::copy_n(to, s.columns, edge);
-#pragma GCC unroll 2
+#pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) hn::StoreU(finish(sum[i][v], v, edge, bias), d, edge + v * lanes);
       std::copy_n(edge, s.columns, to);
     }
@@ -153,8 +158,9 @@ HWY_NOINLINE void tiles_of_rows(D d, const TileArgs<T>& s, Index rows) {
     c += kRows * s.ldc;
     rows -= kRows;
   };
-  while (rows >= kTileRows) go(std::integral_constant<int, kTileRows>());
-  if constexpr (kTileRows > 8)
+  constexpr int kMost = kVectors > kTileVectors ? kWideTileRows : kTileRows;
+  while (rows >= kMost) go(std::integral_constant<int, kMost>());
+  if constexpr (kMost > 8)
     while (rows >= 8) go(std::integral_constant<int, 8>());
   while (rows >= 4) go(std::integral_constant<int, 4>());
   while (rows >= 2) go(std::integral_constant<int, 2>());
@@ -169,6 +175,12 @@ HWY_INLINE void tiles_of_columns(D d, const TileArgs<T>& s, Index rows) {
                           : tiles_of_rows<kVectors, false, false, true>(d, s, rows);
   s.a_row == 1 ? tiles_of_rows<kVectors, kEdge, true, false>(d, s, rows)
                : tiles_of_rows<kVectors, kEdge, false, false>(d, s, rows);
+}
+
+// Columns of a tile of kWideTileVectors vectors.
+template <class T>
+HWY_INLINE Index wide_tile_columns() {
+  return kWideTileVectors * static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
 }
 
 // All rows of up to tile_columns<T>() columns. Every element of C is summed in the order of runs and k, whatever the
@@ -192,6 +204,17 @@ HWY_INLINE void tile_rows(const TileArgs<T>& s, Index rows) {
     if (rest.bias) rest.bias += lanes;
   }
   if constexpr (kHalfVectors) tiles_of_columns<1, true>(hn::Half<hn::ScalableTag<T>>(), rest, rows);
+}
+
+// The same for up to wide_tile_columns<T>() columns.
+template <class T>
+HWY_INLINE void wide_tile_rows(const TileArgs<T>& s, Index rows) {
+  if constexpr (kWideTiles) {
+    const hn::ScalableTag<T> d;
+    if (s.columns == wide_tile_columns<T>()) return tiles_of_columns<kWideTileVectors, false>(d, s, rows);
+    if (s.columns > tile_columns<T>()) return tiles_of_columns<kWideTileVectors, true>(d, s, rows);
+  }
+  tile_rows(s, rows);
 }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE

@@ -29,8 +29,9 @@ Case random_case(RandomState& random, int i) {
   s.m = large ? (i % 40 ? 20 : 100) + random.randint(100) : testing::random_length(random, 70);
   s.n = large ? 60 + random.randint(90) : testing::random_length(random, 70);
   if (i % 60 == 0) s.n = 16 * (3 + random.randint(6)) + 1 + random.randint(5);  // a few columns over whole vectors
-  s.k = large ? 500 + random.randint(800) : testing::random_length(random, 90);
+  s.k = large ? 500 + random.randint(2000) : testing::random_length(random, 90);
   s.lda = (s.transpose_a ? s.m : s.k) + random.randint(3);
+  if (i % 7 < 3) s.lda = (s.lda + 255) / 256 * 256;  // rows that fall into the same sets of a cache
   s.ldb = (s.transpose_b ? s.k : s.n) + random.randint(3);
   s.ldc = s.n + random.randint(3);
   return s;
@@ -39,8 +40,10 @@ Case random_case(RandomState& random, int i) {
 TYPED_TEST(Gemm, EqualsPlainSums) {
   using T = TypeParam;
   RandomState random(3);
+  const int ways = kernels::detail::cache_ways;
   over_targets(400, [&](int i) {
     const Case s = random_case(random, i);
+    kernels::detail::cache_ways = i % 3 ? 16 : 4;
     const Tensor<T> a = random_tensor<T>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
     const Tensor<T> b = random_tensor<T>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
     const Tensor<T> bias = random_tensor<T>(Shape{s.n}, random);
@@ -65,6 +68,7 @@ TYPED_TEST(Gemm, EqualsPlainSums) {
             << s.m << " x " << s.n << " x " << s.k << " at " << row << ", " << column;
       }
   });
+  kernels::detail::cache_ways = ways;
 }
 
 TYPED_TEST(Gemm, NothingToSumLeavesTheBias) {

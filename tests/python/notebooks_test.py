@@ -175,10 +175,13 @@ class Notebooks(unittest.TestCase):
             self.compared += 1
 
     def check_losses(self, key, text):
-        """The first loss of each training."""
+        """The first loss of each training; where the text shows fewer trainings than there are, of the first ones."""
         losses = re.findall(rf"^\(Iteration 1 / \d+\) loss: ({NUMBER})", text, re.M)
-        for wanted, got in zip(expected.LOSSES.get(key, []), losses, strict=FULL):
-            self.assertAlmostEqual(float(got), float(wanted), delta=1e-3 * float(wanted))
+        printed = expected.LOSSES.get(key, [])
+        self.assertGreaterEqual(len(losses), len(printed), f"losses in: {text}")
+        for wanted, got in zip(printed, losses):
+            tolerance = expected.LOSS_TOLERANCES.get(key, 1e-3)
+            self.assertAlmostEqual(float(got), float(wanted), delta=tolerance * float(wanted))
             self.compared += 1
 
     def test_fully_connected_nets(self):

@@ -82,6 +82,10 @@ LOSSES = {
     (CN, 17): ["2.813290"],
 }
 
+# Relative, where copies of CIFAR-10 whose pixels are a few grey levels off differ by more than 1e-3: batch norm over 32
+# images makes the first loss of the deepest net depend on each of them.
+LOSS_TOLERANCES = {(CN, 17): 0.015}
+
 # Trainings that the quick runs give fewer images, so that their first batch is another one.
 ON_FEWER_IMAGES = {(CN, 17)}
 
