@@ -3,6 +3,7 @@
 #include "lamina/kernels/gather.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "lamina/kernels/parallel.h"
@@ -53,6 +54,50 @@ void RowsFloat(Index count, Index example, const std::uint8_t* bytes, const Inde
 void RowsDouble(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
                 double* out) {
   convert_rows(count, example, bytes, rows, mean, out);
+}
+
+// One example in another precision. Where `next` is not null, the example there is fetched meanwhile: the chosen rows
+// lie anywhere in memory, where the processor does not foresee them.
+template <class From, class To>
+HWY_INLINE void convert_numbers(Index count, const From* HWY_RESTRICT from, const From* next, To* HWY_RESTRICT out) {
+  constexpr Index kLine = static_cast<Index>(64 / sizeof(From));
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const hn::ScalableTag<To> same;
+  const Index lanes = static_cast<Index>(std::is_same_v<From, To> ? hn::Lanes(same) : hn::Lanes(d));
+  const auto line = [&](Index first, Index end) HWY_ATTR {
+    Index j = first;
+    for (; j + lanes <= end; j += lanes) {
+      if constexpr (std::is_same_v<From, To>)
+        hn::StoreU(hn::LoadU(same, from + j), same, out + j);
+      else if constexpr (sizeof(From) > sizeof(To))
+        hn::StoreU(hn::DemoteTo(df, hn::LoadU(d, from + j)), df, out + j);
+      else
+        hn::StoreU(hn::PromoteTo(d, hn::LoadU(df, from + j)), d, out + j);
+    }
+    for (; j < end; ++j) out[j] = static_cast<To>(from[j]);
+  };
+  constexpr Index kLines = 4 * kLine;
+  Index j = 0;
+  for (; j + kLines <= count; j += kLines) {
+    if (next)
+      for (Index i = 0; i < kLines; i += kLine) __builtin_prefetch(next + j + i, 0, 2);
+    line(j, j + kLines);
+  }
+  line(j, count);
+}
+
+void FloatsToFloats(Index count, const float* from, const float* next, float* out) {
+  convert_numbers(count, from, next, out);
+}
+void FloatsToDoubles(Index count, const float* from, const float* next, double* out) {
+  convert_numbers(count, from, next, out);
+}
+void DoublesToFloats(Index count, const double* from, const double* next, float* out) {
+  convert_numbers(count, from, next, out);
+}
+void DoublesToDoubles(Index count, const double* from, const double* next, double* out) {
+  convert_numbers(count, from, next, out);
 }
 
 // One image. `row` has room for W bytes.
@@ -113,6 +158,10 @@ HWY_EXPORT(RowsDouble);
 HWY_EXPORT(MovedFloat);
 HWY_EXPORT(MovedDouble);
 HWY_EXPORT(AddBytes);
+HWY_EXPORT(FloatsToFloats);
+HWY_EXPORT(FloatsToDoubles);
+HWY_EXPORT(DoublesToFloats);
+HWY_EXPORT(DoublesToDoubles);
 
 struct MovedRow {};
 
@@ -143,21 +192,23 @@ void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const I
   });
 }
 
-// The chosen rows lie anywhere in memory, where the processor does not foresee them: the next is fetched during this.
 template <class From, class To>
 void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out) {
-  constexpr Index kLine = static_cast<Index>(64 / sizeof(From));
+  const auto kernel = [] {
+    if constexpr (std::is_same_v<From, float>)
+      if constexpr (std::is_same_v<To, float>)
+        return LAMINA_DISPATCH(FloatsToFloats);
+      else
+        return LAMINA_DISPATCH(FloatsToDoubles);
+    else if constexpr (std::is_same_v<To, float>)
+      return LAMINA_DISPATCH(DoublesToFloats);
+    else
+      return LAMINA_DISPATCH(DoublesToDoubles);
+  }();
   for_rows(count, example, [&](Index first, Index n) {
-    for (Index i = first; i < first + n; ++i) {
-      const From* from = numbers + (rows ? rows[i] : i) * example;
-      const From* next = numbers + (rows && i + 1 < count ? rows[i + 1] * example : 0);
-      To* to = out + i * example;
-      for (Index j = 0; j < example; j += kLine) {
-        if (rows) __builtin_prefetch(next + j, 0, 2);
-        const Index end = std::min(j + kLine, example);
-        for (Index x = j; x < end; ++x) to[x] = static_cast<To>(from[x]);
-      }
-    }
+    for (Index i = first; i < first + n; ++i)
+      kernel(example, numbers + (rows ? rows[i] : i) * example,
+             rows && i + 1 < count ? numbers + rows[i + 1] * example : nullptr, out + i * example);
   });
 }
 

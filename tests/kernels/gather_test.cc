@@ -147,17 +147,32 @@ INSTANTIATE_TEST_SUITE_P(Targets, Gather, testing::ValuesIn(available_targets())
   return name;
 });
 
-TEST(GatherNumbers, AreCopiedAndConverted) {
-  RandomState rng(1);
-  const Tensor<double> numbers = rng.randn(Shape{9, 5});
+// Chosen rows, and neighbouring ones from a number in the middle on.
+template <class From, class To>
+void check_numbers(Index example) {
+  RandomState rng(static_cast<std::uint32_t>(example));
+  Tensor<From> numbers(Shape{9, example});
+  for (From& x : numbers) x = static_cast<From>(1e3 * rng.randn());
+  numbers[0] = std::numeric_limits<From>::quiet_NaN();
   const std::vector<Index> rows = {8, 0, 8, 3};
-  Tensor<float> floats(Shape{4, 5}), slice(Shape{2, 5});
-  gather_numbers(4, 5, numbers.data(), rows.data(), floats.data());
-  gather_numbers(2, 5, numbers.data() + 15, static_cast<const Index*>(nullptr), slice.data());
+  Tensor<To> chosen(Shape{4, example}), slice(Shape{2, example}), expected(Shape{4, example});
+  gather_numbers(4, example, numbers.data(), rows.data(), chosen.data());
   for (Index i = 0; i < 4; ++i)
-    for (Index j = 0; j < 5; ++j)
-      EXPECT_EQ(floats(i, j), static_cast<float>(numbers(rows[static_cast<std::size_t>(i)], j)));
-  for (Index j = 0; j < 5; ++j) EXPECT_EQ(slice(1, j), static_cast<float>(numbers(4, j)));
+    for (Index j = 0; j < example; ++j) expected(i, j) = static_cast<To>(numbers(rows[static_cast<std::size_t>(i)], j));
+  expect_same_bits(chosen, expected);
+  gather_numbers(2, example, numbers.data() + 3 * example, static_cast<const Index*>(nullptr), slice.data());
+  expected = Tensor<To>(Shape{2, example});
+  for (Index i = 0; i < expected.size(); ++i) expected[i] = static_cast<To>(numbers[3 * example + i]);
+  expect_same_bits(slice, expected);
+}
+
+TEST_P(Gather, NumbersAreCopiedAndConverted) {
+  for (const Index example : {1, 5, 32, 63, 64, 200, 3072}) {
+    check_numbers<float, float>(example);
+    check_numbers<float, double>(example);
+    check_numbers<double, float>(example);
+    check_numbers<double, double>(example);
+  }
 }
 
 }  // namespace
