@@ -46,9 +46,9 @@ inline void pause() {
 #endif
 }
 
-// How long a thread looks for work, or for the end of the others' work, before it sleeps: 100 to 200 microseconds. Longer
-// than what lies between two large kernels of a step, where small nets compute on one thread; shorter than a scheduler's
-// slice.
+// How long a thread looks for work, or for the end of the others' work, before it sleeps: 100 to 200 microseconds.
+// Longer than what lies between two large kernels of a step, where small nets compute on one thread; shorter than a
+// scheduler's slice.
 constexpr int kSpins = 6000;
 
 // The workers of one pool, and the call of parallel_for that they help with.
