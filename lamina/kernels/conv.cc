@@ -79,7 +79,7 @@ HWY_INLINE void forward(const ConvShape& s, const T* x, const T* w, const T* b, 
     const Index in_first = std::clamp<Index>(first * s.stride - s.pad, 0, s.H);
     const Index in_last = std::clamp<Index>((last - 1) * s.stride - s.pad + s.HH, in_first, s.H);
     const Index pitch = (s.W + 2 * s.pad) * s.C;
-    if (s.pad > 0) {
+    if (s.pad > 0 && in_first < in_last) {
       T* padded = workspace<PaddedRows, T>((in_last - in_first) * pitch);
       pad_rows(image, in_first, in_last, s.W * s.C, s.pad * s.C, s.pad * s.C, padded);
       image = padded - in_first * pitch;
@@ -151,7 +151,7 @@ HWY_INLINE void data_gradient(const ConvShape& s, const T* dout, const T* w, T* 
     const T* image = dout + n * s.OH * s.OW * s.F;
     const Index out_first = std::clamp<Index>((first + s.pad - s.HH + 1) / s.stride, 0, s.OH);
     const Index out_last = std::clamp<Index>((last - 1 + s.pad) / s.stride + 1, out_first, s.OH);
-    if (left + right > 0) {
+    if (left + right > 0 && out_first < out_last) {
       T* padded = workspace<PaddedRows, T>((out_last - out_first) * pitch);
       pad_rows(image, out_first, out_last, s.OW * s.F, left * s.F, right * s.F, padded);
       image = padded - out_first * pitch;

@@ -28,6 +28,7 @@ struct GemmArgs {
   Index ldc;
   const T* bias;
   bool relu;
+  bool alone = false;  // on one thread
 };
 
 struct PackedA {};
@@ -159,10 +160,10 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
     if (s.m / height < 4) height = candidate;
   const bool shared = share >= kRowsOfChunk[2] && share <= kRowsOfChunk[0];
   if (shared) height = (share + 3) / 4 * 4;
-  const bool together = s.m <= kFewRows && (panels >= 16 || packs_own);  // B is read once
+  const bool together = s.m <= kFewRows && (panels >= 16 || packs_own || (s.alone && panels >= 8));  // B is read once
   if (together) height = s.m;
   const Index row_chunks = (s.m + height - 1) / height;
-  const Index wide = !together && (shared || row_chunks >= 4)  // panels a chunk
+  const Index wide = s.alone || (!together && (shared || row_chunks >= 4))  // panels a chunk
                          ? panels
                          : std::max<Index>(1, panels * row_chunks / (2 * threads));
   const Index column_chunks = (panels + wide - 1) / wide;
@@ -297,6 +298,7 @@ HWY_INLINE void gemm_in_halves(const GemmArgs<T>& s) {
     u.ldc = k0 == 0 ? s.ldc : s.n;
     u.bias = nullptr;
     u.relu = false;
+    u.alone = true;
     gemm(u);
   });
   for_each(groups, [&](Index group)
