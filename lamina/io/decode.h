@@ -14,6 +14,8 @@ Tensor<std::uint8_t> decode_jpeg(std::string_view bytes, const std::filesystem::
 
 /// The orientation, 1 to 8, in a JPEG's APP1 segment; 1 where it holds none, or none that can be read.
 int exif_orientation(std::string_view segment);
+/// The same of Exif data alone, as a PNG's eXIf chunk holds them.
+int tiff_orientation(std::string_view tiff);
 /// The image (H, W, 3) as it is meant to be seen.
 Tensor<std::uint8_t> upright(Tensor<std::uint8_t> image, int orientation);
 

@@ -1,4 +1,5 @@
-// The orientation of a photograph: tag 0x0112 of its Exif data (Exif 2.32, 4.6.4; a TIFF directory in an APP1 segment).
+// The orientation of a photograph: tag 0x0112 of its Exif data (Exif 2.32, 4.6.4; a TIFF directory in a JPEG's APP1
+// segment or a PNG's eXIf chunk).
 #include <cstdint>
 #include <string_view>
 
@@ -33,8 +34,10 @@ constexpr std::uint32_t kOrientation = 0x0112, kShort = 3;
 }  // namespace
 
 int exif_orientation(std::string_view segment) {
-  if (!segment.starts_with(kExif)) return 1;
-  const std::string_view tiff = segment.substr(kExif.size());
+  return segment.starts_with(kExif) ? tiff_orientation(segment.substr(kExif.size())) : 1;
+}
+
+int tiff_orientation(std::string_view tiff) {
   const bool little = tiff.starts_with("II");
   if (!little && !tiff.starts_with("MM")) return 1;
   const Bytes bytes(tiff, little);

@@ -15,9 +15,9 @@ inline constexpr Index kMaxImageSide = 16384;
 inline constexpr Index kMaxImageBytes = Index{256} << 20;
 
 /// A PNG (grey, colour, palette; with or without alpha; 1 to 16 bits) or JPEG (grey, colour, CMYK; baseline or
-/// progressive) image as RGB, (H, W, 3). What is transparent is laid over white; 16 bits are rounded to 8. A JPEG is
-/// turned as its Exif orientation says; colour profiles are not looked at. Throws std::runtime_error with one line for
-/// files that are neither, are damaged or cut short, or exceed the limits.
+/// progressive) image as RGB, (H, W, 3). What is transparent is laid over white; 16 bits are rounded to 8. An image
+/// is turned as its Exif orientation says; colour profiles are not looked at. Throws std::runtime_error with one line
+/// for files that are neither, are damaged or cut short, or exceed the limits.
 Tensor<std::uint8_t> read_image(const std::filesystem::path& path);
 /// The same from bytes in memory; `name` stands for the file in error messages.
 Tensor<std::uint8_t> decode_image(std::string_view bytes, const std::filesystem::path& name);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lamina/check.h"
@@ -80,8 +81,15 @@ bool read_rows(Reader& reader, png_bytep* rows, png_uint_32 height, bool interla
       use(y, rows[0]);
     }
   }
-  png_read_end(reader.png, nullptr);
+  png_read_end(reader.png, reader.info);
   return true;
+}
+
+int orientation_of(Reader& reader) {
+  png_bytep exif = nullptr;
+  png_uint_32 size = 0;
+  if (png_get_eXIf_1(reader.png, reader.info, &size, &exif) == 0) return 1;
+  return detail::tiff_orientation({reinterpret_cast<const char*>(exif), size});
 }
 
 struct Writer {
@@ -160,7 +168,7 @@ Tensor<std::uint8_t> detail::decode_png(std::string_view bytes, const fs::path& 
   if (!read_rows(reader, rows.data(), height, interlaced, lay_over_white)) damaged(reader);
   if (interlaced)
     for (png_uint_32 y = 0; y < height; ++y) lay_over_white(y, rows[y]);
-  return image;
+  return upright(std::move(image), orientation_of(reader));
 }
 
 std::string encode_png(const TensorView<std::uint8_t>& image) {

@@ -27,17 +27,21 @@ for orientation in range(1, 9):
     exif[0x010e] = 'a description before it'
     exif[0x0112] = orientation
     plain.save('%d.jpg' % orientation, quality=95, exif=exif, progressive=orientation % 2 == 0)
-    np.asarray(ImageOps.exif_transpose(Image.open('%d.jpg' % orientation)), np.uint8).tofile('%d.raw' % orientation)
+    plain.save('%d.png' % orientation, exif=exif)
+    for name in ['%d.jpg' % orientation, '%d.png' % orientation]:
+        np.asarray(ImageOps.exif_transpose(Image.open(name)), np.uint8).tofile(name + '.raw')
 )"));
-  for (int orientation = 1; orientation <= 8; ++orientation) {
-    SCOPED_TRACE(orientation);
-    const Image image = read_image(dir_ / (std::to_string(orientation) + ".jpg"));
-    ASSERT_EQ(image.shape(), orientation < 5 ? (Shape{12, 20, 3}) : (Shape{20, 12, 3}));
-    const std::string raw = read_file(dir_ / (std::to_string(orientation) + ".raw"));
-    ASSERT_EQ(static_cast<Index>(raw.size()), image.size());
-    for (Index i = 0; i < image.size(); ++i)
-      ASSERT_NEAR(image[i], static_cast<std::uint8_t>(raw[static_cast<std::size_t>(i)]), 3) << i;
-  }
+  for (int orientation = 1; orientation <= 8; ++orientation)
+    for (const char* ending : {".jpg", ".png"}) {
+      const std::string name = std::to_string(orientation) + ending;
+      SCOPED_TRACE(name);
+      const Image image = read_image(dir_ / name);
+      ASSERT_EQ(image.shape(), orientation < 5 ? (Shape{12, 20, 3}) : (Shape{20, 12, 3}));
+      const std::string raw = read_file(dir_ / (name + ".raw"));
+      ASSERT_EQ(static_cast<Index>(raw.size()), image.size());
+      for (Index i = 0; i < image.size(); ++i)
+        ASSERT_NEAR(image[i], static_cast<std::uint8_t>(raw[static_cast<std::size_t>(i)]), 3) << i;
+    }
 }
 
 std::string number(std::uint32_t value, int length, bool little) {
@@ -79,6 +83,23 @@ TEST(ExifOrientation, DamagedDataSayNothing) {
     const int orientation = detail::exif_orientation(testing_io::mutated(segment(6, i % 2 == 0), random));
     ASSERT_TRUE(orientation >= 1 && orientation <= 8) << orientation;
   }
+}
+
+// Exif data may stand behind a PNG's pixels.
+TEST_F(Orientation, BehindThePixels) {
+  ASSERT_TRUE(python(R"(
+import struct, zlib
+from PIL import Image
+Image.new('RGB', (20, 12), (200, 30, 40)).save('plain.png')
+def chunk(tag, data):
+    return struct.pack('>I', len(data)) + tag + data + struct.pack('>I', zlib.crc32(tag + data))
+bytes = open('plain.png', 'rb').read()
+for name, orientation in [('turned', 6), ('damaged', 77)]:
+    tiff = b'MM' + struct.pack('>HIH', 42, 8, 1) + struct.pack('>HHIHHI', 0x0112, 3, 1, orientation, 0, 0)
+    open(name + '.png', 'wb').write(bytes[:-12] + chunk(b'eXIf', tiff) + bytes[-12:])
+)"));
+  EXPECT_EQ(read_image(dir_ / "turned.png").shape(), (Shape{20, 12, 3}));
+  EXPECT_EQ(read_image(dir_ / "damaged.png").shape(), (Shape{12, 20, 3}));
 }
 
 // Damaged Exif data leave the image as it is stored.
