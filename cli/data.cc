@@ -133,7 +133,13 @@ std::vector<Command> add_data(CLI::App& app) {
       ->check(md5_digest());
   add_data_dir(*fetch, flags->data_dir);
   fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
-  return {{info, [flags] { return run_info(*flags); }}, {fetch, [flags, name] { return run_fetch(*flags); }}};
+  const auto checked_info = [flags, info] {
+    if (flags->data.empty() && info->get_option("--image-size")->count() > 0)
+      throw UsageError("--image-size belongs to a directory with one folder of images a class, got none");
+    check_folder_flags(*info, flags->data);
+    return run_info(*flags);
+  };
+  return {{info, checked_info}, {fetch, [flags, name] { return run_fetch(*flags); }}};
 }
 
 }  // namespace lamina::cli

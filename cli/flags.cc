@@ -279,7 +279,7 @@ void check_folder_flags(const CLI::App& app, const std::string& data) {
   for (const char* flag : {"--image-size", "--split-seed", "--val-fraction", "--test-fraction"}) {
     const CLI::Option* option = app.get_option_no_throw(flag);
     if (option != nullptr && option->count() > 0 && has_own_splits(data))
-      throw UsageError(fmt::format("{} belongs to --data DIR with one folder of images a class, got {}", flag, data));
+      throw UsageError(fmt::format("{} belongs to a directory with one folder of images a class, got {}", flag, data));
   }
 }
 

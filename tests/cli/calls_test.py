@@ -157,10 +157,13 @@ def main():
             expect(2, r"--weight-decay: expected less than 1 / --learning-rate 0.0+1, got \d+: ", "train", *small, *flags)
         for flag, value in [("--image-size", "16"), ("--split-seed", "0"), ("--val-fraction", "0.1"), ("--test-fraction", "0.1")]:
             for where in ["auto", "cifar10", data]:
-                expect(2, flag + r" belongs to --data DIR with one folder of images a class, got " + where, "train",
+                expect(2, flag + r" belongs to a directory with one folder of images a class, got " + where, "train",
                        *small[:-1], where, flag, value)
-        expect(2, r"--split-seed belongs to --data DIR", "search", "--search", "reg=uniform:0:1", "--split-seed", "1")
-        expect(2, r"--image-size belongs to --data DIR", "reproduce", "dropout", "--data", "synthetic", "--image-size", "16")
+        expect(2, r"--split-seed belongs to a directory", "search", "--search", "reg=uniform:0:1", "--split-seed", "1")
+        expect(2, r"--image-size belongs to a directory", "reproduce", "dropout", "--data", "synthetic", "--image-size", "16")
+        for sets in [], ["synthetic"]:
+            expect(2, r"--image-size belongs to a directory .* got " + (sets or ["none"])[0], "data", "info", *sets,
+                   "--image-size", "16")
         expect(1, r"nowhere", "train", "--data", path("nowhere"), "--image-size", "16", "--out", path("x"))
         expect(2, r"--seed: expected a whole number of 0 to 4294967295", "train", "--seed", "4294967296")
         expect(2, r"--threads", "train", "--threads", "-1")
