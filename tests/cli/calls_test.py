@@ -188,8 +188,11 @@ def main():
         for text, code, pattern in [("abc", 2, r"expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got 'abc'"),
                                     ("0", 2, r"1 to 4096, got '0'")]:
             expect(code, pattern, "train", *small, "--out", path("threads"), env=environment(LAMINA_NUM_THREADS=text))
-        for args, env, threads in [([], environment(LAMINA_NUM_THREADS="3"), 3),
-                                   (["--threads", "2"], environment(LAMINA_NUM_THREADS="3"), 2)]:
+        sanitized = os.environ.get("LAMINA_TEST_SANITIZED")
+        if sanitized:
+            print("not run under a sanitizer, whose runtime has threads of its own: how many threads train")
+        for args, env, threads in [] if sanitized else [([], environment(LAMINA_NUM_THREADS="3"), 3),
+                                                        (["--threads", "2"], environment(LAMINA_NUM_THREADS="3"), 2)]:
             check(threads_of(["train", "--model", "fc", "--hidden", "3000,3000", "--data", "synthetic", *args,
                               "--out", path("threads")], env) == threads, "threads with", args, "are not", threads)
 
