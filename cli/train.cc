@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <chrono>
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <deque>
@@ -22,9 +23,11 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-volatile std::sig_atomic_t stopping = 0;
+// Read by the threads of a search too; lock-free, so that a signal's handler may set it.
+std::atomic<bool> stopping{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
-extern "C" void request_stop(int) { stopping = 1; }
+extern "C" void request_stop(int) { stopping.store(true); }
 
 /// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
 bool diverges_at_default(const RunConfig& config) {
@@ -188,7 +191,7 @@ void catch_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool stop_requested() { return stopping != 0; }
+bool stop_requested() { return stopping.load(); }
 
 fs::path default_directory(const std::string& name) {
   const std::time_t now = std::time(nullptr);
