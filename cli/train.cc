@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <chrono>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <deque>
