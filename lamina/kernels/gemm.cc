@@ -46,6 +46,14 @@ constexpr Index kLongestSum = 2048;             // that is made in one go, with 
 constexpr Index kRowsOfPack = 1024;             // of the last few columns of B
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
 
+template <class T, class Body>
+void for_each_chunk(const GemmArgs<T>& s, Index chunks, Body&& body) {
+  if (s.m * s.n * s.k < kSmall)
+    for (Index i = 0; i < chunks; ++i) body(i);
+  else
+    parallel_for(chunks, body);
+}
+
 }  // namespace
 }  // namespace lamina::kernels
 #endif
@@ -129,13 +137,7 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
   const bool packs_own = s.transpose_b && s.m <= kFewRows;
   T* packed =
       panels > first_packed && !packs_own ? workspace<PackedB, T>((panels - first_packed) * s.k * width) : nullptr;
-  const bool small = s.m * s.n * s.k < kSmall;
-  const auto for_each = [small](Index chunks, auto&& body) HWY_ATTR {
-    if (small)
-      for (Index i = 0; i < chunks; ++i) body(i);
-    else
-      parallel_for(chunks, body);
-  };
+  const auto for_each = [&s](Index chunks, auto&& body) { for_each_chunk(s, chunks, body); };
   for_each(packs_own ? 0 : panels - first_packed,
            [&](Index p) HWY_ATTR { pack_b(s, (first_packed + p) * width, width, packed + p * s.k * width); });
   ThinArgs<T> rest{};
@@ -281,13 +283,7 @@ HWY_INLINE void gemm_in_halves(const GemmArgs<T>& s) {
   const Index height = std::clamp((share + 3) / 4 * 4, kRowsOfChunk[2], kFewRows);
   const Index groups = (s.m + height - 1) / height;
   T* other = workspace<OtherHalf, T>(s.m * s.n);
-  const auto for_each = [&](Index chunks, auto&& body) HWY_ATTR {
-    if (s.m * s.n * s.k < kSmall)
-      for (Index i = 0; i < chunks; ++i) body(i);
-    else
-      parallel_for(chunks, body);
-  };
-  for_each(2 * groups, [&](Index chunk) HWY_ATTR {
+  for_each_chunk(s, 2 * groups, [&](Index chunk) HWY_ATTR {
     const Index row = chunk % groups * height, k0 = chunk < groups ? 0 : half;
     GemmArgs<T> u = s;
     u.m = std::min(height, s.m - row);
@@ -301,13 +297,17 @@ HWY_INLINE void gemm_in_halves(const GemmArgs<T>& s) {
     u.alone = true;
     gemm(u);
   });
-  for_each(groups, [&](Index group)
-                       HWY_ATTR { finish_halves(s, group * height, std::min(height, s.m - group * height), other); });
+  for_each_chunk(s, groups, [&](Index group) HWY_ATTR {
+    finish_halves(s, group * height, std::min(height, s.m - group * height), other);
+  });
 }
 
 template <class T>
 HWY_INLINE void gemm_of_any_size(const GemmArgs<T>& s) {
-  !s.transpose_a&& s.k >= kLongestSum ? gemm_in_halves(s) : gemm(s);
+  if (!s.transpose_a && s.k >= kLongestSum)
+    gemm_in_halves(s);
+  else
+    gemm(s);
 }
 
 void GemmFloat(const GemmArgs<float>& s) { gemm_of_any_size(s); }

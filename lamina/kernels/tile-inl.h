@@ -34,7 +34,7 @@ struct TileArgs {
   Index columns;            // of C to write; unless kMaskedLoads, B is readable up to the next whole vector
   bool accumulate = false;  // adds to what C holds
   bool relu = false;
-  Index ahead = 0;  // where not 0: what lies so far behind each row of B is fetched into the first-level cache
+  Index ahead = 0;  // where not 0: what lies so far behind each row of B is fetched into the second-level cache
 };
 
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
