@@ -1,8 +1,22 @@
 #include "lamina/tensor.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "lamina/check.h"
 
 namespace lamina {
+
+detail::Memory detail::allocate(std::size_t bytes) {
+  constexpr std::size_t kLine = 64, kLarge = std::size_t{1} << 20, kLargePage = std::size_t{1} << 21;
+  if (bytes < kLarge) return {::operator new (bytes, std::align_val_t{kLine}), kLine};
+  void* start = ::operator new (bytes, std::align_val_t{kLargePage});
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  madvise(start, bytes, MADV_HUGEPAGE);  // where the system has none to give, nothing changes
+#endif
+  return {start, kLargePage};
+}
 
 Shape::Shape(std::span<const Index> lengths) {
   if (lengths.size() > kMaxRank) fail("Shape", "expected at most ", kMaxRank, " axes, got ", lengths.size());

@@ -129,6 +129,16 @@ class TensorView {
   Shape shape_;
 };
 
+namespace detail {
+/// Memory aligned to `alignment` bytes: 64, or for a MiB and more that of the system's large pages, which it is asked
+/// for: rows far apart then need few entries of the processor's table of pages.
+struct Memory {
+  void* start;
+  std::size_t alignment;
+};
+Memory allocate(std::size_t bytes);
+}  // namespace detail
+
 /// A tensor that owns its memory, aligned to 64 bytes. Copies are deep.
 template <class T>
 class Tensor : public TensorView<T> {
@@ -169,8 +179,8 @@ class Tensor : public TensorView<T> {
   /// Changes the shape. Memory is kept where it is large enough; the elements are unspecified afterwards.
   void resize(const Shape& shape) {
     if (shape.size() > capacity_) {
-      memory_.reset(static_cast<T*>(
-          ::operator new (static_cast<std::size_t>(shape.size()) * sizeof(T), std::align_val_t{kAlignment})));
+      const detail::Memory memory = detail::allocate(static_cast<std::size_t>(shape.size()) * sizeof(T));
+      memory_ = {static_cast<T*>(memory.start), Free{memory.alignment}};
       capacity_ = shape.size();
       this->data_ = memory_.get();
     }
@@ -190,7 +200,8 @@ class Tensor : public TensorView<T> {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
+    std::size_t alignment = 0;
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{alignment}); }
   };
   std::unique_ptr<T, Free> memory_;
   Index capacity_ = 0;

@@ -75,6 +75,22 @@ TYPED_TEST(TensorOf, ResizeKeepsItsMemory) {
   EXPECT_EQ(t[4999], TypeParam{3});
 }
 
+// Large ones lie on large pages; each is given back as it was taken (which the address sanitizer looks at).
+TYPED_TEST(TensorOf, LargeOnesAndSmallOnesChangePlaces) {
+  const Index many = (Index{3} << 20) / static_cast<Index>(sizeof(TypeParam));
+  Tensor<TypeParam> small(Shape{7}, TypeParam{1}), large(Shape{many}, TypeParam{2});
+  EXPECT_TRUE(is_aligned(large.data()));
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(large.data()) % (std::uintptr_t{1} << 21), 0u);
+  small.swap(large);
+  EXPECT_EQ(small[many - 1], TypeParam{2});
+  large.resize(Shape{many});
+  large.fill(TypeParam{3});
+  small = std::move(large);
+  EXPECT_EQ(small[many - 1], TypeParam{3});
+  small = Tensor<TypeParam>(Shape{2}, TypeParam{4});
+  EXPECT_EQ(small[1], TypeParam{4});
+}
+
 TYPED_TEST(TensorOf, CopiesAreDeepAndViewsShare) {
   Tensor<TypeParam> a(Shape{2, 3}, TypeParam{1});
   Tensor<TypeParam> b = a;

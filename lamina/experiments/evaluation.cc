@@ -49,6 +49,7 @@ const Split& split_of(const Dataset& data, const std::string& name) {
 struct TrainedNet::Inside {
   virtual ~Inside() = default;
   /// Scores (N, C) as the net's type has them; `best` takes the place of the highest of each row.
+  virtual Index check_batch() const = 0;
   virtual void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) = 0;
   virtual std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) = 0;
   ModelInfo info;
@@ -72,10 +73,11 @@ bool trained_with_mirror(const ModelInfo& info) {
 
 template <class T>
 struct TrainedNet::InsideOf : TrainedNet::Inside {
-  explicit InsideOf(const ModelFile& file) : random(0), net(make_net<T>(file.info.config, random)) {
+  explicit InsideOf(const ModelFile& file) : random(0), net(make_net<T>(file.info.config, random, Weights::zero)) {
     file.copy_to(*net);
     info = file.info;
   }
+  Index check_batch() const override { return net->check_batch(); }
   void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) override {
     examples.slice(first, count, batch);
     scores.assign(net->loss(batch));
@@ -153,8 +155,9 @@ Evaluation TrainedNet::evaluate(const Dataset& data, const std::string& split_na
   found.count = split.size();
   found.confusion.assign(classes, std::vector<Index>(classes));
   std::vector<Index> best;
-  for (Index first = 0; first < found.count; first += 100) {
-    inside_->classify(examples, first, std::min<Index>(100, found.count - first), best);
+  const Index batch = inside_->check_batch();
+  for (Index first = 0; first < found.count; first += batch) {
+    inside_->classify(examples, first, std::min(batch, found.count - first), best);
     for (std::size_t i = 0; i < best.size(); ++i) {
       const Label label = split.y[static_cast<std::size_t>(first) + i];
       ++found.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(best[i])];

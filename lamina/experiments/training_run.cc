@@ -220,7 +220,8 @@ RunResult resume(RunConfig config, const fs::path& directory, const RunWatcher& 
   }
   const bool same_bits = checkpoint.info.same_instruction_set() ||
                          (config.net.precision == Precision::full &&
-                          kernels::same_bits_without_bf16(checkpoint.info.instruction_set, kernels::target_name()));
+                          kernels::same_bits_without_bf16(checkpoint.info.instruction_set, kernels::target_name(),
+                                                          std::is_same_v<T, double>));
   if (!same_bits && watcher.on_notice)
     watcher.on_notice("this run was computed with " + checkpoint.info.instruction_set + " and goes on with " +
                       kernels::target_name() + ": its numbers will not be bit for bit those of an unbroken run");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lamina/kernels/gemm_amx.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/workspace.h"
 
@@ -10,6 +11,7 @@
 #include "lamina/kernels/simd.h"
 #include "lamina/kernels/thin-inl.h"
 #include "lamina/kernels/tile-inl.h"
+#include "lamina/kernels/two_halves-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_ARGS
 #define LAMINA_KERNELS_GEMM_ARGS
@@ -252,28 +254,6 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
   });
 }
 
-// C += other + bias, then max(0, .), for `rows` rows of `other` that lie closely.
-template <class T>
-HWY_INLINE void finish_halves(const GemmArgs<T>& s, Index row, Index rows, const T* other) {
-  const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<Index>(hn::Lanes(d));
-  for (Index i = row; i < row + rows; ++i) {
-    T* c = s.c + i * s.ldc;
-    const T* its = other + i * s.n;
-    Index j = 0;
-    for (; j + lanes <= s.n; j += lanes) {
-      auto value = hn::Add(hn::LoadU(d, c + j), hn::LoadU(d, its + j));
-      if (s.bias) value = hn::Add(value, hn::LoadU(d, s.bias + j));
-      if (s.relu) value = hn::IfThenElse(hn::Lt(value, hn::Zero(d)), hn::Zero(d), value);
-      hn::StoreU(value, d, c + j);
-    }
-    for (; j < s.n; ++j) {
-      const T value = c[j] + its[j] + (s.bias ? s.bias[j] : T{0});
-      c[j] = s.relu && value < 0 ? T{0} : value;
-    }
-  }
-}
-
 // A long sum is made in two halves, each by other threads: so the rows of B, which are a layer's weights, stay in the
 // cache of the core that makes their gradient and updates them.
 template <class T>
@@ -298,7 +278,8 @@ HWY_INLINE void gemm_in_halves(const GemmArgs<T>& s) {
     gemm(u);
   });
   for_each_chunk(s, groups, [&](Index group) HWY_ATTR {
-    finish_halves(s, group * height, std::min(height, s.m - group * height), other);
+    const Index row = group * height;
+    add_other_half(std::min(height, s.m - row), s.n, s.c + row * s.ldc, s.ldc, other + row * s.n, s.bias, s.relu);
   });
 }
 
@@ -339,6 +320,7 @@ template <>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const float* a, Index lda, const float* b,
           Index ldb, float* c, Index ldc, const float* bias, bool relu) {
   if (m == 0 || n == 0 || k == 0) return fill_from_bias(m, n, c, ldc, bias, relu);
+  if (amx_suits(m, n, k) && gemm_amx({transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc, bias, relu})) return;
   LAMINA_DISPATCH(GemmFloat)(GemmArgs<float>{transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc, bias, relu});
 }
 template <>

@@ -3,6 +3,7 @@
 
 #include "lamina/kernels/bf16.h"
 #include "lamina/kernels/gemm.h"
+#include "lamina/kernels/gemm_amx.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/target.h"
 #include "lamina/kernels/workspace.h"
@@ -155,6 +156,7 @@ const float* rounded(Index rows, Index columns, const float* x, Index pitch) {
 
 void gemm_bf16(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const float* a, Index lda, const float* b,
                Index ldb, float* c, Index ldc, const float* bias, bool relu) {
+  if (amx_suits(m, n, k)) return gemm_amx_bf16({transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc, bias, relu});
 #if HWY_TARGETS & HWY_AVX3
   if (has_bf16_products() && m > 0 && n > 0 && k > 0)
     return N_AVX3::Bf16Gemm({transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc, bias, relu});

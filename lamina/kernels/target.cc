@@ -3,6 +3,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <cstdlib>
 
@@ -15,10 +19,11 @@ namespace {
 struct Target {
   std::int64_t bit;
   const char* name;
-  bool bf16 = false;
+  bool bf16 = false, amx = false;
 };
 // Best first.
-constexpr Target kTargets[] = {{HWY_AVX3, "AVX-512-BF16", true},
+constexpr Target kTargets[] = {{HWY_AVX3, "AMX", true, true},
+                               {HWY_AVX3, "AVX-512-BF16", true},
                                {HWY_AVX3, "AVX-512"},
                                {HWY_AVX2, "AVX2"},
                                {HWY_SSE4, "SSE4"},
@@ -39,7 +44,22 @@ bool bf16_supported() {
 #endif
 }
 
-bool bf16_chosen = false;
+// Whether the processor has a matrix unit for bfloat16 (CPUID leaf 7, EDX bits 22 and 24), and the system lets this
+// process use it: Linux asks each to request the unit's registers (arch_prctl's ARCH_REQ_XCOMP_PERM for feature 18).
+bool amx_supported() {
+#if defined(__x86_64__) && defined(__linux__)
+  static const bool result = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1) &&
+           syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+  }();
+  return result;
+#else
+  return false;
+#endif
+}
+
+bool bf16_chosen = false, amx_chosen = false;
 
 // What this processor has, before any of it is forced.
 std::int64_t supported() {
@@ -47,12 +67,15 @@ std::int64_t supported() {
   return targets | HWY_STATIC_TARGET;
 }
 
-bool available(const Target& target) { return (supported() & target.bit) && (!target.bf16 || bf16_supported()); }
+bool available(const Target& target) {
+  return (supported() & target.bit) && (!target.bf16 || bf16_supported()) && (!target.amx || amx_supported());
+}
 
 void use(const Target& target) {
   hwy::SetSupportedTargetsForTest(target.bit);
   hwy::GetChosenTarget().Update(target.bit);
   bf16_chosen = target.bf16;
+  amx_chosen = target.amx;
 }
 
 void force(const std::string& name) {
@@ -83,7 +106,7 @@ std::string target_name() {
   detail::target_ready();
   const std::int64_t chosen = hwy::SupportedTargets() & HWY_TARGETS;
   for (const Target& target : kTargets)
-    if ((chosen & target.bit) && (!target.bf16 || has_bf16_products())) return target.name;
+    if ((chosen & target.bit) && (!target.bf16 || bf16_chosen) && (!target.amx || amx_chosen)) return target.name;
   return "portable";
 }
 
@@ -92,10 +115,15 @@ bool has_bf16_products() {
   return bf16_chosen;
 }
 
-bool same_bits_without_bf16(const std::string& a, const std::string& b) {
-  const auto bit = [](const std::string& name) {
+bool has_amx() {
+  detail::target_ready();
+  return amx_chosen;
+}
+
+bool same_bits_without_bf16(const std::string& a, const std::string& b, bool float64) {
+  const auto bit = [float64](const std::string& name) {
     for (const Target& target : kTargets)
-      if (name == target.name) return target.bit;
+      if (name == target.name && (float64 || !target.amx)) return target.bit;
     return std::int64_t{0};
   };
   return a == b || (bit(a) != 0 && bit(a) == bit(b));
@@ -103,7 +131,8 @@ bool same_bits_without_bf16(const std::string& a, const std::string& b) {
 
 bool detail::target_ready() {
   static const bool ready = [] {
-    bf16_chosen = available(kTargets[0]);
+    amx_chosen = available(kTargets[0]);
+    bf16_chosen = available(kTargets[1]);
     if (const char* name = std::getenv("LAMINA_TARGET"); name && *name) force(name);
     return true;
   }();

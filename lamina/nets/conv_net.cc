@@ -91,11 +91,12 @@ ParameterLayout parameter_layout(const ConvNetOptions& options) {
 }
 
 template <class T>
-ConvNet<T>::ConvNet(const Options& options, RandomState& random) : options_(options) {
+ConvNet<T>::ConvNet(const Options& options, RandomState& random, Weights weights) : options_(options) {
   check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
   make_layers();
+  if (weights == Weights::zero) return;
   for (const ConvLayer& layer : conv_) this->draw_weights(layer.W, options.weight_scale, random);
   this->draw_weights(score_W_, options.weight_scale, random);
 }

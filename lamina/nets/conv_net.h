@@ -42,7 +42,7 @@ class ConvNet : public Net<T> {
   using Options = ConvNetOptions;
 
   /// Draws each filter bank in layer order, then the affine layer's matrix. Errors as parameter_layout's.
-  ConvNet(const Options& options, RandomState& random);
+  ConvNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
 
   using Net<T>::loss;
   const Tensor<T>& loss(const TensorView<T>& X) override;

@@ -33,12 +33,13 @@ ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
 }
 
 template <class T>
-FullyConnectedNet<T>::FullyConnectedNet(const Options& options, RandomState& random)
+FullyConnectedNet<T>::FullyConnectedNet(const Options& options, RandomState& random, Weights weights)
     : options_(options), random_(&random) {
   check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
   make_layers();
+  if (weights == Weights::zero) return;
   for (const HiddenLayer& layer : hidden_) this->draw_weights(layer.W, options.weight_scale, random);
   this->draw_weights(score_W_, options.weight_scale, random);
 }

@@ -36,13 +36,14 @@ class FullyConnectedNet : public Net<T> {
 
   /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net. Errors
   /// as parameter_layout's.
-  FullyConnectedNet(const Options& options, RandomState& random);
+  FullyConnectedNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
 
   using Net<T>::loss;
   const Tensor<T>& loss(const TensorView<T>& X) override;
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
   std::vector<NamedTensor<T>> buffers() override;  // running_mean1 running_var1 ...
   NetSummary summary() const override;
+  Index check_batch() const override { return 250; }  // weights, the larger part, are read once for all of them
   std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
   /// Of hidden layer i, from 0 on: its running averages and momentum with batch normalization; eps of any of the two.

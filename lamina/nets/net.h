@@ -90,6 +90,9 @@ struct LayerView {
   TensorView<T> output;  ///< (N, ..., units), after its ReLU, before dropout and pooling; valid until the next pass
 };
 
+/// What a net's weights are when it is made: drawn, or zero for who sets them next, as after a file was read.
+enum class Weights { drawn, zero };
+
 /// The common face of lamina's nets. Parameters may be read and written between any two calls; a net copies no
 /// parameter. Arithmetic runs in T; for what NumPy computes where X is double and the parameters are float, ask a
 /// copy in double: `net.template to<double>().loss(X, y)`.
@@ -117,6 +120,8 @@ class Net {
   virtual LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) = 0;
 
   virtual NetSummary summary() const = 0;
+  /// Examples that an accuracy check should hand to loss(X) at once. Scores do not depend on it but for rounding.
+  virtual Index check_batch() const { return 100; }
   /// The layers that learn, from the input on, after a pass.
   virtual std::vector<LayerView<T>> layers() const = 0;
 

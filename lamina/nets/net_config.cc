@@ -63,20 +63,20 @@ auto with_options(const NetConfig& config, Use use) {
 }
 
 template <class T>
-std::unique_ptr<Net<T>> make(const TwoLayerNetOptions& options, RandomState& random) {
-  return std::make_unique<TwoLayerNet<T>>(options, random);
+std::unique_ptr<Net<T>> make(const TwoLayerNetOptions& options, RandomState& random, Weights weights) {
+  return std::make_unique<TwoLayerNet<T>>(options, random, weights);
 }
 template <class T>
-std::unique_ptr<Net<T>> make(const FullyConnectedNetOptions& options, RandomState& random) {
-  return std::make_unique<FullyConnectedNet<T>>(options, random);
+std::unique_ptr<Net<T>> make(const FullyConnectedNetOptions& options, RandomState& random, Weights weights) {
+  return std::make_unique<FullyConnectedNet<T>>(options, random, weights);
 }
 template <class T>
-std::unique_ptr<Net<T>> make(const ConvNetOptions& options, RandomState& random) {
-  return std::make_unique<ConvNet<T>>(options, random);
+std::unique_ptr<Net<T>> make(const ConvNetOptions& options, RandomState& random, Weights weights) {
+  return std::make_unique<ConvNet<T>>(options, random, weights);
 }
 template <class T>
-std::unique_ptr<Net<T>> make(const ThreeLayerConvNetOptions& options, RandomState& random) {
-  return std::make_unique<ThreeLayerConvNet<T>>(options, random);
+std::unique_ptr<Net<T>> make(const ThreeLayerConvNetOptions& options, RandomState& random, Weights weights) {
+  return std::make_unique<ThreeLayerConvNet<T>>(options, random, weights);
 }
 
 constexpr const char* kNormalizations[] = {"none", "batchnorm", "layernorm"};
@@ -158,11 +158,11 @@ json as_json(const NetConfig& config) {
 }  // namespace
 
 template <class T>
-std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random) {
+std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, Weights weights) {
   if (!(config.label_smoothing >= 0 && config.label_smoothing < 1))
     fail("make_net", "expected label_smoothing of 0 to below 1, got ", config.label_smoothing);
-  std::unique_ptr<Net<T>> net =
-      with_options(config, [&](const auto& options) -> std::unique_ptr<Net<T>> { return make<T>(options, random); });
+  std::unique_ptr<Net<T>> net = with_options(
+      config, [&](const auto& options) -> std::unique_ptr<Net<T>> { return make<T>(options, random, weights); });
   net->label_smoothing = config.label_smoothing;
   if (config.he_init) scale_as_he(net->params());
   return net;
@@ -178,8 +178,8 @@ void scale_as_he(Parameters<T>& params) {
 }
 template void scale_as_he(Parameters<float>&);
 template void scale_as_he(Parameters<double>&);
-template std::unique_ptr<Net<float>> make_net(const NetConfig&, RandomState&);
-template std::unique_ptr<Net<double>> make_net(const NetConfig&, RandomState&);
+template std::unique_ptr<Net<float>> make_net(const NetConfig&, RandomState&, Weights);
+template std::unique_ptr<Net<double>> make_net(const NetConfig&, RandomState&, Weights);
 
 ParameterLayout parameter_layout(const NetConfig& config) {
   return with_options(config, [](const auto& options) { return parameter_layout(options); });

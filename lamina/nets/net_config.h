@@ -35,10 +35,10 @@ struct NetConfig {
   Precision precision = Precision::full;  ///< bf16: only with T = float
 };
 
-/// The net that `config` describes, its parameters drawn from `random`, which must outlive it. Throws
+/// The net that `config` describes, its weights drawn from `random` or zero; `random` must outlive it. Throws
 /// std::invalid_argument where the configuration is not one of a net.
 template <class T>
-std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random);
+std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, Weights weights = Weights::drawn);
 
 /// Multiplies each weight matrix and each bank of filters, drawn as randn, by sqrt(2 / inputs), with C k k inputs of a
 /// filter (He, Zhang, Ren and Sun, 2015).

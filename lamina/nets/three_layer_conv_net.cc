@@ -34,10 +34,12 @@ ParameterLayout parameter_layout(const ThreeLayerConvNetOptions& options) {
 }
 
 template <class T>
-ThreeLayerConvNet<T>::ThreeLayerConvNet(const Options& options, RandomState& random) : options_(options) {
+ThreeLayerConvNet<T>::ThreeLayerConvNet(const Options& options, RandomState& random, Weights weights)
+    : options_(options) {
   check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
+  if (weights == Weights::zero) return;
   for (const char* name : {"W1", "W2", "W3"}) this->draw_weights(name, options.weight_scale, random);
 }
 

@@ -29,7 +29,7 @@ class ThreeLayerConvNet : public Net<T> {
   using Options = ThreeLayerConvNetOptions;
 
   /// Draws W1, W2, W3 in this order. Errors as parameter_layout's.
-  ThreeLayerConvNet(const Options& options, RandomState& random);
+  ThreeLayerConvNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
 
   using Net<T>::loss;
   const Tensor<T>& loss(const TensorView<T>& X) override;

@@ -20,10 +20,11 @@ ParameterLayout parameter_layout(const TwoLayerNetOptions& options) {
 }
 
 template <class T>
-TwoLayerNet<T>::TwoLayerNet(const Options& options, RandomState& random) : options_(options) {
+TwoLayerNet<T>::TwoLayerNet(const Options& options, RandomState& random, Weights weights) : options_(options) {
   check_precision<T>(kWhere, options.precision);
   this->make_parameters(parameter_layout(options));
   this->reg = options.reg;
+  if (weights == Weights::zero) return;
   this->draw_weights("W1", options.weight_scale, random);
   this->draw_weights("W2", options.weight_scale, random);
 }

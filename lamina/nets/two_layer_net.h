@@ -26,12 +26,13 @@ class TwoLayerNet : public Net<T> {
   using Options = TwoLayerNetOptions;
 
   /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Errors as parameter_layout's.
-  TwoLayerNet(const Options& options, RandomState& random);
+  TwoLayerNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
 
   using Net<T>::loss;
   const Tensor<T>& loss(const TensorView<T>& X) override;
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
   NetSummary summary() const override;
+  Index check_batch() const override { return 250; }  // weights, the larger part, are read once for all of them
   std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
 

@@ -71,8 +71,9 @@ class Solver {
   bool train();
 
   /// Fraction of examples whose highest score is their label's. Where num_samples is not 0 and the split has more,
-  /// it draws choice(N, num_samples) and looks at those. Throws std::invalid_argument for labels beyond the scores.
-  double check_accuracy(const Split& split, Index num_samples = 0, Index batch_size = 100);
+  /// it draws choice(N, num_samples) and looks at those, batch_size at a time; 0: as many as the model's check_batch()
+  /// says, or 100 where it has none. Throws std::invalid_argument for labels beyond the scores.
+  double check_accuracy(const Split& split, Index num_samples = 0, Index batch_size = 0);
 
   const History& history() const { return state_.history; }
   /// May be changed between two calls of train(); the learning rate is read by the constructor alone.

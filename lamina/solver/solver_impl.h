@@ -38,6 +38,14 @@ class AtEnd {
 };
 
 template <class M>
+Index check_batch(const M& model) {
+  if constexpr (requires { model.check_batch(); })
+    return model.check_batch();
+  else
+    return 100;
+}
+
+template <class M>
 std::vector<NamedTensor<typename M::Scalar>> buffers_of(M& model) {
   if constexpr (requires { model.buffers(); })
     return model.buffers();
@@ -270,7 +278,8 @@ double Solver<M>::check_accuracy(const Split& split, Index num_samples, Index ba
   if (static_cast<Index>(split.y.size()) != total)
     fail("check_accuracy", "expected one label for each of ", total, " examples, got ", split.y.size());
   if (num_samples < 0) fail("check_accuracy", "expected num_samples of 0 or more, got ", num_samples);
-  if (batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", batch_size);
+  if (batch_size < 0) fail("check_accuracy", "expected batch_size of 0 or more, got ", batch_size);
+  if (batch_size == 0) batch_size = detail::check_batch(model_);
 
   const bool drawn = num_samples != 0 && total > num_samples;
   const Index N = drawn ? num_samples : total;

@@ -69,7 +69,7 @@ bool has_convolutions(const NetConfig& config) {
 template <class T>
 MadeNet<T>::MadeNet(NetConfig config, RandomState& random) {
   if (std::is_same_v<T, double>) config.precision = Precision::full;
-  net = make_net<T>(config, random);
+  net = make_net<T>(config, random, Weights::zero);
   if (auto* fc = dynamic_cast<FullyConnectedNet<T>*>(net.get())) {
     dropout_param = &fc->dropout_param();
     if (config.normalization != Normalization::none)

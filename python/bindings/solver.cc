@@ -49,28 +49,64 @@ class Examples {
   Index size() const { return shape_[0]; }
   Label label(Index row) const { return labels_[static_cast<std::size_t>(row)]; }
 
-  // The examples of these rows, or where `rows` is null those from `first` on, to `out` of shape (count, ...).
+  // The examples of these rows, or where `rows` is null those from `first` on: (count, ...), valid until the next call.
+  // Examples of another type are converted each time they are asked for, until all of them have been once; then, where
+  // they are not too many, they are all kept as T.
   template <class T>
-  void gather(const Index* rows, Index first, Index count, Tensor<T>& out) const {
+  TensorView<T> take(const Index* rows, Index first, Index count, Tensor<T>& batch) {
     std::array<Index, Shape::kMaxRank> lengths{};
     std::copy(shape_.begin(), shape_.end(), lengths.begin());
     lengths[0] = count;
-    out.resize(Shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(shape_.rank()))));
-    const Index example = shape_.size() / size(), skip = first * example;
-    if (kind_ == Kind::bytes)
-      kernels::gather_bytes<T>(count, example, static_cast<const std::uint8_t*>(data_) + skip, rows, nullptr,
-                               out.data());
-    else if (kind_ == Kind::floats)
-      kernels::gather_numbers(count, example, static_cast<const float*>(data_) + skip, rows, out.data());
+    const Shape shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(shape_.rank())));
+    const Index example = shape_.size() / size();
+    const T* all = in_place<T>();
+    if constexpr (std::is_same_v<T, float>) {
+      if (all == nullptr && asked_ >= size() && shape_.size() * static_cast<Index>(sizeof(T)) <= kMostBytesKept) {
+        kept_.resize(shape_);
+        convert(nullptr, 0, size(), kept_.data());
+        is_kept_ = true;  // a conversion that was interrupted begins again
+        all = kept_.data();
+      }
+      asked_ += count;
+    }
+    if (all != nullptr && rows == nullptr) return {const_cast<T*>(all) + first * example, shape};  // is only read
+    batch.resize(shape);
+    if (all != nullptr)
+      kernels::gather_numbers(count, example, all, rows, batch.data());
     else
-      kernels::gather_numbers(count, example, static_cast<const double*>(data_) + skip, rows, out.data());
+      convert(rows, first, count, batch.data());
+    return batch;
   }
 
  private:
   enum class Kind { bytes, floats, doubles };
+  static constexpr Index kMostBytesKept = Index{1} << 24;
+
+  template <class T>
+  const T* in_place() const {
+    if constexpr (std::is_same_v<T, float>)
+      return kind_ == Kind::floats ? static_cast<const float*>(data_) : is_kept_ ? kept_.data() : nullptr;
+    else
+      return kind_ == Kind::doubles ? static_cast<const double*>(data_) : nullptr;
+  }
+
+  template <class T>
+  void convert(const Index* rows, Index first, Index count, T* out) const {
+    const Index example = shape_.size() / size(), skip = first * example;
+    if (kind_ == Kind::bytes)
+      kernels::gather_bytes<T>(count, example, static_cast<const std::uint8_t*>(data_) + skip, rows, nullptr, out);
+    else if (kind_ == Kind::floats)
+      kernels::gather_numbers(count, example, static_cast<const float*>(data_) + skip, rows, out);
+    else
+      kernels::gather_numbers(count, example, static_cast<const double*>(data_) + skip, rows, out);
+  }
+
   py::array X_;
   const void* data_ = nullptr;
   Kind kind_ = Kind::doubles;
+  Tensor<float> kept_;
+  bool is_kept_ = false;
+  Index asked_ = 0;
   Shape shape_;
   std::vector<Label> labels_;
 };
@@ -137,9 +173,10 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
   virtual ~Loop() = default;
   virtual std::vector<std::string> names() = 0;
-  virtual void run(const Examples& train, Index count, Index batch_size, const std::string& rule,
+  virtual void run(Examples& train, Index count, Index batch_size, const std::string& rule,
                    const std::vector<Numbers>& configs, py::list losses) = 0;
-  virtual double accuracy(const Examples& examples, Index num_samples, Index batch_size) = 0;
+  virtual Index check_batch() = 0;
+  virtual double accuracy(Examples& examples, Index num_samples, Index batch_size) = 0;
   virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
   virtual py::tuple state(std::size_t parameter) const = 0;
   virtual void store(py::handle model) = 0;
@@ -158,7 +195,7 @@ class LoopOf : public Loop {
   }
 
   // `count` iterations, whose losses are appended one by one, each before a signal is looked at.
-  void run(const Examples& train, Index count, Index batch_size, const std::string& rule_name,
+  void run(Examples& train, Index count, Index batch_size, const std::string& rule_name,
            const std::vector<Numbers>& given, py::list losses) override {
     const UpdateRule rule = update_rule_from_name(rule_name);
     if (given.size() != states_.size())
@@ -178,7 +215,9 @@ class LoopOf : public Loop {
     }
   }
 
-  double accuracy(const Examples& examples, Index num_samples, Index batch_size) override {
+  Index check_batch() override { return copy_.net().check_batch(); }
+
+  double accuracy(Examples& examples, Index num_samples, Index batch_size) override {
     if (num_samples < 0) fail("check_accuracy", "expected num_samples of 1 or more, got ", num_samples);
     if (batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", batch_size);
     const bool drawn = num_samples != 0 && examples.size() > num_samples;
@@ -197,8 +236,8 @@ class LoopOf : public Loop {
       const Index count = std::min(batch_size, N - first);
       Index found = 0;
       interruptible([&] {
-        examples.gather(drawn ? rows_.data() + first : nullptr, drawn ? 0 : first, count, X_);
-        const Tensor<T>& scores = copy_.net().loss(X_);
+        const TensorView<T> X = examples.take(drawn ? rows_.data() + first : nullptr, drawn ? 0 : first, count, X_);
+        const Tensor<T>& scores = copy_.net().loss(X);
         const Index C = scores.dim(1);
         found = 0;
         for (Index i = 0; i < count; ++i) {
@@ -228,7 +267,7 @@ class LoopOf : public Loop {
 
  private:
   // The loss; gradients are in the net. A step that does not end leaves the running averages as they were.
-  double step(LentRandom& lent, const Examples& train, Index batch_size) {
+  double step(LentRandom& lent, Examples& train, Index batch_size) {
     double loss = 0;
     copy_.begin();
     lent.take();
@@ -257,9 +296,9 @@ class LoopOf : public Loop {
     return static_cast<double>(static_cast<T>(loss));
   }
 
-  double pass(const Examples& train, Index batch_size) {
+  double pass(Examples& train, Index batch_size) {
     y_.resize(rows_.size());
-    train.gather(rows_.data(), 0, batch_size, X_);
+    train.take(rows_.data(), 0, batch_size, X_);
     std::transform(rows_.begin(), rows_.end(), y_.begin(), [&](Index row) { return train.label(row); });
     return copy_.net().loss(X_, std::span<const Label>(y_)).loss;
   }
@@ -307,6 +346,7 @@ void bind_solver(py::module_& m) {
       .def("names", &Loop::names)
       .def("run", &Loop::run, py::arg("train"), py::arg("count"), py::arg("batch_size"), py::arg("rule"),
            py::arg("configs"), py::arg("losses"))
+      .def("check_batch", &Loop::check_batch)
       .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
       .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
       .def("state", &Loop::state, py::arg("parameter"))

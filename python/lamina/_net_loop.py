@@ -78,8 +78,9 @@ class NetLoop:
 
     def accuracies(self) -> tuple[float, float]:
         """Of training and of validation examples."""
-        return (self._loop.accuracy(self._train, self._solver.num_train_samples or 0, 100),
-                self._loop.accuracy(self._val, self._solver.num_val_samples or 0, 100))
+        batch = self._loop.check_batch()
+        return (self._loop.accuracy(self._train, self._solver.num_train_samples or 0, batch),
+                self._loop.accuracy(self._val, self._solver.num_val_samples or 0, batch))
 
     def store(self) -> None:
         """Gives the model and the solver all that they would have, had the iterations run in Python."""

@@ -180,6 +180,19 @@ TEST(NetConfig, LayoutIsTheNets) {
   }
 }
 
+TEST(NetConfig, WeightsOfZeroTakeNothingFromTheStream) {
+  RandomState random(3), same(3);
+  for (const char* model : {"two-layer", "fc", "convnet", "three-layer-convnet"}) {
+    NetConfig config;
+    config.model = model;
+    const auto net = make_net<float>(config, random, Weights::zero), drawn = make_net<float>(config, same);
+    EXPECT_EQ(net->params().layout(), drawn->params().layout()) << model;
+    for (const auto& [name, value] : net->params())
+      for (const float w : value) ASSERT_EQ(w, name.starts_with("gamma") ? 1 : 0) << model << ' ' << name;
+  }
+  EXPECT_EQ(random.state(), RandomState(3).state());
+}
+
 TEST(NetConfig, WrongOptionsAreOneLine) {
   const auto expect = [](const char* model, auto change, const std::string& part) {
     NetConfig config;

@@ -101,6 +101,15 @@ class BothLoops(unittest.TestCase):
                 self.compare(net, {**options, "dtype": np.float64}, images())
                 self.compare(net, {**options, "dtype": np.float32}, images(dtype=np.float32), update_rule="adam")
 
+    def test_examples_of_another_type(self):
+        """Converted batch by batch at first, and kept in the net's type later."""
+        shallow = {**FC, "dtype": np.float32}
+        self.compare(FullyConnectedNet, shallow, images())
+        few = {name: np.round(20 * x + 128).clip(0, 255).astype(np.uint8) if name[0] == "X" else x
+               for name, x in images().items()}
+        self.compare(FullyConnectedNet, {**shallow, "weight_scale": 1e-3}, few,
+                     optim_config={"learning_rate": 1e-6})
+
     def test_rules(self):
         for rule in ("sgd", "sgd_momentum", "rmsprop", "adam"):
             self.compare(FullyConnectedNet, {**FC, "dtype": np.float64}, images(), update_rule=rule)

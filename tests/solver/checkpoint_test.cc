@@ -284,6 +284,10 @@ TEST_F(CheckpointFile, AnotherInstructionSetIsReported) {
 TEST(InstructionSets, DifferByBf16Alone) {
   EXPECT_TRUE(kernels::same_bits_without_bf16("AVX-512", "AVX-512-BF16"));
   EXPECT_TRUE(kernels::same_bits_without_bf16("AVX2", "AVX2"));
+  EXPECT_TRUE(kernels::same_bits_without_bf16("AMX", "AMX"));
+  EXPECT_TRUE(kernels::same_bits_without_bf16("AMX", "AVX-512", true));
+  EXPECT_FALSE(kernels::same_bits_without_bf16("AMX", "AVX-512-BF16"));
+  EXPECT_FALSE(kernels::same_bits_without_bf16("AVX-512", "AMX"));
   EXPECT_FALSE(kernels::same_bits_without_bf16("AVX2", "AVX-512"));
   EXPECT_FALSE(kernels::same_bits_without_bf16("AVX2", "one of the future"));
 }

@@ -225,8 +225,8 @@ TEST(Solver, AccuracyOfScores) {
   EXPECT_EQ(message_of([&] { solver.check_accuracy({}); }), "[check_accuracy] expected 1 example or more, got none");
   EXPECT_EQ(message_of([&] { solver.check_accuracy(split, -1); }),
             "[check_accuracy] expected num_samples of 0 or more, got -1");
-  EXPECT_EQ(message_of([&] { solver.check_accuracy(split, 0, 0); }),
-            "[check_accuracy] expected batch_size of 1 or more, got 0");
+  EXPECT_EQ(message_of([&] { solver.check_accuracy(split, 0, -1); }),
+            "[check_accuracy] expected batch_size of 0 or more, got -1");
   split.y[3] = 3;
   EXPECT_EQ(message_of([&] { solver.check_accuracy(split); }),
             "[check_accuracy] expected labels of 0 to 2 to match the scores, got 3 for example 3");

@@ -1,0 +1,170 @@
+// Products of float32 on the processor's matrix unit: as exact as float32's own, for any size and scale, and float32's
+// own bits where the unit cannot stand for them.
+#include "lamina/kernels/gemm_amx.h"
+
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <vector>
+
+#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
+#include "tests/layers/layer_testing.h"
+
+namespace lamina {
+namespace {
+
+using testing::random_tensor;
+
+class GemmAmx : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    before_ = kernels::target_name();
+    if (kernels::available_targets().front() != "AMX") GTEST_SKIP() << "this processor has no matrix unit";
+    kernels::set_target("AMX");
+  }
+  void TearDown() override { kernels::set_target(before_); }
+
+ private:
+  std::string before_;
+};
+
+struct Case {
+  bool transpose_a = false, transpose_b = false;
+  Index m, n, k;
+};
+
+Tensor<float> product(const Case& s, const Tensor<float>& a, const Tensor<float>& b, const float* bias = nullptr,
+                      bool relu = false) {
+  EXPECT_TRUE(!kernels::has_amx() || kernels::amx_suits(s.m, s.n, s.k));
+  Tensor<float> c = testing::poisoned<float>(Shape{s.m, s.n});
+  kernels::gemm(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), a.dim(1), b.data(), b.dim(1), c.data(), s.n,
+                bias, relu);
+  return c;
+}
+
+// Errors relative to the sum of the terms' sizes.
+struct Errors {
+  double worst = 0, squares = 0;
+  Index count = 0;
+
+  double rms() const { return std::sqrt(squares / static_cast<double>(count)); }
+};
+
+void compare(const Case& s, const Tensor<float>& a, const Tensor<float>& b, const Tensor<float>* bias, bool relu,
+             const Tensor<float>& c, Errors& errors) {
+  for (Index row = 0; row < s.m; ++row)
+    for (Index column = 0; column < s.n; ++column) {
+      double sum = bias ? static_cast<double>((*bias)[column]) : 0, norm = std::abs(sum);
+      for (Index k = 0; k < s.k; ++k) {
+        const double term = static_cast<double>(s.transpose_a ? a(k, row) : a(row, k)) *
+                            static_cast<double>(s.transpose_b ? b(column, k) : b(k, column));
+        sum += term;
+        norm += std::abs(term);
+      }
+      if (relu) sum = std::max(sum, 0.0);
+      const double error = std::abs(static_cast<double>(c(row, column)) - sum) / norm;
+      errors.worst = std::isnan(error) ? error : std::max(errors.worst, error);
+      errors.squares += error * error;
+      ++errors.count;
+    }
+}
+
+// Without any one of the six products that make one of float32, errors would be four times these and more.
+TEST_F(GemmAmx, AsExactAsFloat32) {
+  RandomState random(31);
+  Errors errors, of_float32;
+  for (int i = 0; i < 24; ++i) {
+    Case s{i % 2 == 1, i / 2 % 2 == 1, 120 + random.randint(60), 120 + random.randint(60), 80 + random.randint(40)};
+    const auto a = random_tensor<float>(s.transpose_a ? Shape{s.k, s.m} : Shape{s.m, s.k}, random);
+    const auto b = random_tensor<float>(s.transpose_b ? Shape{s.n, s.k} : Shape{s.k, s.n}, random);
+    compare(s, a, b, nullptr, false, product(s, a, b), errors);
+    kernels::set_target("AVX-512");
+    compare(s, a, b, nullptr, false, product(s, a, b), of_float32);
+    kernels::set_target("AMX");
+  }
+  EXPECT_LT(errors.worst, of_float32.worst);
+  EXPECT_LT(errors.rms(), of_float32.rms());
+}
+
+// Sizes beside the tiles', several groups of rows and columns and blocks of k, sums in two halves, and operands whose
+// rows and columns differ in scale by many powers of two.
+TEST_F(GemmAmx, EqualsPlainSums) {
+  RandomState random(32);
+  for (int i = 0; i < 60 && !HasFailure(); ++i) {
+    Case s{random.randint(2) == 1, random.randint(2) == 1, 32 + random.randint(i % 4 ? 70 : 300),
+           32 + random.randint(i % 6 ? 70 : 600), 64 + random.randint(i % 5 ? 150 : 2500)};
+    s.k = std::max(s.k, (Index{1} << 20) / (s.m * s.n) + 1);
+    SCOPED_TRACE(std::to_string(s.m) + " x " + std::to_string(s.n) + " x " + std::to_string(s.k));
+    auto a = random_tensor<float>(s.transpose_a ? Shape{s.k, s.m} : Shape{s.m, s.k}, random);
+    auto b = random_tensor<float>(s.transpose_b ? Shape{s.n, s.k} : Shape{s.k, s.n}, random);
+    if (i % 3 == 0)
+      for (Index row = 0; row < s.m; ++row)
+        for (Index k = 0; k < s.k; ++k)
+          (s.transpose_a ? a(k, row) : a(row, k)) *= std::ldexp(1.0F, static_cast<int>(-8 * (row % 5)));
+    if (i % 3 == 1)
+      for (Index column = 0; column < s.n; ++column)
+        for (Index k = 0; k < s.k; ++k)
+          (s.transpose_b ? b(column, k) : b(k, column)) *= std::ldexp(1.0F, static_cast<int>(20 - 7 * (column % 8)));
+    const auto bias = random_tensor<float>(Shape{s.n}, random);
+    const bool with_bias = random.randint(2) == 1, relu = random.randint(2) == 1;
+    Errors errors;
+    compare(s, a, b, with_bias ? &bias : nullptr, relu, product(s, a, b, with_bias ? bias.data() : nullptr, relu),
+            errors);
+    EXPECT_LT(errors.worst, 2.5 * static_cast<double>(std::numeric_limits<float>::epsilon()));
+  }
+}
+
+TEST_F(GemmAmx, Float32sOwnBitsWhereItCannotStandForThem) {
+  RandomState random(33);
+  const Case s{false, false, 130, 140, 300};
+  const auto a = random_tensor<float>(Shape{s.m, s.k}, random), b = random_tensor<float>(Shape{s.k, s.n}, random);
+  const auto expect_own_bits = [&](const Tensor<float>& x, const Tensor<float>& y, const char* what) {
+    const Tensor<float> got = product(s, x, y);
+    kernels::set_target("AVX-512");
+    const Tensor<float> own = product(s, x, y);
+    kernels::set_target("AMX");
+    for (Index i = 0; i < got.size(); ++i)
+      ASSERT_TRUE(got[i] == own[i] || (std::isnan(got[i]) && std::isnan(own[i]))) << what << " at " << i;
+  };
+  const auto with = [](Tensor<float> x, Index at, float value) {
+    x[at] = value;
+    return x;
+  };
+  const auto times = [](Tensor<float> x, float scale) {
+    for (float& value : x) value *= scale;
+    return x;
+  };
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  expect_own_bits(with(a, 777, kInfinity), b, "an infinity in A");
+  expect_own_bits(a, with(b, 30000, -kInfinity), "an infinity in B");
+  expect_own_bits(with(a, 38999, std::numeric_limits<float>::quiet_NaN()), b, "NaN");
+  expect_own_bits(a, with(b, 5, std::numeric_limits<float>::max()), "the largest number");
+  expect_own_bits(times(a, 1e-20F), b, "small numbers in A");
+  expect_own_bits(a, times(b, 1e-36F), "numbers whose parts would vanish in B");
+
+  const Tensor<float> zeros(Shape{s.m, s.k});
+  for (const float value : product(s, zeros, b)) ASSERT_EQ(value, 0);
+}
+
+TEST_F(GemmAmx, SameBitsForAnyNumberOfThreads) {
+  RandomState random(34);
+  const int before = kernels::num_threads();
+  for (const auto& [m, n, k] : {std::array<Index, 3>{100, 100, 3072}, {3072, 70, 100}, {33, 700, 2100}, {300, 50, 128}})
+    for (int transposed = 0; transposed < 4; ++transposed) {
+      const Case s{transposed % 2 == 1, transposed / 2 == 1, m, n, k};
+      const auto a = random_tensor<float>(s.transpose_a ? Shape{k, m} : Shape{m, k}, random);
+      const auto b = random_tensor<float>(s.transpose_b ? Shape{n, k} : Shape{k, n}, random);
+      kernels::set_num_threads(1);
+      const Tensor<float> expected = product(s, a, b);
+      for (int threads : {2, 3, 5, 8}) {
+        kernels::set_num_threads(threads);
+        EXPECT_TRUE(testing::close(product(s, a, b), expected, 0)) << threads << " threads";
+      }
+    }
+  kernels::set_num_threads(before);
+}
+
+}  // namespace
+}  // namespace lamina
