@@ -30,7 +30,7 @@ constexpr Index kTileBytes = 1024;
 constexpr Index kStepsOfBlock = 4;         // of B's tiles so many stay in the first-level cache while rows of A pass by
 constexpr Index kRowsOfGroup = 128;        // of A, cut into tiles at a time
 constexpr Index kColumnsOfGroup = 512;     // of B
-constexpr Index kNumbersOfSums = 1 << 16;  // of C that are kept tile by tile while k goes on
+constexpr Index kNumbersOfSums = 1 << 17;  // of C that are kept tile by tile while k goes on
 constexpr Index kNumbersOfSum = 1 << 14;   // that a thread adds to their other half
 constexpr Index kLongSum = 2048;           // sums from here on are made in two halves, by different threads
 
@@ -501,7 +501,7 @@ namespace lamina::kernels {
 
 #if HWY_TARGETS & HWY_AVX3
 bool amx_suits(Index m, Index n, Index k) {
-  return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= (1 << 20);
+  return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= (1 << 21);
 }
 bool gemm_amx(const AmxProduct& product) { return N_AVX3::AmxGemm(product); }
 void gemm_amx_bf16(const AmxProduct& product) { N_AVX3::AmxGemmOfBf16(product); }
