@@ -20,7 +20,7 @@ inline int cache_ways =
 /// C (m, n) = op(A) op(B) [+ bias (n,), added to every row] [then max(0, C)], row-major; op(A) is (m, k): A itself, or
 /// the transpose of A (k, m) where transpose_a; op(B) is (k, n) likewise. lda, ldb, ldc: elements from one row to the
 /// next of the stored matrices. C is overwritten and must not overlap A or B. Every element is summed in an order that
-/// depends on the sizes alone.
+/// depends on the sizes alone, and on a processor with a matrix unit on whether the operands suit it (gemm_amx.h).
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
           T* c, Index ldc, const T* bias = nullptr, bool relu = false);
