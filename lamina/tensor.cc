@@ -11,6 +11,7 @@ namespace lamina {
 detail::Memory detail::allocate(std::size_t bytes) {
   constexpr std::size_t kLine = 64, kLarge = std::size_t{1} << 20, kLargePage = std::size_t{1} << 21;
   if (bytes < kLarge) return {::operator new (bytes, std::align_val_t{kLine}), kLine};
+  bytes = (bytes + kLargePage - 1) / kLargePage * kLargePage;  // a part of one is given no large page
   void* start = ::operator new (bytes, std::align_val_t{kLargePage});
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   madvise(start, bytes, MADV_HUGEPAGE);  // where the system has none to give, nothing changes

@@ -48,8 +48,8 @@ const Split& split_of(const Dataset& data, const std::string& name) {
 
 struct TrainedNet::Inside {
   virtual ~Inside() = default;
-  /// Scores (N, C) as the net's type has them; `best` takes the place of the highest of each row.
   virtual Index check_batch() const = 0;
+  /// Scores (N, C) as the net's type has them; `best` takes the place of the highest of each row.
   virtual void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) = 0;
   virtual std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) = 0;
   ModelInfo info;

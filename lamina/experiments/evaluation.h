@@ -43,7 +43,7 @@ class TrainedNet {
   /// Whether scores are the mean of an image's and its mirror image's: at the start as in the training run.
   void set_mirror_averaging(bool on);
 
-  /// Batches of 100, as Solver's accuracy checks take them, with the net's own mean image: on the validation split of
+  /// In the batches that Solver's accuracy checks take, with the net's own mean image: on the validation split of
   /// the run's data it gives best_val_acc. Throws std::runtime_error where the images have another shape or there are
   /// other classes.
   Evaluation evaluate(const Dataset& data, const std::string& split);

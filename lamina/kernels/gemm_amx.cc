@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 
 #include "lamina/kernels/parallel.h"
@@ -32,7 +33,10 @@ constexpr Index kRowsOfGroup = 128;        // of A, cut into tiles at a time
 constexpr Index kColumnsOfGroup = 512;     // of B
 constexpr Index kNumbersOfSums = 1 << 17;  // of C that are kept tile by tile while k goes on
 constexpr Index kNumbersOfSum = 1 << 14;   // that a thread adds to their other half
-constexpr Index kLongSum = 2048;           // sums from here on are made in two halves, by different threads
+constexpr Index kLeastShare = 48;          // of rows or columns, for one thread
+constexpr Index kMostOfChunk = 1 << 29;    // multiply-adds between two looks at whether to stop
+constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on, with NaN, a number is no sum of three
+constexpr Index kLongSum = 2048;            // sums from here on are made in two halves, by different threads
 
 }  // namespace
 }  // namespace lamina::kernels
@@ -82,13 +86,37 @@ struct Largest {
   HWY_INLINE void meet(__m512i pairs) {
     bits = _mm512_max_epu16(bits, _mm512_and_si512(pairs, _mm512_set1_epi16(0x7fff)));
   }
-  // Whether six products of their parts stand for a float32 product.
-  bool suits() const {
+  std::uint16_t largest() const {
     alignas(64) std::uint16_t all[32];
     _mm512_store_si512(all, bits);
-    const int largest = *std::max_element(all, all + 32);
-    return largest == 0 || (largest >= (127 - 50) << 7 && largest < (127 + 127) << 7);
+    return *std::max_element(all, all + 32);
   }
+};
+
+// Of both operands, over all threads.
+class LargestOfBoth {
+ public:
+  void meet(std::uint16_t a, std::uint16_t b) {
+    raise(a_, a);
+    raise(b_, b);
+  }
+  // Whether six products of parts stand for each float32 product of a sum of k: nothing overflows, and what vanishes
+  // (the unit takes subnormal numbers for zero) is small beside the largest.
+  bool suits(Index k) const {
+    const int a = a_ >> 7, b = b_ >> 7;  // exponents, with a bias of 127
+    if (std::max(a, b) >= kNoParts >> 7) return false;
+    if (a_ == 0 || b_ == 0) return true;
+    return std::min(a, b) >= 127 - 50 && a + b - 2 * 127 + std::bit_width(static_cast<std::uint64_t>(k)) + 2 < 127;
+  }
+
+ private:
+  static void raise(std::atomic<std::uint16_t>& to, std::uint16_t value) {
+    std::uint16_t before = to.load(std::memory_order_relaxed);
+    while (before < value && !to.compare_exchange_weak(before, value, std::memory_order_relaxed)) {
+    }
+  }
+
+  std::atomic<std::uint16_t> a_{0}, b_{0};
 };
 
 // The pairs (x, y) of two vectors' lanes in bfloat16, as kPieces tile rows that lie a tile apart.
@@ -383,9 +411,10 @@ HWY_INLINE void multiply_columns(TileBlock t, Index rows, Index columns) {
   }
 }
 
-// The product on one thread; false as gemm_amx().
+// The product on one thread, but for operands with a number that has no parts: then C is left. What it has cut counts
+// in `largest`.
 template <int kPieces>
-HWY_NOINLINE bool multiply_alone(const AmxProduct& s) {
+HWY_NOINLINE void multiply_alone(const AmxProduct& s, LargestOfBoth& largest) {
   const Index groups = (s.m + kRowsOfGroup - 1) / kRowsOfGroup, group = (s.m + groups - 1) / groups;
   // Tiles of the same height, as a tile's time is that of its rows, and an even number of them: two by two keep the
   // unit busy while each of their sums is on its way through it.
@@ -406,24 +435,23 @@ HWY_NOINLINE bool multiply_alone(const AmxProduct& s) {
   t.sums_strip = column_tiles;
   t.ldc = s.ldc;
   t.height = height;
-  bool suits = true;
-  for (Index first = 0; suits && first < s.n; first += kColumnsOfGroup)
-    for (Index k0 = 0; suits && k0 < s.k; k0 += kStepsOfBlock * kStep) {
+  Largest largest_a, largest_b;
+  bool finite = true;
+  for (Index first = 0; finite && first < s.n; first += kColumnsOfGroup)
+    for (Index k0 = 0; finite && k0 < s.k; k0 += kStepsOfBlock * kStep) {
       const Index end = std::min(s.n, first + kColumnsOfGroup), k = std::min(kStepsOfBlock * kStep, s.k - k0);
       t.steps = (k + kStep - 1) / kStep;
       t.a_strip = t.b_strip = strip_bytes<kPieces>(t.steps);
       t.accumulate = k0 > 0;
       t.last = k0 + k == s.k;
       t.relu = t.last && s.relu;
-      Largest largest_b;
       cut_b<kPieces>(s, first, end, k0, k, b, largest_b);
-      suits = kPieces == 1 || largest_b.suits();
-      for (Index g = 0; suits && g < groups; ++g) {
+      finite = kPieces == 1 || largest_b.largest() < kNoParts;
+      for (Index g = 0; finite && g < groups; ++g) {
         const Index row = g * group, end_row = std::min(s.m, row + group);
-        Largest largest_a;
         cut_a<kPieces>(s, row, height, end_row, k0, k, a, largest_a);
-        suits = kPieces == 1 || largest_a.suits();
-        for (Index column = first; suits && column < end; column += 2 * kTile) {
+        finite = kPieces == 1 || largest_a.largest() < kNoParts;
+        for (Index column = first; finite && column < end; column += 2 * kTile) {
           const Index tile = (column - first) / kTile;
           t.a = a;
           t.b = b + tile * t.b_strip;
@@ -435,7 +463,7 @@ HWY_NOINLINE bool multiply_alone(const AmxProduct& s) {
       }
     }
   release_tiles();
-  return suits;
+  largest.meet(largest_a.largest(), largest_b.largest());
 }
 
 template <int kPieces>
@@ -443,13 +471,14 @@ HWY_INLINE bool multiply(const AmxProduct& s) {
   // How C is shared out changes no sum. A long sum's two halves do, and so depend on its length alone; they keep the
   // rows of B, which are a layer's weights, with the core that makes their gradient.
   const Index halves = s.k >= kLongSum ? 2 : 1, half = (s.k / 2 + kStep - 1) / kStep * kStep;
-  const Index shares = (num_threads() + halves - 1) / halves;
-  const bool by_columns = s.n > s.m;  // the shorter operand is cut by every thread
-  const Index length = by_columns ? s.n : s.m;
-  const Index share = ((length + shares - 1) / shares + kTile - 1) / kTile * kTile;
+  const bool by_columns = s.n > s.m;  // the shorter operand is cut for every share
+  const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
+  const Index threads = works_alone() ? 1 : num_threads(), shares = (threads + halves - 1) / halves;
+  const Index most = std::max(kLeastShare, kMostOfChunk / (across * (s.k / halves)));
+  const Index share = (std::clamp((length + shares - 1) / shares, kLeastShare, most) + kTile - 1) / kTile * kTile;
   const Index chunks = (length + share - 1) / share;
   float* other = halves == 2 ? workspace<AmxOtherHalf, float>(s.m * s.n) : nullptr;
-  std::atomic<bool> suits{true};
+  LargestOfBoth largest;
   parallel_for(halves * chunks, [&](Index chunk) HWY_ATTR {
     AmxProduct part = s;
     const Index first = chunk / halves * share, count = std::min(share, length - first);
@@ -474,9 +503,9 @@ HWY_INLINE bool multiply(const AmxProduct& s) {
         part.ldc = s.n;
       }
     }
-    if (!multiply_alone<kPieces>(part)) suits.store(false, std::memory_order_relaxed);
+    multiply_alone<kPieces>(part, largest);
   });
-  if (!suits) return false;
+  if (kPieces == 3 && !largest.suits(s.k)) return false;
   if (halves == 2) {
     const Index rows = std::max<Index>(1, kNumbersOfSum / s.n);
     parallel_for((s.m + rows - 1) / rows, [&](Index chunk) HWY_ATTR {

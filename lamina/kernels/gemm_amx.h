@@ -24,9 +24,10 @@ struct AmxProduct {
 bool amx_suits(Index m, Index n, Index k);
 
 /// C as gemm() gives it. Every number is the sum of three of bfloat16, exactly; of the nine products of two such sums
-/// the six largest are added up in float32, so that a term's error is that of a float32 product. False, with C
-/// unspecified, where an operand holds NaN, an infinity or numbers of 2^127 and more, or nothing but numbers below
-/// 2^-50: those need float32's own arithmetic.
+/// the six largest are added up in float32, so that a term's error is that of a float32 product. Numbers below 2^-108
+/// and products of two below 2^-102 lose digits, however, and results below 1.2e-38 are zero: the unit has no subnormal
+/// numbers. False, with C unspecified, where an operand holds NaN, an infinity or numbers of 2^127 and more, or nothing
+/// but numbers below 2^-50, or where sums might overflow: those need float32's own arithmetic.
 bool gemm_amx(const AmxProduct& product);
 /// C as gemm_bf16() gives it.
 void gemm_amx_bf16(const AmxProduct& product);

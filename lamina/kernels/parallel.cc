@@ -234,6 +234,8 @@ void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
   if (call.stopped) throw Stopped();
 }
 
+bool works_alone() { return inside_body; }
+
 Alone::Alone() : before_(std::exchange(inside_body, true)) {}
 Alone::~Alone() { inside_body = before_; }
 

@@ -37,6 +37,9 @@ void parallel_for(Index chunks, Body&& body) {
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
+/// Whether this thread does its calls of parallel_for alone: it is inside a body, or in the life of an Alone.
+bool works_alone();
+
 /// While one lives, this thread does its calls of parallel_for alone; other threads are not concerned.
 class Alone {
  public:

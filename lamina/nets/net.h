@@ -36,7 +36,8 @@ using ParameterLayout = std::vector<std::pair<std::string, Shape>>;
 
 /// What Solver trains. `params()` by name; `loss(X)` gives the scores (N, C) of a test-time pass; `loss(X, y)`
 /// runs a training pass and gives the loss and the gradients by the parameters' names and shapes. Where a model
-/// also has `buffers()` (NamedTensor list), Solver keeps and restores them with the best parameters.
+/// also has `buffers()` (NamedTensor list), Solver keeps and restores them with the best parameters; where it has
+/// `check_batch()`, accuracy checks hand so many examples to `loss(X)` at once.
 template <class M>
 concept Model = requires(M& model, const M& constant, const TensorView<typename M::Scalar>& X,
                          std::span<const Label> y) {

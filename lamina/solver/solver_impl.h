@@ -39,7 +39,9 @@ class AtEnd {
 
 template <class M>
 Index check_batch(const M& model) {
-  if constexpr (requires { model.check_batch(); })
+  if constexpr (requires {
+                  { model.check_batch() } -> std::convertible_to<Index>;
+                })
     return model.check_batch();
   else
     return 100;
@@ -279,7 +281,7 @@ double Solver<M>::check_accuracy(const Split& split, Index num_samples, Index ba
     fail("check_accuracy", "expected one label for each of ", total, " examples, got ", split.y.size());
   if (num_samples < 0) fail("check_accuracy", "expected num_samples of 0 or more, got ", num_samples);
   if (batch_size < 0) fail("check_accuracy", "expected batch_size of 0 or more, got ", batch_size);
-  if (batch_size == 0) batch_size = detail::check_batch(model_);
+  if (batch_size == 0) batch_size = std::max<Index>(1, detail::check_batch(model_));
 
   const bool drawn = num_samples != 0 && total > num_samples;
   const Index N = drawn ? num_samples : total;

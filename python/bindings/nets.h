@@ -39,7 +39,7 @@ struct ModelState {
 /// A net in T with what a model's state asks of it beyond Net<T>.
 template <class T>
 struct MadeNet {
-  /// The parameters that make_net draws come from `random`, which must outlive it.
+  /// Weights are zero. Dropout draws from `random`, which must outlive it.
   MadeNet(NetConfig config, RandomState& random);
   /// Sets all but the parameters.
   void set(const ModelState& state, const std::vector<std::array<Tensor<T>, 2>>& averages);

@@ -50,8 +50,8 @@ class Examples {
   Label label(Index row) const { return labels_[static_cast<std::size_t>(row)]; }
 
   // The examples of these rows, or where `rows` is null those from `first` on: (count, ...), valid until the next call.
-  // Examples of another type are converted each time they are asked for, until all of them have been once; then, where
-  // they are not too many, they are all kept as T.
+  // Examples of another type are converted each time they are asked for, until as many have been as there are; then,
+  // where they are not too many, they are all kept as T.
   template <class T>
   TensorView<T> take(const Index* rows, Index first, Index count, Tensor<T>& batch) {
     std::array<Index, Shape::kMaxRank> lengths{};

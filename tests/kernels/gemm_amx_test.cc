@@ -142,6 +142,7 @@ TEST_F(GemmAmx, Float32sOwnBitsWhereItCannotStandForThem) {
   expect_own_bits(with(a, 38999, std::numeric_limits<float>::quiet_NaN()), b, "NaN");
   expect_own_bits(a, with(b, 5, std::numeric_limits<float>::max()), "the largest number");
   expect_own_bits(times(a, 1e-20F), b, "small numbers in A");
+  expect_own_bits(times(a, 1e30F), times(b, 1e10F), "sums that overflow");
   expect_own_bits(a, times(b, 1e-36F), "numbers whose parts would vanish in B");
 
   const Tensor<float> zeros(Shape{s.m, s.k});
@@ -163,6 +164,31 @@ TEST_F(GemmAmx, SameBitsForAnyNumberOfThreads) {
         EXPECT_TRUE(testing::close(product(s, a, b), expected, 0)) << threads << " threads";
       }
     }
+  // Small numbers in one thread's rows alone.
+  const Case s{false, false, 300, 96, 256};
+  auto a = random_tensor<float>(Shape{s.m, s.k}, random);
+  const auto b = random_tensor<float>(Shape{s.k, s.n}, random);
+  for (Index i = 0; i < 64 * s.k; ++i) a[i] *= 1e-20F;
+  kernels::set_num_threads(1);
+  const Tensor<float> expected = product(s, a, b);
+  for (int threads : {2, 4, 6, 16}) {
+    kernels::set_num_threads(threads);
+    EXPECT_TRUE(testing::close(product(s, a, b), expected, 0)) << threads << " threads";
+  }
+  kernels::set_num_threads(before);
+}
+
+bool always() { return true; }
+
+TEST_F(GemmAmx, StopsWithinALargeProduct) {
+  const Case s{false, false, 1500, 1500, 1500};
+  const Tensor<float> a(Shape{s.m, s.k}, 1), b(Shape{s.k, s.n}, 1);
+  const int before = kernels::num_threads();
+  for (int threads : {1, 2}) {
+    kernels::set_num_threads(threads);
+    const kernels::Stoppable stoppable(always);
+    EXPECT_THROW(product(s, a, b), kernels::Stopped) << threads << " threads";
+  }
   kernels::set_num_threads(before);
 }
 
