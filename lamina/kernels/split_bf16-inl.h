@@ -1,0 +1,147 @@
+// Numbers cut into parts of bfloat16, and these laid out as the tiles of a matrix unit.
+// Included by kernel sources; empty but for the instruction set that has the unit.
+#if defined(LAMINA_KERNELS_SPLIT_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_SPLIT_BF16_INL_H_
+#undef LAMINA_KERNELS_SPLIT_BF16_INL_H_
+#else
+#define LAMINA_KERNELS_SPLIT_BF16_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "lamina/kernels/bf16_tile-inl.h"
+#include "lamina/tensor.h"
+
+#if HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+
+inline constexpr Index kTile = 16;  // rows of a tile at most, and columns of one of C
+inline constexpr Index kStep = 32;  // k of one tile of A or B
+inline constexpr Index kTileBytes = 1024;
+
+HWY_INLINE __mmask16 first_lanes(Index count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
+}
+
+// The largest number that cutting has met, to eight bits.
+struct Largest {
+  __m512i bits;  // of bfloat16, without signs
+
+  HWY_INLINE Largest() : bits(_mm512_setzero_si512()) {}
+  HWY_INLINE void meet(__m512i pairs) {
+    bits = _mm512_max_epu16(bits, _mm512_and_si512(pairs, _mm512_set1_epi16(0x7fff)));
+  }
+  std::uint16_t largest() const {
+    alignas(64) std::uint16_t all[32];
+    _mm512_store_si512(all, bits);
+    return *std::max_element(all, all + 32);
+  }
+};
+
+// The pairs (x, y) of two vectors' lanes in bfloat16, as kPieces tile rows that lie a tile apart.
+template <int kPieces>
+HWY_INLINE void cut(__m512 x, __m512 y, char* to, Largest& largest) {
+  if constexpr (kPieces == 1) {
+    _mm512_store_si512(to, rounded_pairs(x, y));
+    return;
+  }
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+  const auto pairs = [](__m512i first, __m512i second)
+                         HWY_ATTR { return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(first, 16), second); };
+  // The first eight bits of each number,
+  __m512i p = _mm512_and_si512(_mm512_castps_si512(x), upper), q = _mm512_and_si512(_mm512_castps_si512(y), upper);
+  __m512i piece = pairs(p, q);
+  largest.meet(piece);
+  _mm512_store_si512(to, piece);
+  // the eight that come nearest to the other sixteen, so that what is left has either sign and errors cancel out,
+  x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
+  y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
+  const __m512i half = _mm512_set1_epi32(0x8000);
+  p = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), upper);
+  q = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(y), half), upper);
+  _mm512_store_si512(to + kTileBytes, pairs(p, q));
+  // and what is left: no more than eight.
+  x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
+  y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
+  _mm512_store_si512(to + 2 * kTileBytes, pairs(_mm512_castps_si512(x), _mm512_castps_si512(y)));
+}
+
+// The transpose of 16 vectors.
+HWY_INLINE void transpose_16(__m512 (&v)[16]) {
+  __m512 t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+  }
+  const auto pairs = [](__m512 x) HWY_ATTR { return _mm512_castps_pd(x); };
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      v[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(pairs(t[i + j]), pairs(t[i + j + 2])));
+      v[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pairs(t[i + j]), pairs(t[i + j + 2])));
+    }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(v[i + 8], v[i + 12], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    v[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+    v[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
+    v[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
+    v[i + 12] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+
+// Half a step of k of an operand, up to 16 by 16 numbers, as it is stored. What lies outside counts as zero.
+struct Half {
+  const float* from;
+  Index rows, columns;
+};
+
+// The first rows of a tile: row r holds the pairs (X[r][j], Y[r][j]), where X and Y are the two halves of a step: their
+// stored rows (along) or their stored columns (across).
+
+template <int kPieces>
+HWY_INLINE void cut_along(const Half& x, const Half& y, Index pitch, Index rows, char* tile, Largest& largest) {
+  const __mmask16 mask_x = first_lanes(x.columns), mask_y = first_lanes(y.columns);
+  for (Index r = 0; r < rows; ++r) {
+    const __m512 v = _mm512_maskz_loadu_ps(r < x.rows ? mask_x : 0, x.from + r * pitch);
+    const __m512 w = _mm512_maskz_loadu_ps(r < y.rows ? mask_y : 0, y.from + r * pitch);
+    cut<kPieces>(v, w, tile + r * 64, largest);
+  }
+}
+
+template <int kPieces>
+HWY_INLINE void cut_across(const Half& x, const Half& y, Index pitch, Index rows, char* tile, Largest& largest) {
+  const auto transposed = [pitch](const Half& half, __m512(&v)[16]) HWY_ATTR {
+    const __mmask16 mask = first_lanes(half.columns);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) v[i] = _mm512_maskz_loadu_ps(i < half.rows ? mask : 0, half.from + i * pitch);
+    transpose_16(v);
+  };
+  __m512 v[16], w[16];
+  transposed(x, v);
+  transposed(y, w);
+  for (Index i = 0; i < rows; ++i) cut<kPieces>(v[i], w[i], tile + i * 64, largest);
+}
+
+// Bytes of `steps` steps of a row of tiles; a line more, so that neighbours fall into different sets of a cache.
+template <int kPieces>
+constexpr Index strip_bytes(Index steps) {
+  return steps * kPieces * kTileBytes + 64;
+}
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // HWY_AVX3
+
+#endif  // LAMINA_KERNELS_SPLIT_BF16_INL_H_
