@@ -50,7 +50,7 @@ Tensor<T> linspace(double first, double last, const Shape& shape) {
   Tensor<T> x(shape);
   const double step = (last - first) / static_cast<double>(x.size() - 1);
   for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<T>(static_cast<double>(i) * step + first);
-  if (x.size() > 0) x[x.size() - 1] = static_cast<T>(last);
+  if (!x.empty()) x[x.size() - 1] = static_cast<T>(last);
   return x;
 }
 
