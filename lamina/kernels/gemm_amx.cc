@@ -58,7 +58,9 @@ class LargestOfBoth {
     const int a = a_ >> 7, b = b_ >> 7;  // exponents, with a bias of 127
     if (std::max(a, b) >= kNoParts >> 7) return false;
     if (a_ == 0 || b_ == 0) return true;
-    return std::min(a, b) >= 127 - 50 && a + b - 2 * 127 + std::bit_width(static_cast<std::uint64_t>(k)) + 2 < 127;
+    const int product = a + b - 2 * 127;
+    return std::min(a, b) >= 127 - 90 && product >= -100 &&
+           product + std::bit_width(static_cast<std::uint64_t>(k)) + 2 < 127;
   }
 
  private:
@@ -73,7 +75,7 @@ class LargestOfBoth {
 
 // Tiles of `height` rows of op(A) from row `first` on, k from k0 on.
 template <int kPieces>
-HWY_INLINE void cut_a(const AmxProduct& s, Index first, Index height, Index end, Index k0, Index k, char* to,
+HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index end, Index k0, Index k, char* to,
                       Largest& largest) {
   const Index steps = (k + kStep - 1) / kStep;
   for (Index row = first; row < end; row += height, to += strip_bytes<kPieces>(steps))
@@ -92,7 +94,7 @@ HWY_INLINE void cut_a(const AmxProduct& s, Index first, Index height, Index end,
 
 // Tiles of columns `first` to `end` of op(B), k from k0 on.
 template <int kPieces>
-HWY_INLINE void cut_b(const AmxProduct& s, Index first, Index end, Index k0, Index k, char* to, Largest& largest) {
+HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index k0, Index k, char* to, Largest& largest) {
   const Index steps = (k + kStep - 1) / kStep, strip = strip_bytes<kPieces>(steps);
   for (Index step = 0; step < steps; ++step, to += kPieces * kTileBytes) {
     const Index at = k0 + step * kStep, left = k - step * kStep;
@@ -123,7 +125,7 @@ HWY_INLINE void cut_b(const AmxProduct& s, Index first, Index end, Index k0, Ind
 // The product on one thread, but for operands with a number that has no parts: then C is left. What it has cut counts
 // in `largest`.
 template <int kPieces>
-HWY_NOINLINE void multiply_alone(const AmxProduct& s, LargestOfBoth& largest) {
+HWY_NOINLINE void multiply_alone(const FloatProduct& s, LargestOfBoth& largest) {
   const Index groups = (s.m + kRowsOfGroup - 1) / kRowsOfGroup, group = (s.m + groups - 1) / groups;
   // Tiles of the same height, as a tile's time is that of its rows, and an even number of them: two by two keep the
   // unit busy while each of their sums is on its way through it.
@@ -176,7 +178,7 @@ HWY_NOINLINE void multiply_alone(const AmxProduct& s, LargestOfBoth& largest) {
 }
 
 template <int kPieces>
-HWY_INLINE bool multiply(const AmxProduct& s) {
+HWY_INLINE bool multiply(const FloatProduct& s) {
   // How C is shared out changes no sum. A long sum's two halves do, and so depend on its length alone; they keep the
   // rows of B, which are a layer's weights, with the core that makes their gradient.
   const Index halves = s.k >= kLongSum ? 2 : 1, half = (s.k / 2 + kStep - 1) / kStep * kStep;
@@ -189,7 +191,7 @@ HWY_INLINE bool multiply(const AmxProduct& s) {
   float* other = halves == 2 ? workspace<AmxOtherHalf, float>(s.m * s.n) : nullptr;
   LargestOfBoth largest;
   parallel_for(halves * chunks, [&](Index chunk) HWY_ATTR {
-    AmxProduct part = s;
+    FloatProduct part = s;
     const Index first = chunk / halves * share, count = std::min(share, length - first);
     if (by_columns) {
       part.n = count;
@@ -227,8 +229,8 @@ HWY_INLINE bool multiply(const AmxProduct& s) {
 
 }  // namespace
 
-bool AmxGemm(const AmxProduct& s) { return multiply<3>(s); }
-void AmxGemmOfBf16(const AmxProduct& s) { multiply<1>(s); }
+bool AmxGemm(const FloatProduct& s) { return multiply<3>(s); }
+void AmxGemmOfBf16(const FloatProduct& s) { multiply<1>(s); }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -241,12 +243,12 @@ namespace lamina::kernels {
 bool amx_suits(Index m, Index n, Index k) {
   return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= (1 << 21);
 }
-bool gemm_amx(const AmxProduct& product) { return N_AVX3::AmxGemm(product); }
-void gemm_amx_bf16(const AmxProduct& product) { N_AVX3::AmxGemmOfBf16(product); }
+bool gemm_amx(const FloatProduct& product) { return N_AVX3::AmxGemm(product); }
+void gemm_amx_bf16(const FloatProduct& product) { N_AVX3::AmxGemmOfBf16(product); }
 #else
 bool amx_suits(Index, Index, Index) { return false; }
-bool gemm_amx(const AmxProduct&) { return false; }
-void gemm_amx_bf16(const AmxProduct&) {}
+bool gemm_amx(const FloatProduct&) { return false; }
+void gemm_amx_bf16(const FloatProduct&) {}
 #endif
 
 }  // namespace lamina::kernels

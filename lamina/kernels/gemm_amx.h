@@ -7,7 +7,7 @@
 namespace lamina::kernels {
 
 /// The arguments of gemm() (gemm.h).
-struct AmxProduct {
+struct FloatProduct {
   bool transpose_a, transpose_b;
   Index m, n, k;
   const float* a;
@@ -27,9 +27,10 @@ bool amx_suits(Index m, Index n, Index k);
 /// the six largest are added up in float32, so that a term's error is that of a float32 product. Numbers below 2^-108
 /// and products of two below 2^-102 lose digits, however, and results below 1.2e-38 are zero: the unit has no subnormal
 /// numbers. False, with C unspecified, where an operand holds NaN, an infinity or numbers of 2^127 and more, or nothing
-/// but numbers below 2^-50, or where sums might overflow: those need float32's own arithmetic.
-bool gemm_amx(const AmxProduct& product);
+/// but numbers below 2^-90, or where the two largest make a product below 2^-100 or sums might overflow: those need
+/// float32's own arithmetic.
+bool gemm_amx(const FloatProduct& product);
 /// C as gemm_bf16() gives it.
-void gemm_amx_bf16(const AmxProduct& product);
+void gemm_amx_bf16(const FloatProduct& product);
 
 }  // namespace lamina::kernels

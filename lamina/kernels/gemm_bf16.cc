@@ -18,19 +18,6 @@
 namespace lamina::kernels {
 namespace {
 
-struct Bf16GemmArgs {
-  bool transpose_a, transpose_b;
-  Index m, n, k;
-  const float* a;
-  Index lda;
-  const float* b;
-  Index ldb;
-  float* c;
-  Index ldc;
-  const float* bias;
-  bool relu;
-};
-
 struct PackedA {};
 struct PackedB {};
 struct RoundedA {};
@@ -49,7 +36,7 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 
 // Panel of op(B) from column `first` on, (pairs of k, width), with zeros behind the last column and the last row.
-HWY_INLINE void pack_b(const Bf16GemmArgs& s, Index first, Index width, Pair* panel) {
+HWY_INLINE void pack_b(const FloatProduct& s, Index first, Index width, Pair* panel) {
   const Index columns = std::min(width, s.n - first), pairs = (s.k + 1) / 2;
   if (!s.transpose_b) {
     for (Index k = 0; k < pairs; ++k) {
@@ -71,7 +58,7 @@ HWY_INLINE void pack_b(const Bf16GemmArgs& s, Index first, Index width, Pair* pa
     }
 }
 
-void Bf16Gemm(const Bf16GemmArgs& s) {
+void Bf16Gemm(const FloatProduct& s) {
   const Index width = s.n <= kPairLanes ? kPairLanes : 2 * kPairLanes, panels = (s.n + width - 1) / width;
   const Index pairs = (s.k + 1) / 2, blocks = (s.m + kBlock - 1) / kBlock;
   const bool small = s.m * s.n * s.k < kSmall;
