@@ -58,9 +58,8 @@ class LargestOfBoth {
     const int a = a_ >> 7, b = b_ >> 7;  // exponents, with a bias of 127
     if (std::max(a, b) >= kNoParts >> 7) return false;
     if (a_ == 0 || b_ == 0) return true;
-    const int product = a + b - 2 * 127;
-    return std::min(a, b) >= 127 - 90 && product >= -100 &&
-           product + std::bit_width(static_cast<std::uint64_t>(k)) + 2 < 127;
+    const int product = a + b - 2 * 127, terms = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(k)));
+    return std::min(a, b) >= 127 - 90 && product >= -100 && product + terms + 2 < 127;
   }
 
  private:

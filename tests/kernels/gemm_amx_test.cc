@@ -159,6 +159,32 @@ TEST_F(GemmAmx, Float32sOwnBitsWhereItCannotStandForThem) {
   for (const float value : product(s, zeros, b)) ASSERT_EQ(value, 0);
 }
 
+// What a net meets from its first step to the last is not computed twice.
+TEST_F(GemmAmx, LeavesNoProductOfUsualSizeToFloat32) {
+  if (!has_unit()) return;
+  RandomState random(35);
+  const Case s{false, false, 64, 128, 256};
+  const auto a = random_tensor<float>(Shape{s.m, s.k}, random), b = random_tensor<float>(Shape{s.k, s.n}, random);
+  Tensor<float> c(Shape{s.m, s.n});
+  for (int power_a = -100; power_a <= 120; power_a += 10)
+    for (int power_b = -100; power_b <= 120; power_b += 10) {
+      Tensor<float> x = a, y = b;
+      for (float& value : x) value = std::ldexp(value, power_a);
+      for (float& value : y) value = std::ldexp(value, power_b);
+      // The largest numbers of a and b lie between 1 and 8: 3 powers either way are left open.
+      const int least = std::min(power_a, power_b), most = std::max(power_a, power_b), sum = power_a + power_b;
+      const bool on_unit =
+          kernels::gemm_amx({false, false, s.m, s.n, s.k, x.data(), s.k, y.data(), s.n, c.data(), s.n, nullptr, false});
+      const std::string powers = std::to_string(power_a) + ", " + std::to_string(power_b);
+      if (least >= -90 && sum >= -100 && most <= 120 && sum <= 110) {
+        EXPECT_TRUE(on_unit) << powers;
+      }
+      if (least < -93 || sum < -106 || sum >= 127) {
+        EXPECT_FALSE(on_unit) << powers;
+      }
+    }
+}
+
 TEST_F(GemmAmx, SameBitsForAnyNumberOfThreads) {
   if (!has_unit()) return;
   RandomState random(34);
