@@ -313,6 +313,8 @@ void fill_from_bias(Index m, Index n, T* c, Index ldc, const T* bias, bool relu)
 
 }  // namespace
 
+bool rows_stand_alone(Index m, Index n, Index k) { return k < kLongestSum && m * n * k < kLeastForAmx; }
+
 HWY_EXPORT(GemmFloat);
 HWY_EXPORT(GemmDouble);
 

@@ -25,6 +25,10 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
           T* c, Index ldc, const T* bias = nullptr, bool relu = false);
 
+/// Whether gemm() makes each of C's rows with the same bits wherever it lies and however many there are: then the
+/// product of some rows gives what the product of all gives. So it is for all but large products and long sums.
+bool rows_stand_alone(Index m, Index n, Index k);
+
 /// The same with A and B rounded to bfloat16 and sums in float32; the bias is added as it is.
 void gemm_bf16(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const float* a, Index lda, const float* b,
                Index ldb, float* c, Index ldc, const float* bias = nullptr, bool relu = false);

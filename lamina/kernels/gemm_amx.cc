@@ -240,7 +240,7 @@ namespace lamina::kernels {
 
 #if HWY_TARGETS & HWY_AVX3
 bool amx_suits(Index m, Index n, Index k) {
-  return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= (1 << 21);
+  return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= kLeastForAmx;
 }
 bool gemm_amx(const FloatProduct& product) { return N_AVX3::AmxGemm(product); }
 void gemm_amx_bf16(const FloatProduct& product) { N_AVX3::AmxGemmOfBf16(product); }

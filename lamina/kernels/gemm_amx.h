@@ -20,6 +20,8 @@ struct FloatProduct {
   bool relu;
 };
 
+inline constexpr Index kLeastForAmx = 1 << 21;  ///< multiply-adds
+
 /// Whether the instruction set in use has the unit and a product of this size is worth cutting into its tiles.
 bool amx_suits(Index m, Index n, Index k);
 

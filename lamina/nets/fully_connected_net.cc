@@ -64,6 +64,26 @@ void FullyConnectedNet<T>::make_layers() {
   score_b_ = "b" + number;
 }
 
+// Small layers with nothing between them but ReLU, on a batch of N, go by blocks of rows.
+template <class T>
+void FullyConnectedNet<T>::link_layers(Index N, bool dropped) {
+  links_.clear();
+  if (hidden_.size() < 2 || options_.normalization != Normalization::none || dropped) return;
+  if (options_.precision != Precision::full) return;
+  const auto& params = this->params_;
+  for (std::size_t i = 1; i < hidden_.size(); ++i) links_.push_back({params[hidden_[i].W], params[hidden_[i].b]});
+  links_.push_back({params[score_W_], params[score_b_]});
+  if (!worth_rows<T>(N, links_)) return links_.clear();
+  for (std::size_t i = 1; i < hidden_.size(); ++i) {
+    HiddenLayer& layer = hidden_[i];
+    layer.out.resize({N, links_[i - 1].w.dim(1)});
+    layer.cache.relu.out = layer.out;
+    links_[i - 1].out = layer.out;
+  }
+  scores_.resize({N, links_.back().w.dim(1)});
+  links_.back().out = scores_;
+}
+
 template <class T>
 void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
   this->check_parameters(kWhere);
@@ -75,8 +95,9 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
     param.dropout = &dropout_param_;
     param.random = random_;
   }
+  link_layers(X.dim(0), param.dropout != nullptr);
   TensorView<T> x = X, gamma, beta;
-  for (HiddenLayer& layer : hidden_) {
+  for (HiddenLayer& layer : std::span(hidden_).first(links_.empty() ? hidden_.size() : 1)) {
     layer.bn_param.mode = mode;
     param.batchnorm = &layer.bn_param;
     param.layernorm.eps = layer.bn_param.eps;
@@ -84,7 +105,10 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
     affine_norm_relu_dropout_forward(x, params[layer.W], params[layer.b], gamma, beta, param, layer.out, layer.cache);
     x = layer.out;
   }
-  affine_forward(x, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
+  if (links_.empty())
+    affine_forward(x, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
+  else
+    affine_relu_rows_forward<T>(x, links_);
 }
 
 template <class T>
@@ -102,7 +126,23 @@ LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span
   auto& grads = this->grads_;
   const double data_loss = softmax_loss<T>(scores_, y, &dscores_, this->label_smoothing);
   std::size_t i = hidden_.size();
-  affine_backward<T>(dscores_, score_cache_, i > 0 ? &dout_[(i - 1) % 2] : nullptr, grads[score_W_], grads[score_b_]);
+  if (links_.empty()) {
+    affine_backward<T>(dscores_, score_cache_, i > 0 ? &dout_[(i - 1) % 2] : nullptr, grads[score_W_], grads[score_b_]);
+  } else {
+    for (i = 1; i < hidden_.size(); ++i) {
+      const HiddenLayer& layer = hidden_[i];
+      layer.cache.da.resize(layer.out.shape());
+      links_[i - 1].da = layer.cache.da;
+      links_[i - 1].dw = grads[layer.W];
+      links_[i - 1].db = grads[layer.b];
+    }
+    links_.back().da = dscores_;
+    links_.back().dw = grads[score_W_];
+    links_.back().db = grads[score_b_];
+    dout_[0].resize(hidden_[0].out.shape());
+    affine_relu_rows_backward<T>(hidden_[0].out, links_, dout_[0]);
+    i = 1;  // what is left
+  }
   TensorView<T> dgamma, dbeta;
   while (i-- > 0) {
     const HiddenLayer& layer = hidden_[i];

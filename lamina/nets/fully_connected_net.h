@@ -9,6 +9,7 @@
 #include "lamina/nets/net.h"
 #include "lamina/random.h"
 #include "lamina/sandwiches/affine_norm_relu_dropout.h"
+#include "lamina/sandwiches/affine_relu_rows.h"
 
 namespace lamina {
 
@@ -71,6 +72,7 @@ class FullyConnectedNet : public Net<T> {
   };
   void make_layers();
   void forward(const TensorView<T>& X, Mode mode);
+  void link_layers(Index N, bool dropped);
 
   Options options_;
   RandomState* random_ = nullptr;
@@ -79,7 +81,8 @@ class FullyConnectedNet : public Net<T> {
   std::string score_W_, score_b_;
   AffineCache<T> score_cache_;
   Tensor<T> scores_, dscores_;
-  Tensor<T> dout_[2];  // of hidden layer i: dout_[i % 2]
+  Tensor<T> dout_[2];                 // of hidden layer i: dout_[i % 2]
+  std::vector<AffineLink<T>> links_;  // all layers but the first, where they go by blocks of rows; else none
 };
 
 }  // namespace lamina
