@@ -219,6 +219,80 @@ void draw_dot(std::string& svg, const Series& s, std::size_t i, const Axes& axes
   svg += i < s.titles.size() ? "><title>" + escape_html(s.titles[i]) + "</title></circle>\n" : std::string("/>\n");
 }
 
+struct Box {
+  double left, top, right, bottom;
+  bool meets(const Box& other) const {
+    return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+  }
+};
+
+// Whether the straight line from a to b passes through the box: its parameters inside each pair of edges overlap.
+bool passes(double ax, double ay, double bx, double by, const Box& box) {
+  double first = 0, last = 1;
+  const auto clip = [&](double a, double b, double low, double high) {
+    if (a == b) return low < a && a < high;
+    const double one = (low - a) / (b - a), other = (high - a) / (b - a);
+    first = std::max(first, std::min(one, other));
+    last = std::min(last, std::max(one, other));
+    return first < last;
+  };
+  return clip(ax, bx, box.left, box.right) && clip(ay, by, box.top, box.bottom);
+}
+
+// How many stretches of curves and dots lie under the box.
+Index curves_under(const Box& box, const Figure& figure, const Axes& axes) {
+  Index found = 0;
+  for (const Series& s : figure.series) {
+    bool before = false;
+    double from_x = 0, from_y = 0;
+    for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
+      const bool here = usable(s.x[i], figure.log_x) && usable(s.y[i], figure.log_y);
+      const double x = here ? pixel_x(axes.x, s.x[i]) : 0, y = here ? pixel_y(axes.y, s.y[i]) : 0;
+      if (here && s.line && before && passes(from_x, from_y, x, y, box)) ++found;
+      if (here && s.dots && box.meets({x - 4, y - 4, x + 4, y + 4})) ++found;
+      before = here;
+      from_x = x;
+      from_y = y;
+    }
+  }
+  return found;
+}
+
+struct TextPlace {
+  double x, y;
+  bool to_the_left;
+};
+
+// Where a mark's label hides least: under, over or beside its ring, inside the plot if it fits there, and off the boxes
+// that others have taken; its own joins them.
+TextPlace place_of(const Mark& mark, const Figure& figure, const Axes& axes, std::vector<Box>& taken) {
+  const double ring_x = pixel_x(axes.x, mark.x), ring_y = pixel_y(axes.y, mark.y);
+  const double width = 7.2 * static_cast<double>(mark.label.size());  // about that of the text
+  const bool left = ring_x > kLeft + kPlotWidth / 2;
+  const Box ring{ring_x - 8, ring_y - 8, ring_x + 8, ring_y + 8};
+  TextPlace best{};
+  Box box_of_best{};
+  Index least = -1;
+  for (const double down : {26.0, -14.0, 5.0, 44.0, -32.0, 62.0, -50.0, 80.0, -68.0})
+    for (const bool to_the_left : {left, !left}) {
+      const double aside = down == 5 ? -14 : 6;  // off the ring, or a little over it
+      TextPlace place{ring_x + (to_the_left ? aside : -aside), ring_y + down, to_the_left};
+      place.x = to_the_left ? std::clamp(place.x, std::min(kLeft + width, kLeft + kPlotWidth), kLeft + kPlotWidth)
+                            : std::clamp(place.x, kLeft, std::max(kLeft + kPlotWidth - width, kLeft));
+      const double begin = to_the_left ? place.x - width : place.x;
+      const Box box{begin, place.y - 13, begin + width, place.y + 4};
+      Index cost = curves_under(box, figure, axes) + (box.meets(ring) ? 50 : 0);
+      for (const Box& other : taken) cost += box.meets(other) ? 100 : 0;
+      if (box.top < kTop || box.bottom > kTop + kPlotHeight) cost += 1000;
+      if (least >= 0 && cost >= least) continue;
+      least = cost;
+      best = place;
+      box_of_best = box;
+    }
+  taken.push_back(box_of_best);
+  return best;
+}
+
 std::string described(const Figure& figure) {
   std::string text = figure.title + ": " + figure.y_label + " against " + figure.x_label + ".";
   for (const Mark& mark : figure.marks) text += " " + mark.label + ".";
@@ -300,15 +374,14 @@ std::string to_svg(const Figure& figure, bool standalone) {
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
       if (usable(s.x[i], figure.log_x) && usable(s.y[i], figure.log_y)) draw_dot(svg, s, i, axes);
   }
+  std::vector<Box> labels;
   for (const Mark& mark : figure.marks) {
     if (!usable(mark.x, figure.log_x) || !usable(mark.y, figure.log_y)) continue;
-    const double x = pixel_x(axes.x, mark.x);
-    const double y = pixel_y(axes.y, mark.y);
-    const bool left = x > kLeft + kPlotWidth / 2;
-    fmt::format_to(out, "<circle class=\"ring\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"7.5\"/>", x, y);
+    const TextPlace place = place_of(mark, figure, axes, labels);
+    fmt::format_to(out, "<circle class=\"ring\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"7.5\"/>", pixel_x(axes.x, mark.x),
+                   pixel_y(axes.y, mark.y));
     fmt::format_to(out, "<text class=\"mark-text\" text-anchor=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-                   left ? "end" : "start", x + (left ? 6 : -6), y + 26 < kTop + kPlotHeight ? y + 26 : y - 14,
-                   escape_html(mark.label));
+                   place.to_the_left ? "end" : "start", place.x, place.y, escape_html(mark.label));
   }
   return svg + "</svg>\n";
 }

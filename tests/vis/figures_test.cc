@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 
 #include "lamina/io/atomic_file.h"
 #include "tests/io/io_checks.h"
@@ -95,6 +98,49 @@ TEST(Svg, PutsPointsWhereTheAxesSay) {
   figure.percent = true;
   EXPECT_EQ(count(to_svg(figure), ">100%<"), 1u);
   EXPECT_EQ(count(to_svg(figure), ">50%<") + count(to_svg(figure), ">40%<"), 1u);
+}
+
+TEST(Svg, PutsLabelsBesideCurvesInsideThePlotAndOffOneAnother) {
+  Figure figure = figure_of({0, 1, 2, 3, 4}, {0.1, 0.35, 0.5, 0.55, 0.6});
+  figure.series.push_back(figure.series[0]);
+  figure.series[1].y = {0.1, 0.3, 0.45, 0.5, 0.45};
+  const nlohmann::json plot = nlohmann::json::parse(figure_data(figure))["plot"];
+  const double left = plot[0], top = plot[1], width = plot[2], height = plot[3];
+  const std::regex text("mark-text\" text-anchor=\"(end|start)\" x=\"([0-9.]+)\" y=\"([0-9.]+)\"");
+  const std::regex path("class=\"c0 line\" d=\"M([0-9. L]+)\"");
+  const std::string label = "best of all: 51.0%";
+  for (std::size_t at = 1; at < 5; ++at) {
+    SCOPED_TRACE(at);
+    figure.marks.assign(2, Mark{figure.series[1].x[at], figure.series[1].y[at], label});
+    const std::string svg = to_svg(figure);
+    std::vector<std::array<double, 4>> boxes;  // left, top, right, bottom: the letters, narrower than any font's
+    for (std::sregex_iterator it(svg.begin(), svg.end(), text), end; it != end; ++it) {
+      const double x = std::stod((*it)[2]), y = std::stod((*it)[3]), wide = 6 * static_cast<double>(label.size());
+      boxes.push_back({(*it)[1] == "end" ? x - wide : x, y - 10, (*it)[1] == "end" ? x : x + wide, y});
+      EXPECT_GE(boxes.back()[0], left);
+      EXPECT_GE(boxes.back()[1], top);
+      EXPECT_LE(boxes.back()[2], left + width);
+      EXPECT_LE(boxes.back()[3], top + height);
+    }
+    ASSERT_EQ(boxes.size(), 2u);
+    EXPECT_TRUE(boxes[0][1] >= boxes[1][3] || boxes[1][1] >= boxes[0][3] || boxes[0][0] >= boxes[1][2] ||
+                boxes[1][0] >= boxes[0][2]);
+    std::size_t curves = 0;
+    for (std::sregex_iterator it(svg.begin(), svg.end(), path), end; it != end; ++it, ++curves) {
+      std::string places = (*it)[1];
+      std::replace(places.begin(), places.end(), 'L', ' ');
+      std::istringstream in(places);
+      double from_x = 0, from_y = 0, x = 0, y = 0;
+      in >> from_x >> from_y;
+      for (; in >> x >> y; from_x = x, from_y = y)
+        for (int step = 0; step <= 500; ++step) {
+          const double px = from_x + (x - from_x) * step / 500, py = from_y + (y - from_y) * step / 500;
+          for (const auto& box : boxes)
+            ASSERT_FALSE(box[0] < px && px < box[2] && box[1] < py && py < box[3]) << px << ' ' << py;
+        }
+    }
+    EXPECT_EQ(curves, 2u);
+  }
 }
 
 TEST(Svg, BreaksLinesAtNumbersThatAreNotFinite) {
