@@ -1,9 +1,11 @@
 #include "lamina/optim/update_rule.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
+#include "lamina/kernels/parallel.h"
 #include "lamina/kernels/update.h"
 
 namespace lamina {
@@ -25,10 +27,7 @@ const Rule& find(UpdateRule rule) {
   fail("update_rule", "expected one of sgd, sgd_momentum, rmsprop, adam, got number ", static_cast<int>(rule));
 }
 
-template <class T>
-void check_gradient(std::string_view where, const TensorView<T>& w, const TensorView<T>& dw) {
-  check_shape(where, "dw", dw.shape(), w.shape(), "w");
-}
+double rate_of(UpdateRule rule, const OptimConfig& config) { return with_defaults(rule, config).learning_rate; }
 
 // Zeros at the first update, else of w's shape.
 template <class T>
@@ -37,7 +36,74 @@ void start(std::string_view where, std::string_view name, Tensor<T>& kept, const
   check_shape(where, name, kept.shape(), w.shape(), "w");
 }
 
-double rate_of(UpdateRule rule, const OptimConfig& config) { return with_defaults(rule, config).learning_rate; }
+template <class T>
+void check(UpdateRule rule, const TensorView<T>& w, const TensorView<T>& dw, OptimState<T>& state) {
+  const std::string_view where = find(rule).name;
+  check_shape(where, "dw", dw.shape(), w.shape(), "w");
+  if (rule == UpdateRule::sgd_momentum) start(where, "the velocity", state.first, w);
+  if (rule == UpdateRule::rmsprop) start(where, "the cache", state.second, w);
+  if (rule == UpdateRule::adam) {
+    start(where, "m", state.first, w);
+    start(where, "v", state.second, w);
+  }
+}
+
+// Counts the update too, where the rule does.
+template <class T>
+detail::UpdateStep<T> step_of(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config,
+                              OptimState<T>& state, bool decays = false) {
+  const auto number = [](double x) { return static_cast<T>(x); };
+  const double rate = rate_of(rule, config);
+  detail::UpdateStep<T> step{.rule = rule,
+                             .nesterov = config.nesterov,
+                             .size = w.size(),
+                             .w = w.data(),
+                             .dw = dw.data(),
+                             .first = state.first.data(),
+                             .second = state.second.data(),
+                             .shrink = decays ? number(-rate * config.weight_decay) : T{0},
+                             .momentum = number(config.momentum),
+                             .decay_rate = number(config.decay_rate),
+                             .fresh = number(1 - config.decay_rate),
+                             .adam = {}};
+  step.adam.rate = number(rate);
+  step.adam.epsilon = number(config.epsilon);
+  if (rule == UpdateRule::adam) {
+    const auto t = static_cast<double>(++state.t);
+    step.adam.beta1 = number(config.beta1);
+    step.adam.fresh1 = number(1 - config.beta1);
+    step.adam.correction1 = number(1 - std::pow(config.beta1, t));
+    step.adam.beta2 = number(config.beta2);
+    step.adam.fresh2 = number(1 - config.beta2);
+    step.adam.correction2 = number(1 - std::pow(config.beta2, t));
+  }
+  return step;
+}
+
+// The elements from `at` on.
+template <class T>
+void apply(const detail::UpdateStep<T>& s, Index at, Index count) {
+  T* w = s.w + at;
+  const T* dw = s.dw + at;
+  if (s.shrink != 0) kernels::axpy(count, s.shrink, w, w);
+  switch (s.rule) {
+    case UpdateRule::sgd:
+      return kernels::sgd_update(count, w, dw, s.adam.rate);
+    case UpdateRule::sgd_momentum:
+      if (s.nesterov) return kernels::nesterov_update(count, w, dw, s.first + at, s.adam.rate, s.momentum);
+      return kernels::sgd_momentum_update(count, w, dw, s.first + at, s.adam.rate, s.momentum);
+    case UpdateRule::rmsprop:
+      return kernels::rmsprop_update(count, w, dw, s.second + at, s.adam.rate, s.decay_rate, s.fresh, s.adam.epsilon);
+    case UpdateRule::adam:
+      return kernels::adam_update(count, w, dw, s.first + at, s.second + at, s.adam);
+  }
+}
+
+constexpr Index kPart = 16384;  // elements that a thread takes at a time
+constexpr Index kLine = 64;     // parts begin at multiples of it: no two threads write into one line of a cache
+
+// Up to the next multiple of kLine.
+constexpr Index in_lines(Index elements) { return (elements + kLine - 1) / kLine * kLine; }
 
 }  // namespace
 
@@ -56,62 +122,62 @@ OptimConfig with_defaults(UpdateRule rule, OptimConfig config) {
 
 template <class T>
 void sgd(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config) {
-  check_gradient("sgd", w, dw);
-  kernels::sgd_update(w.size(), w.data(), dw.data(), static_cast<T>(rate_of(UpdateRule::sgd, config)));
+  OptimState<T> none;
+  update(UpdateRule::sgd, w, dw, config, none);
 }
 
 template <class T>
 void sgd_momentum(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state) {
-  check_gradient("sgd_momentum", w, dw);
-  start("sgd_momentum", "the velocity", state.first, w);
-  const auto rate = static_cast<T>(rate_of(UpdateRule::sgd_momentum, config)),
-             momentum = static_cast<T>(config.momentum);
-  if (config.nesterov)
-    kernels::nesterov_update(w.size(), w.data(), dw.data(), state.first.data(), rate, momentum);
-  else
-    kernels::sgd_momentum_update(w.size(), w.data(), dw.data(), state.first.data(), rate, momentum);
+  update(UpdateRule::sgd_momentum, w, dw, config, state);
 }
 
 template <class T>
 void rmsprop(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state) {
-  check_gradient("rmsprop", w, dw);
-  start("rmsprop", "the cache", state.second, w);
-  kernels::rmsprop_update(w.size(), w.data(), dw.data(), state.second.data(),
-                          static_cast<T>(rate_of(UpdateRule::rmsprop, config)), static_cast<T>(config.decay_rate),
-                          static_cast<T>(1 - config.decay_rate), static_cast<T>(config.epsilon));
+  update(UpdateRule::rmsprop, w, dw, config, state);
 }
 
 template <class T>
 void adam(TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state) {
-  check_gradient("adam", w, dw);
-  start("adam", "m", state.first, w);
-  start("adam", "v", state.second, w);
-  const auto t = static_cast<double>(++state.t);
-  const kernels::AdamStep<T> step{.rate = static_cast<T>(rate_of(UpdateRule::adam, config)),
-                                  .beta1 = static_cast<T>(config.beta1),
-                                  .fresh1 = static_cast<T>(1 - config.beta1),
-                                  .correction1 = static_cast<T>(1 - std::pow(config.beta1, t)),
-                                  .beta2 = static_cast<T>(config.beta2),
-                                  .fresh2 = static_cast<T>(1 - config.beta2),
-                                  .correction2 = static_cast<T>(1 - std::pow(config.beta2, t)),
-                                  .epsilon = static_cast<T>(config.epsilon)};
-  kernels::adam_update(w.size(), w.data(), dw.data(), state.first.data(), state.second.data(), step);
+  update(UpdateRule::adam, w, dw, config, state);
 }
 
 template <class T>
 void update(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config,
             OptimState<T>& state) {
-  switch (rule) {
-    case UpdateRule::sgd:
-      return sgd(w, dw, config);
-    case UpdateRule::sgd_momentum:
-      return sgd_momentum(w, dw, config, state);
-    case UpdateRule::rmsprop:
-      return rmsprop(w, dw, config, state);
-    case UpdateRule::adam:
-      return adam(w, dw, config, state);
+  check(rule, w, dw, state);
+  apply(step_of(rule, w, dw, config, state), 0, w.size());
+}
+
+template <class T>
+void Updates<T>::add(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config,
+                     OptimState<T>& state, bool decays) {
+  check(rule, w, dw, state);
+  all_.push_back({rule, w, dw, config, &state, decays});
+}
+
+template <class T>
+void Updates<T>::run() {
+  steps_.clear();
+  Index elements = 0;
+  for (const One& one : all_) {
+    steps_.push_back(step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays));
+    elements += in_lines(one.w.size());
   }
-  find(rule);
+  all_.clear();
+  // The parameters count as if they lay one behind another.
+  kernels::parallel_for((elements + kPart - 1) / kPart, [&](Index part) {
+    Index begin = part * kPart;
+    const Index end = begin + kPart;
+    Index first = 0;
+    for (const detail::UpdateStep<T>& step : steps_) {
+      const Index at = begin - first, count = std::min(end - first, step.size) - at;
+      first += in_lines(step.size);
+      if (first <= begin) continue;
+      if (count > 0) apply(step, at, count);
+      begin = first;
+      if (begin >= end) return;
+    }
+  });
 }
 
 template <class T>
@@ -120,13 +186,14 @@ void decay_weights(UpdateRule rule, TensorView<T> w, const OptimConfig& config) 
   kernels::axpy(w.size(), static_cast<T>(-rate_of(rule, config) * config.weight_decay), w.data(), w.data());
 }
 
-#define LAMINA_BOTH(T)                                                                                 \
-  template void sgd(TensorView<T>, const TensorView<T>&, const OptimConfig&);                          \
-  template void sgd_momentum(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&); \
-  template void rmsprop(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);      \
-  template void adam(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);         \
-  template void decay_weights(UpdateRule, TensorView<T>, const OptimConfig&);                          \
-  template void update(UpdateRule, TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);
+#define LAMINA_BOTH(T)                                                                                       \
+  template void sgd(TensorView<T>, const TensorView<T>&, const OptimConfig&);                                \
+  template void sgd_momentum(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);       \
+  template void rmsprop(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);            \
+  template void adam(TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&);               \
+  template void decay_weights(UpdateRule, TensorView<T>, const OptimConfig&);                                \
+  template void update(UpdateRule, TensorView<T>, const TensorView<T>&, const OptimConfig&, OptimState<T>&); \
+  template class Updates<T>;
 LAMINA_BOTH(float)
 LAMINA_BOTH(double)
 #undef LAMINA_BOTH

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
+#include "lamina/kernels/update.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -62,5 +64,48 @@ void decay_weights(UpdateRule rule, TensorView<T> w, const OptimConfig& config);
 
 /// `config` with the rule's default learning rate where it has none.
 OptimConfig with_defaults(UpdateRule rule, OptimConfig config);
+
+namespace detail {
+/// An update in numbers of the parameter's type.
+template <class T>
+struct UpdateStep {
+  UpdateRule rule;
+  bool nesterov;
+  Index size;
+  T* w;
+  const T* dw;
+  T *first, *second;
+  T shrink;  ///< w += shrink w comes first; 0: it does not
+  T momentum, decay_rate, fresh;
+  kernels::AdamStep<T> adam;  ///< its rate and epsilon are every rule's
+};
+}  // namespace detail
+
+/// The updates of all of a net's parameters in one go: each thread takes its part of every parameter, so that small
+/// ones are shared out too and threads wait for one another once a step. What comes out is that of update(), to the
+/// bit.
+template <class T>
+class Updates {
+ public:
+  /// Throws as update() does. Nothing moves before run(), until when all stay where they are.
+  /// `decays`: decay_weights() comes first.
+  void add(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state,
+           bool decays = false);
+  /// Does what was added, and forgets it.
+  void run();
+  /// Forgets what was added.
+  void clear() { all_.clear(); }
+
+ private:
+  struct One {
+    UpdateRule rule;
+    TensorView<T> w, dw;
+    OptimConfig config;
+    OptimState<T>* state;
+    bool decays;
+  };
+  std::vector<One> all_;
+  std::vector<detail::UpdateStep<T>> steps_;
+};
 
 }  // namespace lamina

@@ -125,6 +125,7 @@ class Solver {
   std::vector<kernels::Move> moves_;
   std::vector<Label> batch_y_;
   Tensor<T> batch_X_, scores_;
+  Updates<T> updates_;
   std::vector<NamedTensor<T>> buffers_;  // the model's, during train()
 };
 

@@ -140,10 +140,10 @@ double Solver<M>::step() {
   const double factor = schedule_factor(options_.schedule, state_.iteration, state_.num_iterations, per_epoch);
   config.learning_rate = std::max(state_.learning_rate * factor, std::numeric_limits<double>::denorm_min());
   auto optim = state_.optim.begin();
-  for (auto& [name, w] : model_.params()) {
-    if (name.starts_with('W')) decay_weights<T>(options_.update_rule, w, config);
-    update(options_.update_rule, w, result.grads[name], config, *optim++);
-  }
+  updates_.clear();
+  for (auto& [name, w] : model_.params())
+    updates_.add(options_.update_rule, w, result.grads[name], config, *optim++, name.starts_with('W'));
+  updates_.run();
   if (after_update) after_update(event);
   if (options_.average_decay > 0) average();
 
