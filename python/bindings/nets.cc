@@ -261,10 +261,17 @@ void NetCopy<T>::end(Mode mode) {
 }
 
 template <class T>
-void NetCopy<T>::store(py::handle model) {
-  const py::dict params = model.attr("params");
+py::dict NetCopy<T>::params() const {
+  py::dict params;
   for (const auto& [name, value] : std::as_const(*made_.net).params())
     params[py::str(name)] = result(Tensor<T>(value), type_of<T>());
+  return params;
+}
+
+template <class T>
+void NetCopy<T>::store(py::handle model) {
+  const py::dict to = model.attr("params");
+  for (const auto& [name, value] : params()) to[name] = value;
   store_passes(model);
 }
 

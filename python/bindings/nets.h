@@ -106,7 +106,9 @@ class NetCopy {
   void discard();
   /// A pass has ended: the last one before store.
   void end(Mode mode);
-  /// Puts fresh arrays into model.params, and does store_passes.
+  /// The parameters as fresh arrays by name.
+  py::dict params() const;
+  /// Puts those into model.params, and does store_passes.
   void store(py::handle model);
   /// Leaves model.bn_params and model.dropout_param as the passes would have.
   void store_passes(py::handle model);

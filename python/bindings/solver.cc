@@ -179,6 +179,7 @@ class Loop {
   virtual double accuracy(Examples& examples, Index num_samples, Index batch_size) = 0;
   virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
   virtual py::tuple state(std::size_t parameter) const = 0;
+  virtual py::dict params() const = 0;
   virtual void store(py::handle model) = 0;
   virtual void store_passes(py::handle model) = 0;
 };
@@ -262,6 +263,7 @@ class LoopOf : public Loop {
     return py::make_tuple(array(state.first), array(state.second), state.t);
   }
 
+  py::dict params() const override { return copy_.params(); }
   void store(py::handle model) override { copy_.store(model); }
   void store_passes(py::handle model) override { copy_.store_passes(model); }
 
@@ -304,11 +306,13 @@ class LoopOf : public Loop {
   }
 
   void update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
+    updates_.clear();
     std::size_t i = 0;
     for (auto& [name, w] : copy_.net().params()) {
-      update<T>(rule, w, copy_.net().grads()[name], configs[i], states_[i]);
+      updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i]);
       ++i;
     }
+    updates_.run();
   }
 
   Tensor<T> kept(std::size_t parameter, py::handle object) {
@@ -326,6 +330,7 @@ class LoopOf : public Loop {
 
   NetCopy<T> copy_;
   std::vector<OptimState<T>> states_;
+  Updates<T> updates_;
   std::vector<Index> rows_;
   std::vector<Label> y_;
   Tensor<T> X_;
@@ -350,6 +355,7 @@ void bind_solver(py::module_& m) {
       .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
       .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
       .def("state", &Loop::state, py::arg("parameter"))
+      .def("params", &Loop::params)
       .def("store", &Loop::store, py::arg("model"))
       .def("store_passes", &Loop::store_passes, py::arg("model"));
 }

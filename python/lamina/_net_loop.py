@@ -82,6 +82,12 @@ class NetLoop:
         return (self._loop.accuracy(self._train, self._solver.num_train_samples or 0, batch),
                 self._loop.accuracy(self._val, self._solver.num_val_samples or 0, batch))
 
+    def best_params(self) -> dict[str, np.ndarray]:
+        """Copies of the current parameters, and the model's running averages brought up to date."""
+        self._loop.store_passes(self._solver.model)
+        current = self._loop.params()
+        return {name: current[name] if name in current else w.copy() for name, w in self._solver.model.params.items()}
+
     def store(self) -> None:
         """Gives the model and the solver all that they would have, had the iterations run in Python."""
         self._loop.store(self._solver.model)

@@ -103,6 +103,8 @@ class Solver:
         model.loss(X)      the scores (N, C) of a test-time pass
     For a net of lamina under a rule of lamina.optim the iterations run in C++, in the type of its parameters; where
     these are of different types, or a subclass has a loss, a _step or a check_accuracy of its own, they run in Python.
+    In C++ they change copies: model.params follows at the end, and at each accuracy check where a checkpoint is written,
+    tqdm is a function, or Solver is subclassed.
     data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,).
 
     Keyword arguments, each also an attribute that may be set between two calls of train():
@@ -209,6 +211,12 @@ class Solver:
         """Whether a method is another than Solver's own."""
         return name in vars(self) or getattr(type(self), name) is not getattr(Solver, name)
 
+    def _is_watched(self) -> bool:
+        """Whether something may look at the model between two accuracy checks: a checkpoint, a method or a progress bar
+        of somebody's own."""
+        return (self.checkpoint_name is not None or type(self) is not Solver or callable(self.tqdm)
+                or self._own("_save_checkpoint") or self._own("_print"))
+
     def _save_checkpoint(self) -> None:
         """Writes the model, the options and the histories to checkpoint_name_epoch_N.pkl; nothing without a name."""
         if self.checkpoint_name is None:
@@ -262,13 +270,14 @@ class Solver:
             train_acc, val_acc = loop.accuracies()
         self.train_acc_history.append(train_acc)
         self.val_acc_history.append(val_acc)
-        if loop is not None:
+        if loop is not None and self._is_watched():
             loop.store()
         self._save_checkpoint()
         self._print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
         if val_acc > self.best_val_acc:
             self.best_val_acc = val_acc
-            self.best_params = {name: w.copy() for name, w in self.model.params.items()}
+            self.best_params = ({name: w.copy() for name, w in self.model.params.items()} if loop is None
+                                else loop.best_params())
             self._best_running = [{name: x.copy() for name, x in param.items() if isinstance(x, np.ndarray)}
                                   for param in _running(self.model)]
 

@@ -279,6 +279,76 @@ class TheLoop(unittest.TestCase):
             np.testing.assert_allclose(norm["running_mean"], norm_["running_mean"], rtol=1e-9, atol=1e-12)
             self.assertEqual(norm["mode"], norm_["mode"])
 
+    def test_who_looks_sees_the_parameters_of_the_moment(self):
+        def with_print(solver):
+            solver._print = lambda line: seen.append(solver.model.params["W1"].copy()) if "val_acc" in line else None
+
+        class Printing(Solver):
+            def _print(self, line):
+                if "val_acc" in line:
+                    seen.append(self.model.params["W1"].copy())
+
+        class Checking(Solver):
+            def _check_accuracies(self, loop):
+                super()._check_accuracies(loop)
+                seen.append(self.model.params["W1"].copy())
+
+        def look(kind, solver_kind, prepare):
+            seen.clear()
+            np.random.seed(3)
+            solver = solver_kind(kind(**FC, dtype=np.float64), self.data, batch_size=50, num_epochs=4, verbose=False)
+            if prepare:
+                prepare(solver)
+            solver.train()
+            return list(seen)
+
+        seen = []
+        for solver_kind, prepare in ((Solver, with_print), (Printing, None), (Checking, None)):
+            expected = look(in_python(FullyConnectedNet), solver_kind, prepare)
+            self.assertEqual(len(expected), 5)
+            self.assertFalse(np.array_equal(expected[0], expected[-1]))
+            np.testing.assert_allclose(look(FullyConnectedNet, solver_kind, prepare), expected, rtol=1e-9, atol=1e-12)
+
+    def test_a_progress_bar_of_somebodys_own_sees_training(self):
+        class Bar:
+            def __init__(self, total):
+                pass
+
+            def update(self, count):
+                seen.append(solver.model.params["W1"].copy())
+
+            def close(self):
+                pass
+
+        seen = []
+        solver = self.solver(num_epochs=4, tqdm=Bar)
+        solver.train()
+        self.assertEqual(len({W1.tobytes() for W1 in seen}), 5)  # before the first check, and after each but the last
+
+    def test_parameters_are_copied_where_somebody_looks(self):
+        copies = []
+        store = NetLoop.store
+        try:
+            NetLoop.store = lambda loop: copies.append(store(loop))
+            for expected, options in ((1, {}), (5, {"checkpoint_name": "run"})):
+                copies.clear()
+                with tempfile.TemporaryDirectory() as folder:
+                    if options:
+                        options = {"checkpoint_name": os.path.join(folder, "run")}
+                    self.solver(num_epochs=3, **options).train()
+                self.assertEqual(len(copies), expected)  # at the end; and at each of the four checks
+        finally:
+            NetLoop.store = store
+
+    def test_best_parameters_have_all_entries(self):
+        self.model.params["note"] = np.ones(2)
+        solver = self.solver(num_epochs=2)
+        solver.train()
+        self.assertEqual(list(solver.best_params), list(self.model.params))
+        np.testing.assert_array_equal(self.model.params["note"], np.ones(2))
+        for w in solver.best_params.values():
+            self.assertFalse(any(np.shares_memory(w, other) for other in self.model.params.values()))
+
     def test_draws_of_another_thread(self):
         """No number is handed out twice: the generator has gone as far as all have drawn."""
         data = images(N=256)  # a power of two, of which each row takes one word of 32 bits; a number takes two
@@ -293,7 +363,7 @@ class TheLoop(unittest.TestCase):
                     time.sleep(1e-4)
 
             np.random.seed(8)
-            thread = threading.Thread(target=draw)
+            thread = threading.Thread(target=draw, daemon=True)
             thread.start()
             solver.train()
             stop.set()
