@@ -166,6 +166,8 @@ HWY_EXPORT(DoublesToDoubles);
 struct MovedRow {};
 
 constexpr Index kChunkElements = 1 << 14;
+constexpr Index kLongRow = 2048;
+constexpr Index kHalfsEnd = 64;  // the first half's length is a multiple of it
 constexpr Index kRowsIn16Bits = 257;
 
 // Calls body(first row, number of rows) for chunks of about kChunkElements elements.
@@ -175,6 +177,25 @@ void for_rows(Index count, Index example, Body&& body) {
   const Index rows = std::max<Index>(1, kChunkElements / example);
   parallel_for((count + rows - 1) / rows,
                [&](Index chunk) { body(chunk * rows, std::min(rows, count - chunk * rows)); });
+}
+
+// The same, body(first row, number of rows, first column, number of columns), and the halves of long rows apart: where
+// such rows are multiplied by weights, a long sum's halves are made by different threads (gemm.cc, gemm_amx.cc), which
+// then find theirs in their own core's cache.
+template <class Body>
+void for_half_rows(Index count, Index example, Body&& body) {
+  if (example < kLongRow)
+    return for_rows(count, example, [&](Index first, Index n) { body(first, n, Index{0}, example); });
+  if (count <= 0) return;
+  const Index half = (example / 2 + kHalfsEnd - 1) / kHalfsEnd * kHalfsEnd;
+  const Index rows = std::max<Index>(1, kChunkElements / half), groups = (count + rows - 1) / rows;
+  parallel_for(2 * groups, [&](Index chunk) {
+    const Index first = chunk % groups * rows, n = std::min(rows, count - first);
+    if (chunk < groups)
+      body(first, n, Index{0}, half);
+    else
+      body(first, n, half, example - half);
+  });
 }
 
 }  // namespace
@@ -205,10 +226,10 @@ void gather_numbers(Index count, Index example, const From* numbers, const Index
     else
       return LAMINA_DISPATCH(DoublesToDoubles);
   }();
-  for_rows(count, example, [&](Index first, Index n) {
+  for_half_rows(count, example, [&](Index first, Index n, Index at, Index length) {
     for (Index i = first; i < first + n; ++i)
-      kernel(example, numbers + (rows ? rows[i] : i) * example,
-             rows && i + 1 < count ? numbers + rows[i + 1] * example : nullptr, out + i * example);
+      kernel(length, numbers + (rows ? rows[i] : i) * example + at,
+             rows && i + 1 < count ? numbers + rows[i + 1] * example + at : nullptr, out + i * example + at);
   });
 }
 

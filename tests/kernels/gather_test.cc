@@ -154,10 +154,11 @@ void check_numbers(Index example) {
   Tensor<From> numbers(Shape{9, example});
   for (From& x : numbers) x = static_cast<From>(1e3 * rng.randn());
   numbers[0] = std::numeric_limits<From>::quiet_NaN();
-  const std::vector<Index> rows = {8, 0, 8, 3};
-  Tensor<To> chosen(Shape{4, example}), slice(Shape{2, example}), expected(Shape{4, example});
-  gather_numbers(4, example, numbers.data(), rows.data(), chosen.data());
-  for (Index i = 0; i < 4; ++i)
+  std::vector<Index> rows = {8, 0, 8, 3};
+  while (rows.size() < 23) rows.push_back(rng.randint(9));
+  Tensor<To> chosen(Shape{23, example}), slice(Shape{2, example}), expected(Shape{23, example});
+  gather_numbers(23, example, numbers.data(), rows.data(), chosen.data());
+  for (Index i = 0; i < 23; ++i)
     for (Index j = 0; j < example; ++j) expected(i, j) = static_cast<To>(numbers(rows[static_cast<std::size_t>(i)], j));
   expect_same_bits(chosen, expected);
   gather_numbers(2, example, numbers.data() + 3 * example, static_cast<const Index*>(nullptr), slice.data());
@@ -167,7 +168,7 @@ void check_numbers(Index example) {
 }
 
 TEST_P(Gather, NumbersAreCopiedAndConverted) {
-  for (const Index example : {1, 5, 32, 63, 64, 200, 3072}) {
+  for (const Index example : {1, 5, 32, 63, 64, 200, 2047, 2048, 2049, 3072, 20001}) {
     check_numbers<float, float>(example);
     check_numbers<float, double>(example);
     check_numbers<double, float>(example);
