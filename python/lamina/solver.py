@@ -215,7 +215,7 @@ class Solver:
         """Whether something may look at the model between two accuracy checks: a checkpoint, a method or a progress bar
         of somebody's own."""
         return (self.checkpoint_name is not None or type(self) is not Solver or callable(self.tqdm)
-                or self._own("_save_checkpoint") or self._own("_print"))
+                or any(hasattr(Solver, name) for name in vars(self)))
 
     def _save_checkpoint(self) -> None:
         """Writes the model, the options and the histories to checkpoint_name_epoch_N.pkl; nothing without a name."""
