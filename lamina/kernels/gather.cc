@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "lamina/kernels/gemm.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/simd.h"
 #include "lamina/kernels/workspace.h"
@@ -166,7 +167,6 @@ HWY_EXPORT(DoublesToDoubles);
 struct MovedRow {};
 
 constexpr Index kChunkElements = 1 << 14;
-constexpr Index kLongRow = 2048;
 constexpr Index kHalfsEnd = 64;  // the first half's length is a multiple of it
 constexpr Index kRowsIn16Bits = 257;
 
@@ -180,11 +180,11 @@ void for_rows(Index count, Index example, Body&& body) {
 }
 
 // The same, body(first row, number of rows, first column, number of columns), and the halves of long rows apart: where
-// such rows are multiplied by weights, a long sum's halves are made by different threads (gemm.cc, gemm_amx.cc), which
-// then find theirs in their own core's cache.
+// such rows are multiplied by weights, different threads make the halves of each sum, and then find theirs in their own
+// core's cache.
 template <class Body>
 void for_half_rows(Index count, Index example, Body&& body) {
-  if (example < kLongRow)
+  if (example < kSumInHalves)
     return for_rows(count, example, [&](Index first, Index n) { body(first, n, Index{0}, example); });
   if (count <= 0) return;
   const Index half = (example / 2 + kHalfsEnd - 1) / kHalfsEnd * kHalfsEnd;

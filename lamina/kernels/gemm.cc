@@ -44,7 +44,6 @@ constexpr Index kBlockK = 128;                  // of B a block of so many rows 
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
 constexpr Index kFewRows = 128;                 // of A, where they all stay in the second-level cache
 constexpr Index kLongSum = 256;                 // for sums of so many, vectors along k are worth adding up their lanes
-constexpr Index kLongestSum = 2048;             // that is made in one go, with A not transposed
 constexpr Index kRowsOfPack = 1024;             // of the last few columns of B
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
 
@@ -285,7 +284,7 @@ HWY_INLINE void gemm_in_halves(const GemmArgs<T>& s) {
 
 template <class T>
 HWY_INLINE void gemm_of_any_size(const GemmArgs<T>& s) {
-  if (!s.transpose_a && s.k >= kLongestSum)
+  if (!s.transpose_a && s.k >= kSumInHalves)
     gemm_in_halves(s);
   else
     gemm(s);
@@ -313,7 +312,7 @@ void fill_from_bias(Index m, Index n, T* c, Index ldc, const T* bias, bool relu)
 
 }  // namespace
 
-bool rows_stand_alone(Index m, Index n, Index k) { return k < kLongestSum && m * n * k < kLeastForAmx; }
+bool rows_stand_alone(Index m, Index n, Index k) { return k < kSumInHalves && m * n * k < kLeastForAmx; }
 
 HWY_EXPORT(GemmFloat);
 HWY_EXPORT(GemmDouble);

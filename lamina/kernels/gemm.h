@@ -25,6 +25,10 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
           T* c, Index ldc, const T* bias = nullptr, bool relu = false);
 
+/// Sums over so many numbers and more are made in two halves, each by other threads; off the matrix unit only where A
+/// is not transposed.
+inline constexpr Index kSumInHalves = 2048;
+
 /// Whether gemm() makes each of C's rows with the same bits wherever it lies and however many there are: then the
 /// product of some rows gives what the product of all gives. So it is for all but large products and long sums.
 bool rows_stand_alone(Index m, Index n, Index k);

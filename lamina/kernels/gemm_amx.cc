@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "lamina/kernels/gemm.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/target.h"
 #include "lamina/kernels/workspace.h"
@@ -34,7 +35,6 @@ constexpr Index kNumbersOfSum = 1 << 14;   // that a thread adds to their other 
 constexpr Index kLeastShare = 48;          // of rows or columns, for one thread
 constexpr Index kMostOfChunk = 1 << 29;    // multiply-adds between two looks at whether to stop
 constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on, with NaN, a number is no sum of three
-constexpr Index kLongSum = 2048;            // sums from here on are made in two halves, by different threads
 
 }  // namespace
 }  // namespace lamina::kernels
@@ -180,7 +180,7 @@ template <int kPieces>
 HWY_INLINE bool multiply(const FloatProduct& s) {
   // How C is shared out changes no sum. A long sum's two halves do, and so depend on its length alone; they keep the
   // rows of B, which are a layer's weights, with the core that makes their gradient.
-  const Index halves = s.k >= kLongSum ? 2 : 1, half = (s.k / 2 + kStep - 1) / kStep * kStep;
+  const Index halves = s.k >= kSumInHalves ? 2 : 1, half = (s.k / 2 + kStep - 1) / kStep * kStep;
   const bool by_columns = s.n > s.m;  // the shorter operand is cut for every share
   const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
   const Index threads = works_alone() ? 1 : num_threads(), shares = (threads + halves - 1) / halves;
