@@ -72,15 +72,16 @@ class LargestOfBoth {
   std::atomic<std::uint16_t> a_{0}, b_{0};
 };
 
-// Tiles of `height` rows of op(A) from row `first` on, k from k0 on.
+// Tiles of `height` rows of op(A) from row `first` on, k from k0 on: whole steps, then the rest.
 template <int kPieces>
-HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index end, Index k0, Index k, char* to,
-                      Largest& largest) {
-  const Index steps = (k + kStep - 1) / kStep;
-  for (Index row = first; row < end; row += height, to += strip_bytes<kPieces>(steps))
-    for (Index step = 0; step < steps; ++step) {
-      const Index rows = std::min(height, end - row), at = k0 + step * kStep, left = k - step * kStep;
-      char* tile = to + step * kPieces * kTileBytes;
+HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index end, Index k0, Index k,
+                      const TileBlock& t, const Rest& rest, char* to, Largest& largest) {
+  const Index steps = t.steps, strip = t.a_strip;
+  for (Index row = first; row < end; row += height, to += strip) {
+    const Index rows = std::min(height, end - row);
+    char* tile = to;
+    for (Index step = 0; step < steps; ++step, tile += kPieces * kTileBytes) {
+      const Index at = k0 + step * kStep, left = k - step * kStep;
       if (s.transpose_a) {
         const float* from = s.a + at * s.lda + row;
         cut_across<kPieces>({from, left, rows}, {from + kTile * s.lda, left - kTile, rows}, s.lda, rows, tile, largest);
@@ -89,12 +90,30 @@ HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index en
         cut_along<kPieces>({from, rows, left}, {from + kTile, rows, left - kTile}, s.lda, rows, tile, largest);
       }
     }
+    if (t.rest == 0) continue;
+    const Index at = k0 + steps * kStep;
+    if (s.transpose_a) {
+      const float* from = s.a + at * s.lda + row;
+      __m512 x[16], y[16];
+      load_across({from, rest.half, rows}, s.lda, x);
+      load_across({from + rest.half * s.lda, rest.left - rest.half, rows}, s.lda, y);
+      for (Index r = 0; r < rows; ++r) store_of_a(rest, parts(x[r], y[r], largest), r, tile);
+    } else {
+      const float* from = s.a + row * s.lda + at;
+      const __mmask16 mask_x = first_lanes(rest.half), mask_y = first_lanes(rest.left - rest.half);
+      for (Index r = 0; r < rows; ++r, from += s.lda) {
+        const __m512 x = _mm512_maskz_loadu_ps(mask_x, from), y = _mm512_maskz_loadu_ps(mask_y, from + rest.half);
+        store_of_a(rest, parts(x, y, largest), r, tile);
+      }
+    }
+  }
 }
 
-// Tiles of columns `first` to `end` of op(B), k from k0 on.
+// Tiles of columns `first` to `end` of op(B), as cut_a().
 template <int kPieces>
-HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index k0, Index k, char* to, Largest& largest) {
-  const Index steps = (k + kStep - 1) / kStep, strip = strip_bytes<kPieces>(steps);
+HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index k0, Index k, const TileBlock& t,
+                      const Rest& rest, char* to, Largest& largest) {
+  const Index steps = t.steps, strip = t.b_strip;
   for (Index step = 0; step < steps; ++step, to += kPieces * kTileBytes) {
     const Index at = k0 + step * kStep, left = k - step * kStep;
     if (s.transpose_b) {
@@ -119,6 +138,28 @@ HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index k0, I
       }
     }
   }
+  if (t.rest == 0) return;
+  const Index at = k0 + steps * kStep;
+  for (Index column = first; column < end; column += kTile, to += strip) {
+    const Index columns = std::min(kTile, end - column);
+    if (s.transpose_b) {
+      const float* from = s.b + column * s.ldb + at;
+      __m512 x[16], y[16];
+      load_across({from, columns, rest.half}, s.ldb, x);
+      load_across({from + rest.half, columns, rest.left - rest.half}, s.ldb, y);
+      for (Index pair = 0; pair < rest.half; ++pair) store_of_b(rest, parts(x[pair], y[pair], largest), pair, to);
+    } else {
+      const float* from = s.b + at * s.ldb + column;
+      const __mmask16 mask = first_lanes(columns);
+      for (Index pair = 0; pair < rest.half; ++pair, from += s.ldb) {
+        const bool has_y = pair + rest.half < rest.left;
+        const __m512 x = _mm512_maskz_loadu_ps(mask, from);
+        const __m512 y = _mm512_maskz_loadu_ps(has_y ? mask : 0, from + rest.half * s.ldb);
+        store_of_b(rest, parts(x, y, largest), pair, to);
+      }
+    }
+    end_of_b(rest, to);
+  }
 }
 
 // The product on one thread, but for operands with a number that has no parts: then C is left. What it has cut counts
@@ -129,7 +170,8 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, LargestOfBoth& largest) 
   // Tiles of the same height, as a tile's time is that of its rows, and an even number of them: two by two keep the
   // unit busy while each of their sums is on its way through it.
   const Index tiles = (group + 2 * kTile - 1) / (2 * kTile) * 2, height = (group + tiles - 1) / tiles;
-  const Index strip = strip_bytes<kPieces>(kStepsOfBlock);
+  const Rest rest(kPieces == 3 ? s.k % kStep : 0);
+  const Index strip = strip_bytes(kPieces * kStepsOfBlock + 1);  // a rest may be a tile longer than a step
   const Index column_tiles = (std::min(kColumnsOfGroup, s.n) + kTile - 1) / kTile;
   char* a = workspace<AmxA, char>(tiles * strip);
   char* b = workspace<AmxB, char>(column_tiles * strip);
@@ -150,16 +192,17 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, LargestOfBoth& largest) 
   for (Index first = 0; finite && first < s.n; first += kColumnsOfGroup)
     for (Index k0 = 0; finite && k0 < s.k; k0 += kStepsOfBlock * kStep) {
       const Index end = std::min(s.n, first + kColumnsOfGroup), k = std::min(kStepsOfBlock * kStep, s.k - k0);
-      t.steps = (k + kStep - 1) / kStep;
-      t.a_strip = t.b_strip = strip_bytes<kPieces>(t.steps);
-      t.accumulate = k0 > 0;
       t.last = k0 + k == s.k;
+      t.rest = t.last ? rest.tiles : 0;
+      t.steps = (t.rest > 0 ? k : k + kStep - 1) / kStep;
+      t.a_strip = t.b_strip = strip_bytes(kPieces * t.steps + t.rest);
+      t.accumulate = k0 > 0;
       t.relu = t.last && s.relu;
-      cut_b<kPieces>(s, first, end, k0, k, b, largest_b);
+      cut_b<kPieces>(s, first, end, k0, k, t, rest, b, largest_b);
       finite = kPieces == 1 || largest_b.largest() < kNoParts;
       for (Index g = 0; finite && g < groups; ++g) {
         const Index row = g * group, end_row = std::min(s.m, row + group);
-        cut_a<kPieces>(s, row, height, end_row, k0, k, a, largest_a);
+        cut_a<kPieces>(s, row, height, end_row, k0, k, t, rest, a, largest_a);
         finite = kPieces == 1 || largest_a.largest() < kNoParts;
         for (Index column = first; finite && column < end; column += 2 * kTile) {
           const Index tile = (column - first) / kTile;

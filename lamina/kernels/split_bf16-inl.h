@@ -41,32 +41,44 @@ struct Largest {
   }
 };
 
-// The pairs (x, y) of two vectors' lanes in bfloat16, as kPieces tile rows that lie a tile apart.
-template <int kPieces>
-HWY_INLINE void cut(__m512 x, __m512 y, char* to, Largest& largest) {
-  if constexpr (kPieces == 1) {
-    _mm512_store_si512(to, rounded_pairs(x, y));
-    return;
-  }
+// The pairs (x, y) of two vectors' lanes in bfloat16, in three parts.
+struct Parts {
+  __m512i of[3];
+};
+
+HWY_INLINE Parts parts(__m512 x, __m512 y, Largest& largest) {
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
   const auto pairs = [](__m512i first, __m512i second)
                          HWY_ATTR { return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(first, 16), second); };
+  Parts all;
   // The first eight bits of each number,
   __m512i p = _mm512_and_si512(_mm512_castps_si512(x), upper), q = _mm512_and_si512(_mm512_castps_si512(y), upper);
-  __m512i piece = pairs(p, q);
-  largest.meet(piece);
-  _mm512_store_si512(to, piece);
+  all.of[0] = pairs(p, q);
+  largest.meet(all.of[0]);
   // the eight that come nearest to the other sixteen, so that what is left has either sign and errors cancel out,
   x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
   y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
   const __m512i half = _mm512_set1_epi32(0x8000);
   p = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), upper);
   q = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(y), half), upper);
-  _mm512_store_si512(to + kTileBytes, pairs(p, q));
+  all.of[1] = pairs(p, q);
   // and what is left: no more than eight.
   x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
   y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
-  _mm512_store_si512(to + 2 * kTileBytes, pairs(_mm512_castps_si512(x), _mm512_castps_si512(y)));
+  all.of[2] = pairs(_mm512_castps_si512(x), _mm512_castps_si512(y));
+  return all;
+}
+
+// These pairs as kPieces tile rows that lie a tile apart.
+template <int kPieces>
+HWY_INLINE void cut(__m512 x, __m512 y, char* to, Largest& largest) {
+  if constexpr (kPieces == 1) {
+    _mm512_store_si512(to, rounded_pairs(x, y));
+    return;
+  }
+  const Parts all = parts(x, y, largest);
+#pragma GCC unroll 3
+  for (int i = 0; i < 3; ++i) _mm512_store_si512(to + i * kTileBytes, all.of[i]);
 }
 
 // The transpose of 16 vectors.
@@ -107,6 +119,13 @@ struct Half {
   Index rows, columns;
 };
 
+HWY_INLINE void load_across(const Half& half, Index pitch, __m512 (&v)[16]) {
+  const __mmask16 mask = first_lanes(half.columns);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) v[i] = _mm512_maskz_loadu_ps(i < half.rows ? mask : 0, half.from + i * pitch);
+  transpose_16(v);
+}
+
 // The first rows of a tile: row r holds the pairs (X[r][j], Y[r][j]), where X and Y are the two halves of a step: their
 // stored rows (along) or their stored columns (across).
 
@@ -122,23 +141,62 @@ HWY_INLINE void cut_along(const Half& x, const Half& y, Index pitch, Index rows,
 
 template <int kPieces>
 HWY_INLINE void cut_across(const Half& x, const Half& y, Index pitch, Index rows, char* tile, Largest& largest) {
-  const auto transposed = [pitch](const Half& half, __m512(&v)[16]) HWY_ATTR {
-    const __mmask16 mask = first_lanes(half.columns);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) v[i] = _mm512_maskz_loadu_ps(i < half.rows ? mask : 0, half.from + i * pitch);
-    transpose_16(v);
-  };
   __m512 v[16], w[16];
-  transposed(x, v);
-  transposed(y, w);
+  load_across(x, pitch, v);
+  load_across(y, pitch, w);
   for (Index i = 0; i < rows; ++i) cut<kPieces>(v[i], w[i], tile + i * 64, largest);
 }
 
-// Bytes of `steps` steps of a row of tiles; a line more, so that neighbours fall into different sets of a cache.
-template <int kPieces>
-constexpr Index strip_bytes(Index steps) {
-  return steps * kPieces * kTileBytes + 64;
+// The products of parts that count, of A's and of B's, small ones first; one of the two parts stays from each to the
+// next.
+inline constexpr int kProducts[6][2] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+
+// The last numbers along k, fewer than a step: in whole tiles of parts most would be zeros. So the parts of all six
+// products stand one after the other, and few tiles make them all. Where that is not worth it there are no such tiles.
+struct Rest {
+  static constexpr Index kMostTiles = 4;
+
+  explicit Rest(Index numbers = 0) : left(numbers), half((numbers + 1) / 2), tiles((6 * half + kTile - 1) / kTile) {
+    if (tiles > kMostTiles) tiles = 0;
+    for (Index tile = 0; tile < tiles; ++tile) {
+      alignas(64) std::int32_t lanes[kTile] = {};
+      for (Index lane = 0; lane < kTile; ++lane) {
+        const Index at = tile * kTile + lane, product = at / half;
+        if (product >= 6) break;
+        lanes[lane] = static_cast<std::int32_t>(at % half);
+        from[tile][kProducts[product][0]] |= static_cast<__mmask16>(1 << lane);
+      }
+      lane[tile] = _mm512_load_si512(lanes);
+    }
+  }
+
+  Index left, half, tiles;             // of numbers, of pairs, of tiles
+  __m512i lane[kMostTiles];            // of a part that stands in each lane of a tile of A,
+  __mmask16 from[kMostTiles][3] = {};  // and of which part
+};
+
+// Row r of A's tiles of the rest.
+HWY_INLINE void store_of_a(const Rest& rest, const Parts& all, Index r, char* tiles) {
+  for (Index i = 0; i < rest.tiles; ++i) {
+    __m512i row = _mm512_maskz_permutexvar_epi32(rest.from[i][0], rest.lane[i], all.of[0]);
+    row = _mm512_mask_permutexvar_epi32(row, rest.from[i][1], rest.lane[i], all.of[1]);
+    row = _mm512_mask_permutexvar_epi32(row, rest.from[i][2], rest.lane[i], all.of[2]);
+    _mm512_store_si512(tiles + i * kTileBytes + r * 64, row);
+  }
 }
+
+// Pair `pair` of the rest, of 16 columns, in B's tiles, whose rows lie one behind the other.
+HWY_INLINE void store_of_b(const Rest& rest, const Parts& all, Index pair, char* tiles) {
+#pragma GCC unroll 6
+  for (Index i = 0; i < 6; ++i) _mm512_store_si512(tiles + (i * rest.half + pair) * 64, all.of[kProducts[i][1]]);
+}
+HWY_INLINE void end_of_b(const Rest& rest, char* tiles) {  // what A's zeros meet is no NaN
+  for (Index row = 6 * rest.half; row < rest.tiles * kTile; ++row)
+    _mm512_store_si512(tiles + row * 64, _mm512_setzero_si512());
+}
+
+// Bytes of a row of so many tiles; a line more, so that neighbours fall into different sets of a cache.
+constexpr Index strip_bytes(Index tiles) { return tiles * kTileBytes + 64; }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -49,8 +49,8 @@ HWY_INLINE void multiply_tiles() {
 struct TileBlock {
   const char *a, *b;       // the first of each, in pieces
   Index a_strip, b_strip;  // bytes to the next
-  Index steps;
-  float* sums;  // where tiles stay between blocks of k, 1 KiB each, the next row's sums_strip tiles further; or null:
+  Index steps, rest;       // of k: whole ones, and tiles of what is left
+  float* sums;             // where tiles stay, 1 KiB each, the next row's sums_strip tiles further; or null:
   Index sums_strip;
   float* c;  // in C itself
   Index ldc;
@@ -59,8 +59,20 @@ struct TileBlock {
   bool accumulate, last, relu;
 };
 
+// The unit's loads wait for stores before them, and these for lines that are far away: so C's rows are fetched as soon
+// as a block of them begins.
+HWY_INLINE void fetch_rows(const TileBlock& s, Index i, Index j) {
+  const float* c = s.c + i * s.height * s.ldc + j * kTile;
+  const Index rows = std::min(s.height, s.rows - i * s.height), end = std::min(kTile, s.columns - j * kTile) - 1;
+  for (Index r = 0; r < rows; ++r, c += s.ldc) {
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(c + end, 1);
+  }
+}
+
 template <int kRegister>
 HWY_INLINE void load_sums(const TileBlock& s, Index i, Index j) {
+  if (s.last) fetch_rows(s, i, j);
   if (!s.accumulate) return zero_tile<kRegister>();
   if (s.sums) return load_tile<kRegister>(s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
   const Index rows = std::min(s.height, s.rows - i * s.height), columns = std::min(kTile, s.columns - j * kTile);
@@ -89,17 +101,18 @@ HWY_INLINE void store_sums(const TileBlock& s, Index i, Index j) {
   }
 }
 
-// multiply(piece of A, piece of B) for the products that count, small ones first; one of the two pieces stays.
-template <int kPieces, class Multiply>
-HWY_INLINE void for_pieces(Multiply&& multiply) {
-  if constexpr (kPieces == 3) {
-    multiply(2, 0);
-    multiply(1, 0);
-    multiply(1, 1);
-    multiply(0, 1);
-    multiply(0, 2);
-  }
-  multiply(0, 0);
+template <int kRegister, bool kTwo>
+HWY_INLINE void load_two(const char* from, Index strip) {
+  load_tile<kRegister>(from, 64);
+  if constexpr (kTwo) load_tile<kRegister + 1>(from + strip, 64);
+}
+
+template <bool kTwoRows, bool kTwoColumns>
+HWY_INLINE void multiply_four() {
+  multiply_tiles<0, 4, 6>();
+  if constexpr (kTwoColumns) multiply_tiles<1, 4, 7>();
+  if constexpr (kTwoRows) multiply_tiles<2, 5, 6>();
+  if constexpr (kTwoRows && kTwoColumns) multiply_tiles<3, 5, 7>();
 }
 
 template <int kPieces, bool kTwoRows, bool kTwoColumns>
@@ -108,30 +121,50 @@ HWY_INLINE void multiply_block(const TileBlock& s) {
   if constexpr (kTwoColumns) load_sums<1>(s, 0, 1);
   if constexpr (kTwoRows) load_sums<2>(s, 1, 0);
   if constexpr (kTwoRows && kTwoColumns) load_sums<3>(s, 1, 1);
+  // Copies, which stay in registers: what is in memory is read anew after each instruction of the unit.
   const char *a = s.a, *b = s.b;
-  for (Index step = 0; step < s.steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
-    int of_a = -1, of_b = -1;  // in the registers
-    for_pieces<kPieces>([&](int piece_a, int piece_b) HWY_ATTR {
-      if (piece_a != of_a) {
-        load_tile<4>(a + piece_a * kTileBytes, 64);
-        if constexpr (kTwoRows) load_tile<5>(a + s.a_strip + piece_a * kTileBytes, 64);
-      }
-      if (piece_b != of_b) {
-        load_tile<6>(b + piece_b * kTileBytes, 64);
-        if constexpr (kTwoColumns) load_tile<7>(b + s.b_strip + piece_b * kTileBytes, 64);
-      }
-      of_a = piece_a;
-      of_b = piece_b;
-      multiply_tiles<0, 4, 6>();
-      if constexpr (kTwoColumns) multiply_tiles<1, 4, 7>();
-      if constexpr (kTwoRows) multiply_tiles<2, 5, 6>();
-      if constexpr (kTwoRows && kTwoColumns) multiply_tiles<3, 5, 7>();
-    });
+  const Index a_strip = s.a_strip, b_strip = s.b_strip, steps = s.steps, rest = s.rest;
+  for (Index step = 0; step < steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
+    if constexpr (kPieces == 3) {
+      load_two<4, kTwoRows>(a + 2 * kTileBytes, a_strip);
+      load_two<6, kTwoColumns>(b, b_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+      load_two<4, kTwoRows>(a + kTileBytes, a_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+      load_two<6, kTwoColumns>(b + kTileBytes, b_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+      load_two<4, kTwoRows>(a, a_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+      load_two<6, kTwoColumns>(b + 2 * kTileBytes, b_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+      load_two<6, kTwoColumns>(b, b_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+    } else {
+      load_two<4, kTwoRows>(a, a_strip);
+      load_two<6, kTwoColumns>(b, b_strip);
+      multiply_four<kTwoRows, kTwoColumns>();
+    }
+  }
+  for (Index tile = 0; tile < rest; ++tile, a += kTileBytes, b += kTileBytes) {
+    load_two<4, kTwoRows>(a, a_strip);
+    load_two<6, kTwoColumns>(b, b_strip);
+    multiply_four<kTwoRows, kTwoColumns>();
   }
   store_sums<0>(s, 0, 0);
   if constexpr (kTwoColumns) store_sums<1>(s, 0, 1);
   if constexpr (kTwoRows) store_sums<2>(s, 1, 0);
   if constexpr (kTwoRows && kTwoColumns) store_sums<3>(s, 1, 1);
+}
+
+HWY_INLINE void multiply_rows(const char* a, Index strip) {
+  load_tile<4>(a, 64);
+  multiply_tiles<0, 4, 6>();
+  load_tile<5>(a + strip, 64);
+  multiply_tiles<1, 5, 6>();
+  load_tile<4>(a + 2 * strip, 64);
+  multiply_tiles<2, 4, 6>();
+  load_tile<5>(a + 3 * strip, 64);
+  multiply_tiles<3, 5, 6>();
 }
 
 // Four rows of tiles by one column: four sums on their way through the unit too.
@@ -142,21 +175,24 @@ HWY_INLINE void multiply_column(const TileBlock& s) {
   load_sums<2>(s, 2, 0);
   load_sums<3>(s, 3, 0);
   const char *a = s.a, *b = s.b;
-  for (Index step = 0; step < s.steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
-    int of_b = -1;
-    for_pieces<kPieces>([&](int piece_a, int piece_b) HWY_ATTR {
-      if (piece_b != of_b) load_tile<6>(b + piece_b * kTileBytes, 64);
-      of_b = piece_b;
-      const char* from = a + piece_a * kTileBytes;
-      load_tile<4>(from, 64);
-      multiply_tiles<0, 4, 6>();
-      load_tile<5>(from + s.a_strip, 64);
-      multiply_tiles<1, 5, 6>();
-      load_tile<4>(from + 2 * s.a_strip, 64);
-      multiply_tiles<2, 4, 6>();
-      load_tile<5>(from + 3 * s.a_strip, 64);
-      multiply_tiles<3, 5, 6>();
-    });
+  const Index a_strip = s.a_strip, steps = s.steps, rest = s.rest;
+  for (Index step = 0; step < steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
+    load_tile<6>(b, 64);
+    if constexpr (kPieces == 3) {
+      multiply_rows(a + 2 * kTileBytes, a_strip);
+      multiply_rows(a + kTileBytes, a_strip);
+      load_tile<6>(b + kTileBytes, 64);
+      multiply_rows(a + kTileBytes, a_strip);
+      multiply_rows(a, a_strip);
+      load_tile<6>(b + 2 * kTileBytes, 64);
+      multiply_rows(a, a_strip);
+      load_tile<6>(b, 64);
+    }
+    multiply_rows(a, a_strip);
+  }
+  for (Index tile = 0; tile < rest; ++tile, a += kTileBytes, b += kTileBytes) {
+    load_tile<6>(b, 64);
+    multiply_rows(a, a_strip);
   }
   store_sums<0>(s, 0, 0);
   store_sums<1>(s, 1, 0);
