@@ -2,21 +2,118 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <new>
 
 #include "lamina/check.h"
 
 namespace lamina {
 
+namespace {
+
+constexpr std::size_t kLine = 64, kLarge = std::size_t{1} << 20, kLargePage = std::size_t{1} << 21;
+constexpr std::size_t kMostBlocks = 48;
+
+std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes < kLarge ? kLine : kLargePage}; }
+
+// Bytes to keep at most: 96 MiB, or a 32nd of a small machine's memory.
+std::size_t most_kept() {
+  std::size_t most = kMostBlocks * kLargePage;
+#if defined(__linux__)
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0)
+    most = std::min(most, static_cast<std::size_t>(pages) / 32 * static_cast<std::size_t>(page));
+#endif
+  return most;
+}
+
+// Blocks of memory that were given back, the oldest first. Whoever finds another thread here goes to the system; so
+// does a child that was forked in such a moment.
+class Kept {
+ public:
+  void* take(std::size_t bytes) {
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock) return nullptr;
+    for (std::size_t i = count_; i-- > 0;)
+      if (blocks_[i].bytes == bytes) return remove(i);
+    return nullptr;
+  }
+  // False where it is not kept.
+  bool put(detail::Memory memory) {
+    if (memory.bytes > most_) return false;
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    free_down_to(most_ - memory.bytes);
+    blocks_[count_++] = memory;
+    bytes_ += memory.bytes;
+    return true;
+  }
+  // Whether there was one.
+  bool free_all() {
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock || count_ == 0) return false;
+    free_down_to(0);
+    return true;
+  }
+
+ private:
+  void free_down_to(std::size_t bytes) {
+    while (bytes_ > bytes) {
+      const std::size_t of_first = blocks_[0].bytes;
+      ::operator delete(remove(0), alignment_of(of_first));
+    }
+  }
+  void* remove(std::size_t i) {
+    void* start = blocks_[i].start;
+    bytes_ -= blocks_[i].bytes;
+    std::move(blocks_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+              blocks_.begin() + static_cast<std::ptrdiff_t>(count_), blocks_.begin() + static_cast<std::ptrdiff_t>(i));
+    --count_;
+    return start;
+  }
+
+  const std::size_t most_ = most_kept();
+  std::mutex mutex_;
+  std::array<detail::Memory, kMostBlocks> blocks_;  // of a large page each at least
+  std::size_t count_ = 0, bytes_ = 0;
+};
+
+Kept& kept() {
+  static Kept& kept = *new Kept;  // for good: tensors may end after anything else
+  return kept;
+}
+
+void* from_system(std::size_t bytes) {
+  try {
+    return ::operator new(bytes, alignment_of(bytes));
+  } catch (const std::bad_alloc&) {
+    if (!kept().free_all()) throw;
+    return ::operator new(bytes, alignment_of(bytes));
+  }
+}
+
+}  // namespace
+
 detail::Memory detail::allocate(std::size_t bytes) {
-  constexpr std::size_t kLine = 64, kLarge = std::size_t{1} << 20, kLargePage = std::size_t{1} << 21;
-  if (bytes < kLarge) return {::operator new (bytes, std::align_val_t{kLine}), kLine};
+  if (bytes < kLarge) return {from_system(bytes), bytes};
   bytes = (bytes + kLargePage - 1) / kLargePage * kLargePage;  // a part of one is given no large page
-  void* start = ::operator new (bytes, std::align_val_t{kLargePage});
+  if (kKeepsMemory)
+    if (void* start = kept().take(bytes)) return {start, bytes};
+  void* start = from_system(bytes);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   madvise(start, bytes, MADV_HUGEPAGE);  // where the system has none to give, nothing changes
 #endif
-  return {start, kLargePage};
+  return {start, bytes};
+}
+
+void detail::give_back(Memory memory) noexcept {
+  if (kKeepsMemory && memory.bytes >= kLarge && kept().put(memory)) return;
+  ::operator delete(memory.start, alignment_of(memory.bytes));
 }
 
 Shape::Shape(std::span<const Index> lengths) {

@@ -130,13 +130,20 @@ class TensorView {
 };
 
 namespace detail {
-/// Memory aligned to `alignment` bytes: 64, or for a MiB and more that of the system's large pages, which it is asked
-/// for: rows far apart then need few entries of the processor's table of pages.
+/// Memory aligned to 64 bytes, or for a MiB and more to the system's large pages, which it is asked for: rows far apart
+/// then need few entries of the processor's table of pages. Such blocks are kept when they are given back, up to 96 MiB
+/// or a 32nd of the machine's memory, for the next of their size: the system would clear them page by page.
 struct Memory {
-  void* start;
-  std::size_t alignment;
+  void* start = nullptr;
+  std::size_t bytes = 0;  ///< at least those asked for
 };
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kKeepsMemory = false;  // a use after the end is to be found
+#else
+inline constexpr bool kKeepsMemory = true;
+#endif
 Memory allocate(std::size_t bytes);
+void give_back(Memory memory) noexcept;
 }  // namespace detail
 
 /// A tensor that owns its memory, aligned to 64 bytes. Copies are deep.
@@ -180,7 +187,7 @@ class Tensor : public TensorView<T> {
   void resize(const Shape& shape) {
     if (shape.size() > capacity_) {
       const detail::Memory memory = detail::allocate(static_cast<std::size_t>(shape.size()) * sizeof(T));
-      memory_ = {static_cast<T*>(memory.start), Free{memory.alignment}};
+      memory_ = {static_cast<T*>(memory.start), Free{memory.bytes}};
       capacity_ = shape.size();
       this->data_ = memory_.get();
     }
@@ -200,8 +207,8 @@ class Tensor : public TensorView<T> {
 
  private:
   struct Free {
-    std::size_t alignment = 0;
-    void operator()(T* p) const { ::operator delete (p, std::align_val_t{alignment}); }
+    std::size_t bytes = 0;
+    void operator()(T* p) const { detail::give_back({p, bytes}); }
   };
   std::unique_ptr<T, Free> memory_;
   Index capacity_ = 0;

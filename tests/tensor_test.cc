@@ -91,6 +91,53 @@ TYPED_TEST(TensorOf, LargeOnesAndSmallOnesChangePlaces) {
   EXPECT_EQ(small[1], TypeParam{4});
 }
 
+// The next one of the size of one that has ended takes its memory, and begins with zeros all the same.
+TYPED_TEST(TensorOf, LargeMemoryIsUsedAgain) {
+  if (!detail::kKeepsMemory) GTEST_LOG_(INFO) << "the address sanitizer is to see each use: memory is not kept";
+  const Index many = (Index{5} << 20) / static_cast<Index>(sizeof(TypeParam));
+  const auto where = [many] {
+    Tensor<TypeParam> t(Shape{many});
+    for (Index i = 0; i < many; i += 1000) EXPECT_EQ(t[i], TypeParam{});
+    t.fill(TypeParam{7});
+    return reinterpret_cast<std::uintptr_t>(t.data());
+  };
+  const std::uintptr_t first = where();
+  if (detail::kKeepsMemory) {
+    EXPECT_EQ(where(), first);
+    const Tensor<TypeParam> smaller(Shape{many / 2});  // is no reason to give it away
+    EXPECT_EQ(where(), first);
+  } else {
+    where();
+  }
+}
+
+// However much is given back, only so much is kept: what was given back first goes first.
+TEST(Tensor, OnlySoMuchMemoryIsKept) {
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  const auto kept_at = [](std::size_t bytes) {
+    const detail::Memory memory = detail::allocate(bytes);
+    detail::give_back(memory);
+    return memory.start;
+  };
+  void* const first = kept_at(6 * kMiB);
+  if (detail::kKeepsMemory) {
+    EXPECT_EQ(kept_at(6 * kMiB), first);
+  }
+  std::vector<detail::Memory> others;
+  for (int i = 0; i < 60; ++i) {  // of 2 MiB each
+    others.push_back(detail::allocate(2 * kMiB - 1));
+    EXPECT_GE(others.back().bytes, 2 * kMiB - 1);
+  }
+  const detail::Memory six = detail::allocate(6 * kMiB);
+  detail::give_back(six);
+  for (const detail::Memory& other : others) detail::give_back(other);
+  const detail::Memory last = detail::allocate(2 * kMiB);
+  if (detail::kKeepsMemory) {
+    EXPECT_EQ(last.start, others.back().start);
+  }
+  detail::give_back(last);
+}
+
 TYPED_TEST(TensorOf, CopiesAreDeepAndViewsShare) {
   Tensor<TypeParam> a(Shape{2, 3}, TypeParam{1});
   Tensor<TypeParam> b = a;
