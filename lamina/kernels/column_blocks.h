@@ -25,8 +25,9 @@ class ColumnBlocks {
     width_ = std::min(stride_, kMaxWidth);
     across_ = (stride_ + width_ - 1) / width_;
     wide_rows_ = size_ / stride_;
-    height_ = std::max<Index>(kMinHeight, kElements / width_);
-    down_ = std::max<Index>(1, (wide_rows_ + height_ - 1) / height_);
+    const Index most = std::max<Index>(kMinHeight, kElements / width_);
+    down_ = std::max<Index>(1, (wide_rows_ + most - 1) / most);
+    height_ = std::max<Index>(1, (wide_rows_ + down_ - 1) / down_);  // blocks of one size, a thread's share each
   }
 
   Index count() const { return across_ * down_; }

@@ -113,12 +113,17 @@ namespace {
 
 // Elements a chunk: large enough that a chunk outweighs its cost, a multiple of every vector length.
 constexpr Index kChunk = 16384;
+constexpr Index kLines = 64;  // elements; chunks begin at multiples of it
 
+// As few chunks as there can be, and all of one size, but for the last.
 template <class Body>
 void for_chunks(Index n, Body&& body) {
-  parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
-    const Index first = chunk * kChunk;
-    body(first, std::min(kChunk, n - first));
+  if (n <= kChunk) return body(Index{0}, n);
+  const Index fewest = (n + kChunk - 1) / kChunk;
+  const Index size = ((n + fewest - 1) / fewest + kLines - 1) / kLines * kLines;
+  parallel_for((n + size - 1) / size, [&](Index chunk) {
+    const Index first = chunk * size;
+    body(first, std::min(size, n - first));
   });
 }
 
@@ -158,7 +163,10 @@ struct PartialSums {};
     const auto kernel = LAMINA_DISPATCH(SumOfSquares##Name);                                           \
     const Index chunks = (n + kChunk - 1) / kChunk;                                                    \
     double* partial = workspace<PartialSums, double>(chunks);                                          \
-    for_chunks(n, [=](Index i, Index count) { partial[i / kChunk] = kernel(count, x + i); });          \
+    parallel_for(chunks, [=](Index chunk) {                                                            \
+      const Index first = chunk * kChunk;                                                              \
+      partial[chunk] = kernel(std::min(kChunk, n - first), x + first);                                 \
+    });                                                                                                \
     double sum = 0;                                                                                    \
     for (Index i = 0; i < chunks; ++i) sum += partial[i];                                              \
     return sum;                                                                                        \
