@@ -2,6 +2,8 @@
 #define HWY_TARGET_INCLUDE "lamina/kernels/gather.cc"
 #include "lamina/kernels/gather.h"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <type_traits>
 #include <vector>
@@ -58,14 +60,17 @@ void RowsDouble(Index count, Index example, const std::uint8_t* bytes, const Ind
 }
 
 // One example in another precision. Where `next` is not null, the example there is fetched meanwhile: the chosen rows
-// lie anywhere in memory, where the processor does not foresee them.
+// lie anywhere in memory, where the processor does not foresee them. Where `kept` is not null, it is written there too,
+// past the caches.
 template <class From, class To>
-HWY_INLINE void convert_numbers(Index count, const From* HWY_RESTRICT from, const From* next, To* HWY_RESTRICT out) {
+HWY_INLINE void convert_numbers(Index count, const From* HWY_RESTRICT from, const From* next, To* HWY_RESTRICT out,
+                                [[maybe_unused]] To* HWY_RESTRICT kept = nullptr) {
   constexpr Index kLine = static_cast<Index>(64 / sizeof(From));
   const hn::ScalableTag<double> d;
   const hn::Rebind<float, decltype(d)> df;
   const hn::ScalableTag<To> same;
-  const Index lanes = static_cast<Index>(std::is_same_v<From, To> ? hn::Lanes(same) : hn::Lanes(d));
+  const auto same_lanes = static_cast<Index>(hn::Lanes(same));
+  const Index lanes = std::is_same_v<From, To> ? same_lanes : static_cast<Index>(hn::Lanes(d));
   const auto line = [&](Index first, Index end) HWY_ATTR {
     Index j = first;
     for (; j + lanes <= end; j += lanes) {
@@ -77,6 +82,11 @@ HWY_INLINE void convert_numbers(Index count, const From* HWY_RESTRICT from, cons
         hn::StoreU(hn::PromoteTo(d, hn::LoadU(df, from + j)), d, out + j);
     }
     for (; j < end; ++j) out[j] = static_cast<To>(from[j]);
+    if (!kept) return;
+    j = first;
+    if (reinterpret_cast<std::uintptr_t>(kept + j) % sizeof(hn::Vec<decltype(same)>) == 0)
+      for (; j + same_lanes <= end; j += same_lanes) hn::Stream(hn::LoadU(same, out + j), same, kept + j);
+    std::copy(out + j, out + end, kept + j);
   };
   constexpr Index kLines = 4 * kLine;
   Index j = 0;
@@ -96,6 +106,10 @@ void FloatsToDoubles(Index count, const float* from, const float* next, double* 
 }
 void DoublesToFloats(Index count, const double* from, const double* next, float* out) {
   convert_numbers(count, from, next, out);
+}
+void DoublesToFloatsKept(Index count, const double* from, const double* next, float* out, float* kept) {
+  convert_numbers(count, from, next, out, kept);
+  hwy::FlushStream();
 }
 void DoublesToDoubles(Index count, const double* from, const double* next, double* out) {
   convert_numbers(count, from, next, out);
@@ -162,6 +176,7 @@ HWY_EXPORT(AddBytes);
 HWY_EXPORT(FloatsToFloats);
 HWY_EXPORT(FloatsToDoubles);
 HWY_EXPORT(DoublesToFloats);
+HWY_EXPORT(DoublesToFloatsKept);
 HWY_EXPORT(DoublesToDoubles);
 
 struct MovedRow {};
@@ -230,6 +245,27 @@ void gather_numbers(Index count, Index example, const From* numbers, const Index
     for (Index i = first; i < first + n; ++i)
       kernel(length, numbers + (rows ? rows[i] : i) * example + at,
              rows && i + 1 < count ? numbers + rows[i + 1] * example + at : nullptr, out + i * example + at);
+  });
+}
+
+void gather_and_keep(Index count, Index example, const double* numbers, const Index* rows, const Keep* how, float* kept,
+                     float* out) {
+  const auto copy = LAMINA_DISPATCH(FloatsToFloats);
+  const auto convert = LAMINA_DISPATCH(DoublesToFloats);
+  const auto convert_and_keep = LAMINA_DISPATCH(DoublesToFloatsKept);
+  for_half_rows(count, example, [&](Index first, Index n, Index at, Index length) {
+    for (Index i = first; i < first + n; ++i) {
+      const Index row = rows[i] * example + at, next = i + 1 < count ? rows[i + 1] * example + at : -1;
+      const bool next_is_kept = next >= 0 && how[i + 1] == Keep::from_kept;
+      float* to = out + i * example + at;
+      const double* ahead = next >= 0 && !next_is_kept ? numbers + next : nullptr;
+      if (how[i] == Keep::from_kept)
+        copy(length, kept + row, next_is_kept ? kept + next : nullptr, to);
+      else if (how[i] == Keep::make)
+        convert_and_keep(length, numbers + row, ahead, to, kept + row);
+      else
+        convert(length, numbers + row, ahead, to);
+    }
   });
 }
 

@@ -16,6 +16,14 @@ void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const I
 template <class From, class To>
 void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out);
 
+/// What gather_and_keep() does with a row: it comes from what was kept, or from the table and is kept, or neither.
+enum class Keep : std::uint8_t { from_kept, make, none };
+
+/// gather_numbers() with `kept`, a table of the same rows in float that is filled as they are asked for: out[i] and
+/// kept[rows[i]] = float(numbers[rows[i]]) where how[i] is Keep::make, which no row may be twice in one call.
+void gather_and_keep(Index count, Index example, const double* numbers, const Index* rows, const Keep* how, float* kept,
+                     float* out);
+
 /// How an image is moved: out[c][y][x] is the pixel (y + dy, x + dx) of the image, which is mirrored from left to right
 /// before.
 struct Move {

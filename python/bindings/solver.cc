@@ -24,11 +24,11 @@
 namespace lamina::python {
 namespace {
 
-// Examples X (N, ...) and their labels y (N,). float32, float64 and uint8 are read where they lie if X is contiguous,
-// anything else is copied.
+// Examples X (N, ...) and their labels y (N,), each of which will be taken about `times` times. float32, float64 and
+// uint8 are read where they lie if X is contiguous, anything else is copied.
 class Examples {
  public:
-  Examples(const std::string& where, py::handle images, py::handle y) {
+  Examples(const std::string& where, py::handle images, py::handle y, double times) : often_(times >= kOften) {
     const py::array X = numbers(where, "X", images);
     shape_ = shape_of(where, "X", X);
     if (shape_.rank() < 2 || shape_[0] < 1)
@@ -50,25 +50,27 @@ class Examples {
   Label label(Index row) const { return labels_[static_cast<std::size_t>(row)]; }
 
   // The examples of these rows, or where `rows` is null those from `first` on: (count, ...), valid until the next call.
-  // Examples of another type are converted each time they are asked for, until as many have been as there are; then,
-  // where they are not too many, they are all kept as T.
+  // Examples of another type are kept as T where they are not too many: all if they are taken one after the other, or
+  // as many were converted as there are; doubles one by one, if they will be taken often.
   template <class T>
   TensorView<T> take(const Index* rows, Index first, Index count, Tensor<T>& batch) {
     std::array<Index, Shape::kMaxRank> lengths{};
     std::copy(shape_.begin(), shape_.end(), lengths.begin());
     lengths[0] = count;
     const Shape shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(shape_.rank())));
-    const Index example = shape_.size() / size();
-    const T* all = in_place<T>();
     if constexpr (std::is_same_v<T, float>) {
-      if (all == nullptr && asked_ >= size() && shape_.size() * static_cast<Index>(sizeof(T)) <= kMostBytesKept) {
+      const Index bytes = shape_.size() * static_cast<Index>(sizeof(T));
+      if (in_place<T>() == nullptr && rows != nullptr && kind_ == Kind::doubles && often_ && bytes <= kMostBytesOfRows)
+        return take_and_keep(rows, count, shape, batch);
+      if (in_place<T>() == nullptr && (rows == nullptr || asked_ >= size()) && bytes <= kMostBytesKept) {
         kept_.resize(shape_);
         convert(nullptr, 0, size(), kept_.data());
         is_kept_ = true;  // a conversion that was interrupted begins again
-        all = kept_.data();
       }
       asked_ += count;
     }
+    const T* all = in_place<T>();
+    const Index example = shape_.size() / size();
     if (all != nullptr && rows == nullptr) return {const_cast<T*>(all) + first * example, shape};  // is only read
     batch.resize(shape);
     if (all != nullptr)
@@ -80,7 +82,10 @@ class Examples {
 
  private:
   enum class Kind { bytes, floats, doubles };
-  static constexpr Index kMostBytesKept = Index{1} << 24;
+  enum class Row : std::uint8_t { lacks, made, kept };
+  // Random draws of 1.6 times as many examples as there are cost as much memory traffic with keeping as without.
+  static constexpr double kOften = 2;
+  static constexpr Index kMostBytesKept = Index{1} << 24, kMostBytesOfRows = Index{1} << 26;
 
   template <class T>
   const T* in_place() const {
@@ -88,6 +93,29 @@ class Examples {
       return kind_ == Kind::floats ? static_cast<const float*>(data_) : is_kept_ ? kept_.data() : nullptr;
     else
       return kind_ == Kind::doubles ? static_cast<const double*>(data_) : nullptr;
+  }
+
+  TensorView<float> take_and_keep(const Index* rows, Index count, const Shape& shape, Tensor<float>& batch) {
+    kept_.resize(shape_);
+    rows_.resize(static_cast<std::size_t>(size()), Row::lacks);
+    for (const std::size_t row : made_) rows_[row] = Row::lacks;  // of a call that was interrupted
+    how_.clear();
+    made_.clear();
+    for (Index i = 0; i < count; ++i) {
+      Row& row = rows_[static_cast<std::size_t>(rows[i])];
+      how_.push_back(row == Row::kept    ? kernels::Keep::from_kept
+                     : row == Row::lacks ? kernels::Keep::make
+                                         : kernels::Keep::none);
+      if (row != Row::lacks) continue;
+      row = Row::made;
+      made_.push_back(static_cast<std::size_t>(rows[i]));
+    }
+    batch.resize(shape);
+    kernels::gather_and_keep(count, shape_.size() / size(), static_cast<const double*>(data_), rows, how_.data(),
+                             kept_.data(), batch.data());
+    for (const std::size_t row : made_) rows_[row] = Row::kept;
+    made_.clear();
+    return batch;
   }
 
   template <class T>
@@ -105,8 +133,11 @@ class Examples {
   const void* data_ = nullptr;
   Kind kind_ = Kind::doubles;
   Tensor<float> kept_;
-  bool is_kept_ = false;
+  bool is_kept_ = false, often_ = false;
   Index asked_ = 0;
+  std::vector<Row> rows_;
+  std::vector<kernels::Keep> how_;
+  std::vector<std::size_t> made_;
   Shape shape_;
   std::vector<Label> labels_;
 };
@@ -228,13 +259,29 @@ class LoopOf : public Loop {
     if (drawn) {
       rows_.resize(static_cast<std::size_t>(N));
       copy_.random().choice(examples.size(), rows_);
+      std::sort(rows_.begin(), rows_.end());
     }
     if (copy_.dropout_seed()) copy_.random().seed(*copy_.dropout_seed());
     lent.keep();
     lent.give_back();
+    // An example that was drawn several times is looked at once.
+    times_.assign(static_cast<std::size_t>(drawn ? 0 : N), 1);
+    if (drawn) {
+      std::size_t kept = 0;
+      for (const Index row : rows_) {
+        if (kept > 0 && rows_[kept - 1] == row) {
+          ++times_.back();
+          continue;
+        }
+        rows_[kept++] = row;
+        times_.push_back(1);
+      }
+      rows_.resize(kept);
+    }
+    const auto different = static_cast<Index>(times_.size());
     Index right = 0;
-    for (Index first = 0; first < N; first += batch_size) {
-      const Index count = std::min(batch_size, N - first);
+    for (Index first = 0; first < different; first += batch_size) {
+      const Index count = std::min(batch_size, different - first);
       Index found = 0;
       interruptible([&] {
         const TensorView<T> X = examples.take(drawn ? rows_.data() + first : nullptr, drawn ? 0 : first, count, X_);
@@ -242,8 +289,9 @@ class LoopOf : public Loop {
         const Index C = scores.dim(1);
         found = 0;
         for (Index i = 0; i < count; ++i) {
-          const Index row = drawn ? rows_[static_cast<std::size_t>(first + i)] : first + i;
-          found += argmax(scores.data() + i * C, C) == examples.label(row);
+          const auto at = static_cast<std::size_t>(first + i);
+          const Index row = drawn ? rows_[at] : first + i;
+          if (argmax(scores.data() + i * C, C) == examples.label(row)) found += times_[at];
         }
       });
       right += found;
@@ -331,7 +379,7 @@ class LoopOf : public Loop {
   NetCopy<T> copy_;
   std::vector<OptimState<T>> states_;
   Updates<T> updates_;
-  std::vector<Index> rows_;
+  std::vector<Index> rows_, times_;
   std::vector<Label> y_;
   Tensor<T> X_;
 };
@@ -341,7 +389,8 @@ class LoopOf : public Loop {
 void bind_solver(py::module_& m) {
   m.def("global_random_is_mt19937", &global_random_is_mt19937);
   py::class_<Examples>(m, "Examples", "Examples and their labels, for SolverLoop.")
-      .def(py::init<const std::string&, py::handle, py::handle>(), py::arg("where"), py::arg("X"), py::arg("y"));
+      .def(py::init<const std::string&, py::handle, py::handle, double>(), py::arg("where"), py::arg("X"), py::arg("y"),
+           py::arg("times") = 1.0);
   py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
       .def(py::init([](py::handle model) -> std::unique_ptr<Loop> {
              if (parameter_type(model) == Type::float64) return std::make_unique<LoopOf<double>>(model);

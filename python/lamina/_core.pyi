@@ -17,7 +17,7 @@ class Cache:
 
 class Examples:
     """Examples and their labels, for SolverLoop."""
-    def __init__(self, where: str, X: ArrayLike, y: ArrayLike) -> None: ...
+    def __init__(self, where: str, X: ArrayLike, y: ArrayLike, times: float = 1.0) -> None: ...
 
 
 class SolverLoop:

@@ -167,6 +167,46 @@ void check_numbers(Index example) {
   expect_same_bits(slice, expected);
 }
 
+// Rows that are made and kept, that were kept, and neither, in one call; `shift`: where the kept ones lie in memory.
+void check_kept(Index example, Index shift) {
+  RandomState rng(static_cast<std::uint32_t>(example));
+  Tensor<double> numbers(Shape{9, example});
+  for (double& x : numbers) x = 1e3 * rng.randn();
+  Tensor<float> memory(Shape{9 * example + shift}, -1), out(Shape{7, example}), expected(Shape{7, example});
+  float* kept = memory.data() + shift;
+  const std::vector<Index> rows = {8, 0, 8, 3, 5, 0, 1};
+  std::vector<Keep> how = {Keep::make, Keep::make, Keep::none,     Keep::from_kept,
+                           Keep::make, Keep::none, Keep::from_kept};
+  for (const Index row : {3, 1})
+    for (Index j = 0; j < example; ++j) kept[row * example + j] = static_cast<float>(row + j);
+  for (Index i = 0; i < 7; ++i) {
+    const Index row = rows[static_cast<std::size_t>(i)];
+    for (Index j = 0; j < example; ++j)
+      expected(i, j) = row == 3 || row == 1 ? static_cast<float>(row + j) : static_cast<float>(numbers(row, j));
+  }
+  gather_and_keep(7, example, numbers.data(), rows.data(), how.data(), kept, out.data());
+  expect_same_bits(out, expected);
+  for (Index i = 0; i < shift; ++i) ASSERT_EQ(memory[i], -1);
+  for (Index row = 0; row < 9; ++row)
+    for (Index j = 0; j < example; ++j) {
+      const bool made = row == 8 || row == 0 || row == 5, before = row == 3 || row == 1;
+      ASSERT_EQ(kept[row * example + j], made     ? static_cast<float>(numbers(row, j))
+                                         : before ? static_cast<float>(row + j)
+                                                  : -1)
+          << example << ' ' << row << ' ' << j;
+    }
+}
+
+TEST_P(Gather, RowsAreKept) {
+  for (const Index example : {1, 5, 32, 63, 64, 200, 2047, 2048, 2049, 3072})
+    for (const Index shift : {0, 1, 16}) check_kept(example, shift);
+  for (const int threads : {1, 3}) {
+    set_num_threads(threads);
+    check_kept(20001, 0);
+    check_kept(20000, 8);
+  }
+}
+
 TEST_P(Gather, NumbersAreCopiedAndConverted) {
   for (const Index example : {1, 5, 32, 63, 64, 200, 2047, 2048, 2049, 3072, 20001}) {
     check_numbers<float, float>(example);

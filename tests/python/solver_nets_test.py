@@ -108,6 +108,21 @@ class BothLoops(unittest.TestCase):
         few = {name: (2 * x + 3).clip(0, 6).astype(np.uint8) if name[0] == "X" else x for name, x in images().items()}
         self.compare(FullyConnectedNet, shallow, few)
 
+    def test_examples_are_kept_as_they_would_be_converted(self):
+        """Row by row where they will be drawn often (several epochs), all at once, or not at all: the same bits."""
+        double = images()
+        single = {name: x.astype(np.float32) if name[0] == "X" else x for name, x in double.items()}
+        for epochs in (1, 2, 5):
+            for samples in (None, 20, 70):
+                runs = []
+                for data in (double, single):
+                    np.random.seed(7)
+                    solver = Solver(FullyConnectedNet(**{**FC, "dtype": np.float32}), data, num_epochs=epochs,
+                                    batch_size=30, num_train_samples=samples, verbose=False)
+                    solver.train()
+                    runs.append((solver.loss_history, solver.train_acc_history, solver.val_acc_history))
+                self.assertEqual(*runs, (epochs, samples))
+
     def test_rules(self):
         for rule in ("sgd", "sgd_momentum", "rmsprop", "adam"):
             self.compare(FullyConnectedNet, {**FC, "dtype": np.float64}, images(), update_rule=rule)
