@@ -22,9 +22,7 @@
 namespace lamina::kernels {
 namespace {
 
-struct AmxA {};
-struct AmxB {};
-struct AmxSums {};
+struct AmxTiles {};
 struct AmxOtherHalf {};
 
 constexpr Index kStepsOfBlock = 4;         // of B's tiles so many stay in the first-level cache while rows of A pass by
@@ -32,9 +30,12 @@ constexpr Index kRowsOfGroup = 128;        // of A, cut into tiles at a time
 constexpr Index kColumnsOfGroup = 512;     // of B
 constexpr Index kNumbersOfSums = 1 << 17;  // of C that are kept tile by tile while k goes on
 constexpr Index kNumbersOfSum = 1 << 14;   // that a thread adds to their other half
+constexpr Index kLeastBytes = 1 << 20;     // of a thread's tiles: so many lie on a large page of the system
 constexpr Index kLeastShare = 48;          // of rows or columns, for one thread
 constexpr Index kMostOfChunk = 1 << 29;    // multiply-adds between two looks at whether to stop
 constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on, with NaN, a number is no sum of three
+
+constexpr Index in_pages(Index bytes) { return (bytes + 4095) / 4096 * 4096; }
 
 }  // namespace
 }  // namespace lamina::kernels
@@ -173,10 +174,13 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, LargestOfBoth& largest) 
   const Rest rest(kPieces == 3 ? s.k % kStep : 0);
   const Index strip = strip_bytes(kPieces * kStepsOfBlock + 1);  // a rest may be a tile longer than a step
   const Index column_tiles = (std::min(kColumnsOfGroup, s.n) + kTile - 1) / kTile;
-  char* a = workspace<AmxA, char>(tiles * strip);
-  char* b = workspace<AmxB, char>(column_tiles * strip);
   const Index numbers = groups * tiles * column_tiles * kTile * kTile;
-  float* sums = s.k > kStepsOfBlock * kStep && numbers <= kNumbersOfSums ? workspace<AmxSums, float>(numbers) : nullptr;
+  const bool keeps_sums = s.k > kStepsOfBlock * kStep && numbers <= kNumbersOfSums;
+  const Index bytes_of_a = in_pages(tiles * strip), bytes_of_b = in_pages(column_tiles * strip);
+  const Index bytes = bytes_of_a + bytes_of_b + (keeps_sums ? numbers * static_cast<Index>(sizeof(float)) : 0);
+  char* a = workspace<AmxTiles, char>(std::max(bytes, kLeastBytes));
+  char* b = a + bytes_of_a;
+  float* sums = keeps_sums ? reinterpret_cast<float*>(b + bytes_of_b) : nullptr;
   TileShapes shapes;
   for (int i = 0; i < 8; ++i) {
     shapes.row_bytes[i] = 64;
