@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <mutex>
 #include <new>
 
@@ -20,6 +21,40 @@ constexpr std::size_t kLine = 64, kLarge = std::size_t{1} << 20, kLargePage = st
 constexpr std::size_t kMostBlocks = 48;
 
 std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes < kLarge ? kLine : kLargePage}; }
+
+// Where memory is kept, large blocks come from the system itself and go back there: between others in the heap, those
+// that are kept would hold back what is free.
+#if defined(__linux__)
+constexpr bool kMapped = detail::kKeepsMemory;
+#else
+constexpr bool kMapped = false;
+#endif
+
+void* new_block(std::size_t bytes) {
+#if defined(__linux__)
+  if (kMapped && bytes >= kLarge) {
+    void* start = mmap(nullptr, bytes + kLargePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) throw std::bad_alloc();
+    const auto at = reinterpret_cast<std::uintptr_t>(start);
+    const std::size_t before = (kLargePage - at % kLargePage) % kLargePage;
+    char* aligned = static_cast<char*>(start) + before;
+    if (before > 0) munmap(start, before);
+    munmap(aligned + bytes, kLargePage - before);
+    return aligned;
+  }
+#endif
+  return ::operator new(bytes, alignment_of(bytes));
+}
+
+void free_block(void* start, std::size_t bytes) {
+#if defined(__linux__)
+  if (kMapped && bytes >= kLarge) {
+    munmap(start, bytes);
+    return;
+  }
+#endif
+  ::operator delete(start, alignment_of(bytes));
+}
 
 // Bytes to keep at most: 96 MiB, or a 32nd of a small machine's memory.
 std::size_t most_kept() {
@@ -65,7 +100,7 @@ class Kept {
   void free_down_to(std::size_t bytes) {
     while (bytes_ > bytes) {
       const std::size_t of_first = blocks_[0].bytes;
-      ::operator delete(remove(0), alignment_of(of_first));
+      free_block(remove(0), of_first);
     }
   }
   void* remove(std::size_t i) {
@@ -90,10 +125,10 @@ Kept& kept() {
 
 void* from_system(std::size_t bytes) {
   try {
-    return ::operator new(bytes, alignment_of(bytes));
+    return new_block(bytes);
   } catch (const std::bad_alloc&) {
     if (!kept().free_all()) throw;
-    return ::operator new(bytes, alignment_of(bytes));
+    return new_block(bytes);
   }
 }
 
@@ -113,7 +148,7 @@ detail::Memory detail::allocate(std::size_t bytes) {
 
 void detail::give_back(Memory memory) noexcept {
   if (kKeepsMemory && memory.bytes >= kLarge && kept().put(memory)) return;
-  ::operator delete(memory.start, alignment_of(memory.bytes));
+  free_block(memory.start, memory.bytes);
 }
 
 Shape::Shape(std::span<const Index> lengths) {

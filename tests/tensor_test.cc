@@ -1,10 +1,16 @@
 #include "lamina/tensor.h"
 
 #include <gtest/gtest.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lamina/check.h"
@@ -93,7 +99,7 @@ TYPED_TEST(TensorOf, LargeOnesAndSmallOnesChangePlaces) {
 
 // The next one of the size of one that has ended takes its memory, and begins with zeros all the same.
 TYPED_TEST(TensorOf, LargeMemoryIsUsedAgain) {
-  if (!detail::kKeepsMemory) GTEST_LOG_(INFO) << "the address sanitizer is to see each use: memory is not kept";
+  if (!detail::kKeepsMemory) std::puts("memory is not kept: the address sanitizer is to see each use");
   const Index many = (Index{5} << 20) / static_cast<Index>(sizeof(TypeParam));
   const auto where = [many] {
     Tensor<TypeParam> t(Shape{many});
@@ -111,31 +117,47 @@ TYPED_TEST(TensorOf, LargeMemoryIsUsedAgain) {
   }
 }
 
-// However much is given back, only so much is kept: what was given back first goes first.
+#if defined(__linux__)
+bool is_mapped(const void* start) { return msync(const_cast<void*>(start), 4096, MS_ASYNC) == 0; }
+
+// However much is given back, only so much is kept: what was given back first goes first, to the system.
 TEST(Tensor, OnlySoMuchMemoryIsKept) {
+  if (!detail::kKeepsMemory) {
+    std::puts("memory is not kept: the address sanitizer is to see each use");
+    return;
+  }
   constexpr std::size_t kMiB = std::size_t{1} << 20;
-  const auto kept_at = [](std::size_t bytes) {
-    const detail::Memory memory = detail::allocate(bytes);
-    detail::give_back(memory);
-    return memory.start;
-  };
-  void* const first = kept_at(6 * kMiB);
-  if (detail::kKeepsMemory) {
-    EXPECT_EQ(kept_at(6 * kMiB), first);
+  std::vector<detail::Memory> blocks;
+  for (int i = 0; i < 60; ++i) {
+    blocks.push_back(detail::allocate(2 * kMiB - 1));
+    EXPECT_EQ(blocks.back().bytes, 2 * kMiB);
+    std::memset(blocks.back().start, 7, blocks.back().bytes);
   }
-  std::vector<detail::Memory> others;
-  for (int i = 0; i < 60; ++i) {  // of 2 MiB each
-    others.push_back(detail::allocate(2 * kMiB - 1));
-    EXPECT_GE(others.back().bytes, 2 * kMiB - 1);
-  }
-  const detail::Memory six = detail::allocate(6 * kMiB);
-  detail::give_back(six);
-  for (const detail::Memory& other : others) detail::give_back(other);
-  const detail::Memory last = detail::allocate(2 * kMiB);
-  if (detail::kKeepsMemory) {
-    EXPECT_EQ(last.start, others.back().start);
-  }
-  detail::give_back(last);
+  for (const detail::Memory& block : blocks) detail::give_back(block);
+  std::ptrdiff_t kept = 0;
+  for (const detail::Memory& block : blocks) kept += is_mapped(block.start) ? 1 : 0;
+  EXPECT_GT(kept, 0);
+  EXPECT_LE(kept, 48);
+  for (auto it = blocks.begin(); it != blocks.end(); ++it)
+    EXPECT_EQ(is_mapped(it->start), it - blocks.begin() >= 60 - kept) << it - blocks.begin();
+  EXPECT_EQ(detail::allocate(2 * kMiB).start, blocks.back().start);
+  detail::give_back(blocks.back());
+  const detail::Memory larger = detail::allocate(200 * kMiB);  // than all that is kept
+  detail::give_back(larger);
+  EXPECT_FALSE(is_mapped(larger.start));
+}
+#endif
+
+TEST(Tensor, ThreadsTakeAndGiveBack) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([t] {
+      for (int i = 0; i < 200; ++i) {
+        Tensor<std::uint8_t> block(Shape{(Index{1 + (t + i) % 3} << 21)}, static_cast<std::uint8_t>(t));
+        for (Index at = 0; at < block.size(); at += 100000) ASSERT_EQ(block[at], t);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
 }
 
 TYPED_TEST(TensorOf, CopiesAreDeepAndViewsShare) {

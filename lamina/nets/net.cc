@@ -52,19 +52,27 @@ template <class T>
 double Net<T>::add_regularization() {
   if (reg == 0) return 0;
   constexpr Index kPart = 16384;  // elements
+  Index elements = 0;
   weight_parts_.clear();
   auto gradient = grads_.begin();
   for (auto& [name, W] : params_) {
-    if (name.starts_with('W'))
+    if (name.starts_with('W')) {
+      elements += W.size();
       for (Index at = 0; at < W.size(); at += kPart)
         weight_parts_.push_back({W.data() + at, gradient->value.data() + at, std::min(kPart, W.size() - at), at == 0});
+    }
     ++gradient;
   }
-  kernels::parallel_for(static_cast<Index>(weight_parts_.size()), [&](Index i) {
+  const auto regularize = [&](Index i) {
     WeightPart& part = weight_parts_[static_cast<std::size_t>(i)];
     part.squares = kernels::sum_of_squares(part.count, part.w);
     kernels::axpy(part.count, static_cast<T>(reg), part.w, part.dw);
-  });
+  };
+  const auto parts = static_cast<Index>(weight_parts_.size());
+  if (elements > kPart)
+    kernels::parallel_for(parts, regularize);
+  else
+    for (Index i = 0; i < parts; ++i) regularize(i);
   double sum = 0, of_one = 0;
   for (const WeightPart& part : weight_parts_) {
     if (part.begins) sum += std::exchange(of_one, 0);

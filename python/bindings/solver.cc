@@ -28,7 +28,7 @@ namespace {
 // uint8 are read where they lie if X is contiguous, anything else is copied.
 class Examples {
  public:
-  Examples(const std::string& where, py::handle images, py::handle y, double times) : often_(times >= kOften) {
+  Examples(const std::string& where, py::handle images, py::handle y, double times) : times_(times) {
     const py::array X = numbers(where, "X", images);
     shape_ = shape_of(where, "X", X);
     if (shape_.rank() < 2 || shape_[0] < 1)
@@ -60,9 +60,11 @@ class Examples {
     const Shape shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(shape_.rank())));
     if constexpr (std::is_same_v<T, float>) {
       const Index bytes = shape_.size() * static_cast<Index>(sizeof(T));
-      if (in_place<T>() == nullptr && rows != nullptr && kind_ == Kind::doubles && often_ && bytes <= kMostBytesOfRows)
+      if (in_place<T>() == nullptr && rows != nullptr && kind_ == Kind::doubles && times_ >= kOften &&
+          bytes <= kMostBytesOfRows)
         return take_and_keep(rows, count, shape, batch);
-      if (in_place<T>() == nullptr && (rows == nullptr || asked_ >= size()) && bytes <= kMostBytesKept) {
+      if (in_place<T>() == nullptr && (asked_ >= size() || (rows == nullptr && times_ > 1)) &&
+          bytes <= kMostBytesKept) {
         kept_.resize(shape_);
         convert(nullptr, 0, size(), kept_.data());
         is_kept_ = true;  // a conversion that was interrupted begins again
@@ -133,7 +135,8 @@ class Examples {
   const void* data_ = nullptr;
   Kind kind_ = Kind::doubles;
   Tensor<float> kept_;
-  bool is_kept_ = false, often_ = false;
+  bool is_kept_ = false;
+  double times_;
   Index asked_ = 0;
   std::vector<Row> rows_;
   std::vector<kernels::Keep> how_;

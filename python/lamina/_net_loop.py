@@ -62,8 +62,10 @@ class NetLoop:
             first, second = (None if key is None else config.get(key) for key in self._state[:2])
             t = _arguments.whole(self._rule, "config", config, "t", 0) if self._state[2] else 0
             self._loop.set_state(i, first, second, t)
-        self._train = _core.Examples("Solver", solver.X_train, solver.y_train, float(solver.num_epochs))
-        self._val = _core.Examples("Solver", solver.X_val, solver.y_val)
+        # How often each will be taken: the loop of an own _save_checkpoint ends after an epoch.
+        epochs = 1.0 if solver._own("_save_checkpoint") else float(solver.num_epochs)
+        self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs)
+        self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1)
 
     def _numbers(self, config: dict[str, Any]) -> dict[str, float]:
         for name, value in self._defaults.items():
