@@ -101,7 +101,7 @@ TYPED_TEST(TensorOf, LargeOnesAndSmallOnesChangePlaces) {
 TYPED_TEST(TensorOf, LargeMemoryIsUsedAgain) {
   if (!detail::kKeepsMemory) std::puts("memory is not kept: the address sanitizer is to see each use");
   const Index many = (Index{5} << 20) / static_cast<Index>(sizeof(TypeParam));
-  const auto where = [many] {
+  const auto where = [=] {
     Tensor<TypeParam> t(Shape{many});
     for (Index i = 0; i < many; i += 1000) EXPECT_EQ(t[i], TypeParam{});
     t.fill(TypeParam{7});
