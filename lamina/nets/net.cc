@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <utility>
-
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/parallel.h"
 
 namespace lamina {
 
@@ -47,38 +43,19 @@ void Net<T>::check_labels(std::string_view where, const TensorView<T>& X, std::s
       fail(where, "expected labels y of 0 to ", num_classes - 1, ", got ", y[i], " at position ", i);
 }
 
-// All weights in one go, part by part, so that each is read from memory once.
 template <class T>
 double Net<T>::add_regularization() {
   if (reg == 0) return 0;
-  constexpr Index kPart = 16384;  // elements
-  Index elements = 0;
-  weight_parts_.clear();
+  double sum = 0;
   auto gradient = grads_.begin();
-  for (auto& [name, W] : params_) {
+  for (const auto& [name, W] : params_) {
     if (name.starts_with('W')) {
-      elements += W.size();
-      for (Index at = 0; at < W.size(); at += kPart)
-        weight_parts_.push_back({W.data() + at, gradient->value.data() + at, std::min(kPart, W.size() - at), at == 0});
+      sum += kernels::sum_of_squares(W.size(), W.data());
+      kernels::axpy(W.size(), static_cast<T>(reg), W.data(), gradient->value.data());
     }
     ++gradient;
   }
-  const auto regularize = [&](Index i) {
-    WeightPart& part = weight_parts_[static_cast<std::size_t>(i)];
-    part.squares = kernels::sum_of_squares(part.count, part.w);
-    kernels::axpy(part.count, static_cast<T>(reg), part.w, part.dw);
-  };
-  const auto parts = static_cast<Index>(weight_parts_.size());
-  if (elements > kPart)
-    kernels::parallel_for(parts, regularize);
-  else
-    for (Index i = 0; i < parts; ++i) regularize(i);
-  double sum = 0, of_one = 0;
-  for (const WeightPart& part : weight_parts_) {
-    if (part.begins) sum += std::exchange(of_one, 0);
-    of_one += part.squares;
-  }
-  return 0.5 * reg * (sum + of_one);
+  return 0.5 * reg * sum;
 }
 
 template class Net<float>;

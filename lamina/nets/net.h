@@ -162,16 +162,6 @@ class Net {
   }
 
   Parameters<T> params_, grads_;
-
- private:
-  struct WeightPart {
-    const T* w;
-    T* dw;
-    Index count;
-    bool begins;  // a parameter
-    double squares = 0;
-  };
-  std::vector<WeightPart> weight_parts_;  // of the last call of add_regularization()
 };
 
 }  // namespace lamina
