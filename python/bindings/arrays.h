@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/kernels/parallel.h"
 #include "lamina/tensor.h"
 
 namespace lamina::python {
@@ -96,6 +98,19 @@ class Input {
 template <class T>
 Input<T> flat(const py::array& array) {
   return Input<T>(array, Shape{array.size()});
+}
+
+/// A copy, made by all threads: each half of what a training has left in two cores' caches is read from its own.
+template <class T>
+Tensor<T> copied(const TensorView<T>& from) {
+  constexpr Index kChunk = 1 << 14;
+  Tensor<T> copy;
+  copy.resize(from.shape());
+  kernels::parallel_for((from.size() + kChunk - 1) / kChunk, [&](Index chunk) {
+    const Index first = chunk * kChunk;
+    std::copy_n(from.data() + first, std::min(kChunk, from.size() - first), copy.data() + first);
+  });
+  return copy;
 }
 
 /// A fresh array of `type` that has the tensor's memory, or a rounded or widened copy where T is another type.

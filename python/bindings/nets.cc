@@ -230,10 +230,10 @@ NetCopy<T>::NetCopy(py::handle model) : made_(find_net(model).config(), random_)
   const ModelState state = net.read(model);
   made_.set(state, averages_of<T>(state, net.norms()));
   seed_ = state.seed;
-  std::size_t i = 0;
+  params_.reserve(state.params.size());
   for (auto& parameter : made_.net->params()) {
-    const Input<T> from(state.params[i++], parameter.value.shape());
-    std::copy(from.view().begin(), from.view().end(), parameter.value.begin());
+    const Input<T> from(state.params[params_.size()], parameter.value.shape());
+    parameter.value = params_.emplace_back(copied(from.view()));
   }
 }
 
@@ -264,7 +264,7 @@ template <class T>
 py::dict NetCopy<T>::params() const {
   py::dict params;
   for (const auto& [name, value] : std::as_const(*made_.net).params())
-    params[py::str(name)] = result(Tensor<T>(value), type_of<T>());
+    params[py::str(name)] = result(copied<T>(value), type_of<T>());
   return params;
 }
 
@@ -272,6 +272,16 @@ template <class T>
 void NetCopy<T>::store(py::handle model) {
   const py::dict to = model.attr("params");
   for (const auto& [name, value] : params()) to[name] = value;
+  store_passes(model);
+}
+
+template <class T>
+void NetCopy<T>::finish(py::handle model, bool with_params) {
+  const py::dict to = model.attr("params");
+  std::size_t i = 0;
+  if (with_params)
+    for (const auto& [name, value] : std::as_const(*made_.net).params())
+      to[py::str(name)] = result(std::move(params_[i++]), type_of<T>());
   store_passes(model);
 }
 

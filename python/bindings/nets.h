@@ -88,8 +88,8 @@ PyNet& find_net(py::handle model);
 /// The type that a Python net's parameters promote to.
 Type parameter_type(py::handle model);
 
-/// A net of its own with a Python net's parameters, for many steps without Python: copied in, and with store() out.
-/// Made and stored with the GIL held.
+/// A net of its own with a Python net's parameters, for many steps without Python: copied in, and with store() or
+/// finish() out. Made, stored and finished with the GIL held.
 template <class T>
 class NetCopy {
  public:
@@ -110,12 +110,15 @@ class NetCopy {
   py::dict params() const;
   /// Puts those into model.params, and does store_passes.
   void store(py::handle model);
+  /// The same without copies, the last thing to do; the parameters only where they are wanted.
+  void finish(py::handle model, bool with_params);
   /// Leaves model.bn_params and model.dropout_param as the passes would have.
   void store_passes(py::handle model);
 
  private:
   RandomState random_;
   MadeNet<T> made_;
+  std::vector<Tensor<T>> params_;                   // those of the net are views of them
   std::vector<std::array<Tensor<T>, 2>> averages_;  // before the pass
   std::optional<Mode> last_;
   bool trained_ = false;

@@ -213,8 +213,10 @@ class Loop {
   virtual double accuracy(Examples& examples, Index num_samples, Index batch_size) = 0;
   virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
   virtual py::tuple state(std::size_t parameter) const = 0;
+  virtual py::tuple take_state(std::size_t parameter) = 0;
   virtual py::dict params() const = 0;
   virtual void store(py::handle model) = 0;
+  virtual void finish(py::handle model, bool with_params) = 0;
   virtual void store_passes(py::handle model) = 0;
 };
 
@@ -311,11 +313,19 @@ class LoopOf : public Loop {
 
   py::tuple state(std::size_t parameter) const override {
     const OptimState<T>& state = states_.at(parameter);
-    return py::make_tuple(array(state.first), array(state.second), state.t);
+    const auto copy = [](const Tensor<T>& from) { return from.rank() == 0 ? Tensor<T>() : copied<T>(from); };
+    return py::make_tuple(array(copy(state.first)), array(copy(state.second)), state.t);
+  }
+
+  // Without a copy: the next step would begin with none.
+  py::tuple take_state(std::size_t parameter) override {
+    OptimState<T> state = std::exchange(states_.at(parameter), {});
+    return py::make_tuple(array(std::move(state.first)), array(std::move(state.second)), state.t);
   }
 
   py::dict params() const override { return copy_.params(); }
   void store(py::handle model) override { copy_.store(model); }
+  void finish(py::handle model, bool with_params) override { copy_.finish(model, with_params); }
   void store_passes(py::handle model) override { copy_.store_passes(model); }
 
  private:
@@ -371,12 +381,12 @@ class LoopOf : public Loop {
     const auto& entry = *(copy_.net().params().begin() + static_cast<std::ptrdiff_t>(parameter));
     const py::array array = numbers("Solver", "a rule's state of " + entry.name, object);
     check_lengths("Solver", "a rule's state of " + entry.name, array, lengths(entry.value.shape()), "the parameter");
-    return Tensor<T>(Input<T>(array, entry.value.shape()).view());
+    return copied<T>(Input<T>(array, entry.value.shape()).view());
   }
 
-  static py::object array(const Tensor<T>& tensor) {
+  static py::object array(Tensor<T>&& tensor) {
     if (tensor.rank() == 0) return py::none();
-    return result(Tensor<T>(tensor), type_of<T>());
+    return result(std::move(tensor), type_of<T>());
   }
 
   NetCopy<T> copy_;
@@ -407,8 +417,10 @@ void bind_solver(py::module_& m) {
       .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
       .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
       .def("state", &Loop::state, py::arg("parameter"))
+      .def("take_state", &Loop::take_state, py::arg("parameter"))
       .def("params", &Loop::params)
       .def("store", &Loop::store, py::arg("model"))
+      .def("finish", &Loop::finish, py::arg("model"), py::arg("with_params"))
       .def("store_passes", &Loop::store_passes, py::arg("model"));
 }
 

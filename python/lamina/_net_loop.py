@@ -43,7 +43,8 @@ def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int) -> f
 
 
 class NetLoop:
-    """The iterations of one call of train(). Until store() the parameters and the rule's state are in the net."""
+    """The iterations of one call of train(). Until store() or finish() the parameters and the rule's state are in the
+    net."""
 
     @staticmethod
     def of(solver: Solver) -> NetLoop | None:
@@ -93,7 +94,15 @@ class NetLoop:
     def store(self) -> None:
         """Gives the model and the solver all that they would have, had the iterations run in Python."""
         self._loop.store(self._solver.model)
+        self._keep_states(self._loop.state)
+
+    def finish(self, with_params: bool) -> None:
+        """The same without copies, after which nothing else can be done; parameters only where they are wanted."""
+        self._loop.finish(self._solver.model, with_params)
+        self._keep_states(self._loop.take_state)
+
+    def _keep_states(self, state_of: Any) -> None:
         for i, config in enumerate(self._configs):
-            for key, value in zip(self._state, self._loop.state(i)):
+            for key, value in zip(self._state, state_of(i)):
                 if key is not None and value is not None:
                     config[key] = value

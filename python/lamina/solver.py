@@ -196,6 +196,7 @@ class Solver:
         self.optim_configs: dict[str, dict[str, Any]] = {p: dict(self.optim_config) for p in self.model.params}
         self._given = (self.optim_config, dict(self.optim_config))
         self._best_running: list[dict[str, Any]] = []
+        self._best_is_current = False
         self._warned = False
 
     def _step(self) -> None:
@@ -274,16 +275,19 @@ class Solver:
             loop.store()
         self._save_checkpoint()
         self._print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
-        if val_acc > self.best_val_acc:
+        self._best_is_current = val_acc > self.best_val_acc
+        if self._best_is_current:
             self.best_val_acc = val_acc
             self.best_params = ({name: w.copy() for name, w in self.model.params.items()} if loop is None
                                 else loop.best_params())
             self._best_running = [{name: x.copy() for name, x in param.items() if isinstance(x, np.ndarray)}
                                   for param in _running(self.model)]
 
-    def _restore_best(self) -> None:
+    def _restore_best(self, is_there: bool) -> None:
+        """Gives the model copies of the best parameters, unless it has such already, and their running averages."""
         if self.best_params:
-            self.model.params = {name: w.copy() for name, w in self.best_params.items()}
+            self.model.params = (dict(self.model.params) if is_there
+                                 else {name: w.copy() for name, w in self.best_params.items()})
             for param, best in zip(_running(self.model), self._best_running):
                 param.update((name, x.copy()) for name, x in best.items())
 
@@ -316,6 +320,8 @@ class Solver:
         total = self.num_epochs * per_epoch
         loop = NetLoop.of(self)
         bar = _bar(self.tqdm, total)
+        self._best_is_current = False
+        wanted = True  # the current parameters: where the training is interrupted
         try:
             t = 0  # iterations done; the first one is printed
             while t < total:
@@ -344,9 +350,11 @@ class Solver:
                     self._check_accuracies(loop)
                     if loop is not None and self._own("_save_checkpoint"):  # which may have changed anything
                         loop = NetLoop.of(self)
+                        self._best_is_current = False
+            wanted = self._best_is_current or not self.best_params
         finally:
             if loop is not None:
-                loop.store()
+                loop.finish(wanted)
             if bar is not None:
                 bar.close()
-        self._restore_best()
+        self._restore_best(loop is not None and self._best_is_current)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Solver with nets of the library: its loop in C++ against its loop in Python."""
+import itertools
 import json
 import os
 import pickle
@@ -8,6 +9,7 @@ import threading
 import time
 import unittest
 import warnings
+from unittest import mock
 
 import numpy as np
 
@@ -345,13 +347,13 @@ class TheLoop(unittest.TestCase):
         store = NetLoop.store
         try:
             NetLoop.store = lambda loop: copies.append(store(loop))
-            for expected, options in ((1, {}), (5, {"checkpoint_name": "run"})):
+            for expected, options in ((0, {}), (4, {"checkpoint_name": "run"})):
                 copies.clear()
                 with tempfile.TemporaryDirectory() as folder:
                     if options:
                         options = {"checkpoint_name": os.path.join(folder, "run")}
                     self.solver(num_epochs=3, **options).train()
-                self.assertEqual(len(copies), expected)  # at the end; and at each of the four checks
+                self.assertEqual(len(copies), expected)  # at each of the four checks
         finally:
             NetLoop.store = store
 
@@ -363,6 +365,30 @@ class TheLoop(unittest.TestCase):
         np.testing.assert_array_equal(self.model.params["note"], np.ones(2))
         for w in solver.best_params.values():
             self.assertFalse(any(np.shares_memory(w, other) for other in self.model.params.values()))
+
+    def test_parameters_that_did_best_at_first_or_last(self):
+        class Own(Solver):
+            def _save_checkpoint(self):
+                self.model.params["b1"] = self.model.params["b1"] + 1
+
+        for kind, first_is_best in itertools.product((Solver, Own), (True, False)):
+            checks = []
+
+            def found(loop):
+                checks.append(loop._loop.params())
+                return 0.0, 1 / len(checks) if first_is_best else 1 - 1 / (len(checks) + 1)
+
+            with mock.patch.object(NetLoop, "accuracies", found):
+                solver = kind(self.model, self.data, batch_size=50, num_epochs=3, verbose=False, update_rule="adam")
+                solver.train()
+                for name, expected in checks[0 if first_is_best else 3].items():
+                    np.testing.assert_array_equal(self.model.params[name], expected)
+                    np.testing.assert_array_equal(solver.best_params[name], expected)
+                    self.assertFalse(np.shares_memory(self.model.params[name], solver.best_params[name]))
+                self.model.params["W1"][:] = 0  # the best are found again, where no more was trained
+                solver.num_epochs = 0
+                solver.train()
+                np.testing.assert_array_equal(self.model.params["W1"], solver.best_params["W1"])
 
     def test_draws_of_another_thread(self):
         """No number is handed out twice: the generator has gone as far as all have drawn."""
