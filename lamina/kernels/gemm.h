@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <functional>
+
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
@@ -33,7 +35,20 @@ inline constexpr Index kSumInHalves = 2048;
 /// product of some rows gives what the product of all gives. So it is for all but large products and long sums.
 bool rows_stand_alone(Index m, Index n, Index k);
 
-/// The same with A and B rounded to bfloat16 and sums in float32; the bias is added as it is.
+/// Rows `first` to first + count - 1 of a product: (count, n), scratch memory of the calling thread.
+template <class T>
+using RowsOfProduct = std::function<void(Index first, Index count, T* rows)>;
+
+/// Whether gemm_in_blocks() is as fast as gemm() and gives the same bits (but see there).
+bool blocks_suit(Index n, Index k);
+/// C = A^T B of A (k, m) and B (k, n) block by block, for who needs its rows but once: done(first, count, rows), on any
+/// threads and in any order. The rows are gemm()'s, to the bit, unless the processor's matrix unit suits some blocks
+/// and not all; blocks and bits do not depend on the number of threads.
+template <class T>
+void gemm_in_blocks(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
+                    const RowsOfProduct<T>& done);
+
+/// The same as gemm() with A and B rounded to bfloat16 and sums in float32; the bias is added as it is.
 void gemm_bf16(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const float* a, Index lda, const float* b,
                Index ldb, float* c, Index ldc, const float* bias = nullptr, bool relu = false);
 

@@ -23,19 +23,33 @@ namespace lamina::kernels {
 namespace {
 
 struct AmxTiles {};
+struct AmxTilesOfB {};
 struct AmxOtherHalf {};
+struct AmxBlock {};
 
-constexpr Index kStepsOfBlock = 4;         // of B's tiles so many stay in the first-level cache while rows of A pass by
-constexpr Index kRowsOfGroup = 128;        // of A, cut into tiles at a time
-constexpr Index kColumnsOfGroup = 512;     // of B
-constexpr Index kNumbersOfSums = 1 << 17;  // of C that are kept tile by tile while k goes on
-constexpr Index kNumbersOfSum = 1 << 14;   // that a thread adds to their other half
-constexpr Index kLeastBytes = 1 << 20;     // of a thread's tiles: so many lie on a large page of the system
-constexpr Index kLeastShare = 48;          // of rows or columns, for one thread
-constexpr Index kMostOfChunk = 1 << 29;    // multiply-adds between two looks at whether to stop
+constexpr Index kStepsOfBlock = 4;        // of B's tiles so many stay in the first-level cache while rows of A pass by
+constexpr Index kRowsOfGroup = 128;       // of A, cut into tiles at a time
+constexpr Index kColumnsOfGroup = 512;    // of B
+constexpr Index kMostSums = 512;          // tiles of C that are kept as such while k goes on
+constexpr Index kNumbersOfSum = 1 << 14;  // that a thread adds to their other half
+constexpr Index kLeastBytes = 1 << 20;    // of a thread's tiles: so many lie on a large page of the system
+constexpr Index kMostOfB = 1 << 20;       // bytes of B's tiles that stay while a thread goes from rows to rows
+constexpr Index kRowsOfShare = 256;       // then
+constexpr Index kNumbersOfBlock = 1 << 15;  // of C, where it is made block by block
+constexpr Index kLeastShare = 48;           // of rows or columns, for one thread
+constexpr Index kMostOfChunk = 1 << 29;     // multiply-adds between two looks at whether to stop
 constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on, with NaN, a number is no sum of three
 
 constexpr Index in_pages(Index bytes) { return (bytes + 4095) / 4096 * 4096; }
+
+std::atomic<std::uint64_t> calls{0};  // numbers them
+
+// The call whose B lies in this thread's tiles, and the largest number in it.
+struct TilesOfB {
+  std::uint64_t call = 0;
+  std::uint16_t largest = 0;
+};
+thread_local TilesOfB tiles_of_b;
 
 }  // namespace
 }  // namespace lamina::kernels
@@ -73,6 +87,41 @@ class LargestOfBoth {
   std::atomic<std::uint16_t> a_{0}, b_{0};
 };
 
+// put(r, X[r], Y[r]) for `rows` rows of op(A) from row `first` on, at most a tile's: X and Y are the `half` numbers
+// from k on and those that follow them, of `left`.
+template <class Put>
+HWY_INLINE void each_of_a(const FloatProduct& s, Index first, Index rows, Index k, Index left, Index half,
+                          const Put& put) {
+  const Index of_x = std::min(left, half), of_y = left - half;
+  if (s.transpose_a) {
+    const float* from = s.a + k * s.lda + first;
+    each_across({from, of_x, rows}, {from + half * s.lda, of_y, rows}, s.lda, rows, put);
+  } else {
+    const float* from = s.a + first * s.lda + k;
+    each_along({from, rows, of_x}, {from + half, rows, of_y}, s.lda, rows, put);
+  }
+}
+
+// put(r, X[r], Y[r]) for columns of op(B): row k + r of it and row k + half + r, for each r below half.
+template <class Put>
+HWY_INLINE void each_of_b(const FloatProduct& s, Index first, Index columns, Index k, Index left, Index half,
+                          const Put& put) {
+  const Index of_x = std::min(left, half), of_y = left - half;
+  if (s.transpose_b) {
+    const float* from = s.b + first * s.ldb + k;
+    each_across({from, columns, of_x}, {from + half, columns, of_y}, s.ldb, half, put);
+  } else {
+    const float* from = s.b + k * s.ldb + first;
+    each_along({from, of_x, columns}, {from + half * s.ldb, of_y, columns}, s.ldb, half, put);
+  }
+}
+
+HWY_INLINE void cut_rest_of_a(const FloatProduct& s, Index first, Index rows, Index k, const Rest& rest, char* tile,
+                              Largest& largest) {
+  each_of_a(s, first, rows, k, rest.left, rest.half,
+            [&](Index r, __m512 x, __m512 y) HWY_ATTR { store_of_a(rest, parts(x, y, largest), r, tile); });
+}
+
 // Tiles of `height` rows of op(A) from row `first` on, k from k0 on: whole steps, then the rest.
 template <int kPieces>
 HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index end, Index k0, Index k,
@@ -81,106 +130,111 @@ HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index en
   for (Index row = first; row < end; row += height, to += strip) {
     const Index rows = std::min(height, end - row);
     char* tile = to;
-    for (Index step = 0; step < steps; ++step, tile += kPieces * kTileBytes) {
-      const Index at = k0 + step * kStep, left = k - step * kStep;
-      if (s.transpose_a) {
-        const float* from = s.a + at * s.lda + row;
-        cut_across<kPieces>({from, left, rows}, {from + kTile * s.lda, left - kTile, rows}, s.lda, rows, tile, largest);
-      } else {
-        const float* from = s.a + row * s.lda + at;
-        cut_along<kPieces>({from, rows, left}, {from + kTile, rows, left - kTile}, s.lda, rows, tile, largest);
-      }
-    }
-    if (t.rest == 0) continue;
-    const Index at = k0 + steps * kStep;
-    if (s.transpose_a) {
-      const float* from = s.a + at * s.lda + row;
-      __m512 x[16], y[16];
-      load_across({from, rest.half, rows}, s.lda, x);
-      load_across({from + rest.half * s.lda, rest.left - rest.half, rows}, s.lda, y);
-      for (Index r = 0; r < rows; ++r) store_of_a(rest, parts(x[r], y[r], largest), r, tile);
-    } else {
-      const float* from = s.a + row * s.lda + at;
-      const __mmask16 mask_x = first_lanes(rest.half), mask_y = first_lanes(rest.left - rest.half);
-      for (Index r = 0; r < rows; ++r, from += s.lda) {
-        const __m512 x = _mm512_maskz_loadu_ps(mask_x, from), y = _mm512_maskz_loadu_ps(mask_y, from + rest.half);
-        store_of_a(rest, parts(x, y, largest), r, tile);
-      }
-    }
+    for (Index step = 0; step < steps; ++step, tile += kPieces * kTileBytes)
+      each_of_a(s, row, rows, k0 + step * kStep, k - step * kStep, kTile,
+                [&](Index r, __m512 x, __m512 y) HWY_ATTR { cut<kPieces>(x, y, tile + r * 64, largest); });
+    if (t.rest > 0) cut_rest_of_a(s, row, rows, k0 + steps * kStep, rest, tile, largest);
   }
 }
 
-// Tiles of columns `first` to `end` of op(B), as cut_a().
+// The tiles of few rows, from row `first` on.
+HWY_INLINE void cut_few_rows(const FloatProduct& s, Index first, Index few, Index k0, Index k, const TileBlock& t,
+                             const Rest& rest, char* to, Largest& largest) {
+  for (Index step = 0; step < t.steps; ++step, to += kTilesOfFewRows * kTileBytes)
+    each_of_a(s, first, few, k0 + step * kStep, k - step * kStep, kTile,
+              [&](Index r, __m512 x, __m512 y) HWY_ATTR { store_few_of_a(few, parts(x, y, largest), r, to); });
+  if (t.rest == 0) return;
+  cut_rest_of_a(s, first, few, k0 + t.steps * kStep, rest, to, largest);
+  for (Index tile = 0; tile < t.rest; ++tile, to += kTileBytes)  // it adds nothing to the other parts' sums
+    for (Index r = few; r < kTile; ++r) _mm512_store_si512(to + r * 64, _mm512_setzero_si512());
+}
+
+// Tiles of columns `first` to `end` of op(B), as cut_a(), then those of few columns behind them.
 template <int kPieces>
-HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index k0, Index k, const TileBlock& t,
+HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index few, Index k0, Index k, const TileBlock& t,
                       const Rest& rest, char* to, Largest& largest) {
   const Index steps = t.steps, strip = t.b_strip;
-  for (Index step = 0; step < steps; ++step, to += kPieces * kTileBytes) {
+  const Choice choice = few_of_b(few);
+  char *whole = to, *beside = to + (end - first) / kTile * strip;
+  for (Index step = 0; step < steps; ++step, whole += kPieces * kTileBytes, beside += kTileBytes) {
     const Index at = k0 + step * kStep, left = k - step * kStep;
+    const auto put_few = [&](Index r, __m512 x, __m512 y)
+                             HWY_ATTR { _mm512_store_si512(beside + r * 64, choice.of(parts(x, y, largest))); };
     if (s.transpose_b) {
       for (Index column = first; column < end; column += kTile) {
-        const Index columns = std::min(kTile, end - column);
-        const float* from = s.b + column * s.ldb + at;
-        cut_across<kPieces>({from, columns, left}, {from + kTile, columns, left - kTile}, s.ldb, kTile,
-                            to + (column - first) / kTile * strip, largest);
+        char* tile = whole + (column - first) / kTile * strip;
+        each_of_b(s, column, std::min(kTile, end - column), at, left, kTile,
+                  [&](Index r, __m512 x, __m512 y) HWY_ATTR { cut<kPieces>(x, y, tile + r * 64, largest); });
       }
+      if (few > 0) each_of_b(s, end, few, at, left, kTile, put_few);
       continue;
     }
     for (Index r = 0; r < kTile; ++r) {  // along B's rows, which the processor fetches ahead
       const float* x = s.b + (at + r) * s.ldb;
       const float* y = x + kTile * s.ldb;
-      const bool has_x = r < left, has_y = r + kTile < left;
-      char* tile = to + r * 64;
-      for (Index column = first; column < end; column += kTile, tile += strip) {
-        const __mmask16 mask = first_lanes(end - column);
-        const __m512 v = _mm512_maskz_loadu_ps(has_x ? mask : 0, x + column);
-        const __m512 w = _mm512_maskz_loadu_ps(has_y ? mask : 0, y + column);
-        cut<kPieces>(v, w, tile, largest);
-      }
+      const auto put = [&](Index column, Index columns, const auto& store) HWY_ATTR {
+        const __mmask16 mask = first_lanes(columns);
+        store(r, _mm512_maskz_loadu_ps(r < left ? mask : 0, x + column),
+              _mm512_maskz_loadu_ps(r + kTile < left ? mask : 0, y + column));
+      };
+      char* tile = whole;
+      for (Index column = first; column < end; column += kTile, tile += strip)
+        put(column, end - column,
+            [&](Index row, __m512 v, __m512 w) HWY_ATTR { cut<kPieces>(v, w, tile + row * 64, largest); });
+      if (few > 0) put(end, few, put_few);
     }
   }
   if (t.rest == 0) return;
-  const Index at = k0 + steps * kStep;
-  for (Index column = first; column < end; column += kTile, to += strip) {
-    const Index columns = std::min(kTile, end - column);
-    if (s.transpose_b) {
-      const float* from = s.b + column * s.ldb + at;
-      __m512 x[16], y[16];
-      load_across({from, columns, rest.half}, s.ldb, x);
-      load_across({from + rest.half, columns, rest.left - rest.half}, s.ldb, y);
-      for (Index pair = 0; pair < rest.half; ++pair) store_of_b(rest, parts(x[pair], y[pair], largest), pair, to);
-    } else {
-      const float* from = s.b + at * s.ldb + column;
-      const __mmask16 mask = first_lanes(columns);
-      for (Index pair = 0; pair < rest.half; ++pair, from += s.ldb) {
-        const bool has_y = pair + rest.half < rest.left;
-        const __m512 x = _mm512_maskz_loadu_ps(mask, from);
-        const __m512 y = _mm512_maskz_loadu_ps(has_y ? mask : 0, from + rest.half * s.ldb);
-        store_of_b(rest, parts(x, y, largest), pair, to);
-      }
-    }
-    end_of_b(rest, to);
-  }
+  const auto cut_rest = [&](Index column, Index columns, char* tiles) HWY_ATTR {
+    each_of_b(s, column, columns, k0 + steps * kStep, rest.left, rest.half,
+              [&](Index pair, __m512 x, __m512 y) HWY_ATTR { store_of_b(rest, parts(x, y, largest), pair, tiles); });
+    end_of_b(rest, tiles);
+  };
+  for (Index column = first; column < end; column += kTile, whole += strip)
+    cut_rest(column, std::min(kTile, end - column), whole);
+  if (few > 0) cut_rest(end, few, beside);
 }
+
+constexpr Index bytes_of_b(Index pieces, Index columns) {
+  return in_pages((columns + kTile - 1) / kTile * strip_bytes(pieces * kStepsOfBlock + 1));
+}
+constexpr Index blocks_of(Index k) { return (k + kStepsOfBlock * kStep - 1) / (kStepsOfBlock * kStep); }
+
+// What one thread makes of a product.
+struct Share {
+  Index few_rows = 0, few_columns = 0;  // at its end
+  std::uint64_t call = 0;               // B's tiles serve all shares of this call; 0: this one alone
+};
 
 // The product on one thread, but for operands with a number that has no parts: then C is left. What it has cut counts
 // in `largest`.
 template <int kPieces>
-HWY_NOINLINE void multiply_alone(const FloatProduct& s, LargestOfBoth& largest) {
-  const Index groups = (s.m + kRowsOfGroup - 1) / kRowsOfGroup, group = (s.m + groups - 1) / groups;
+HWY_NOINLINE void multiply_alone(const FloatProduct& s, const Share& share, LargestOfBoth& largest) {
+  const Index few_rows = share.few_rows, few_columns = share.few_columns;
+  const Index rows = s.m - few_rows, whole_columns = s.n - few_columns;
+  const Index groups = std::max<Index>(1, (rows + kRowsOfGroup - 1) / kRowsOfGroup);
   // Tiles of the same height, as a tile's time is that of its rows, and an even number of them: two by two keep the
   // unit busy while each of their sums is on its way through it.
-  const Index tiles = (group + 2 * kTile - 1) / (2 * kTile) * 2, height = (group + tiles - 1) / tiles;
+  const Index most = (rows + groups - 1) / groups, tiles = (most + 2 * kTile - 1) / (2 * kTile) * 2;
+  const Index height = few_rows > 0 ? kTile : (most + tiles - 1) / tiles;
+  const Index group = few_rows > 0 ? tiles * kTile : most;
   const Rest rest(kPieces == 3 ? s.k % kStep : 0);
   const Index strip = strip_bytes(kPieces * kStepsOfBlock + 1);  // a rest may be a tile longer than a step
   const Index column_tiles = (std::min(kColumnsOfGroup, s.n) + kTile - 1) / kTile;
-  const Index numbers = groups * tiles * column_tiles * kTile * kTile;
-  const bool keeps_sums = s.k > kStepsOfBlock * kStep && numbers <= kNumbersOfSums;
-  const Index bytes_of_a = in_pages(tiles * strip), bytes_of_b = in_pages(column_tiles * strip);
-  const Index bytes = bytes_of_a + bytes_of_b + (keeps_sums ? numbers * static_cast<Index>(sizeof(float)) : 0);
+  // Sums stay in tiles while k goes on, those of whole tiles only where these are not many.
+  const Index sums_of_few_columns = few_columns > 0 ? groups * tiles : 0;
+  const Index sums_of_few_rows = few_rows > 0 ? 2 * column_tiles : 0;
+  const Index sums_of_whole = groups * tiles * column_tiles;
+  const bool keeps_sums = sums_of_whole <= kMostSums;
+  const Index all_sums = sums_of_few_columns + sums_of_few_rows + (keeps_sums ? sums_of_whole : 0);
+  const Index bytes_of_a = in_pages((tiles + 1) * strip), of_b = bytes_of_b(kPieces, std::min(kColumnsOfGroup, s.n));
+  const Index bytes = bytes_of_a + (share.call ? 0 : of_b) + (s.k > kStepsOfBlock * kStep ? all_sums * kTileBytes : 0);
   char* a = workspace<AmxTiles, char>(std::max(bytes, kLeastBytes));
-  char* b = a + bytes_of_a;
-  float* sums = keeps_sums ? reinterpret_cast<float*>(b + bytes_of_b) : nullptr;
+  char* b = share.call ? workspace<AmxTilesOfB, char>(std::max(blocks_of(s.k) * of_b, kLeastBytes)) : a + bytes_of_a;
+  const bool has_b = share.call && tiles_of_b.call == share.call;
+  float* few_columns_sums = reinterpret_cast<float*>(a + bytes_of_a + (share.call ? 0 : of_b));
+  float* few_rows_sums = few_columns_sums + sums_of_few_columns * kTile * kTile;
+  float* sums = keeps_sums ? few_rows_sums + sums_of_few_rows * kTile * kTile : nullptr;
   TileShapes shapes;
   for (int i = 0; i < 8; ++i) {
     shapes.row_bytes[i] = 64;
@@ -188,39 +242,86 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, LargestOfBoth& largest) 
   }
   set_shapes(shapes);
   TileBlock t{};
-  t.sums_strip = column_tiles;
   t.ldc = s.ldc;
   t.height = height;
   Largest largest_a, largest_b;
   bool finite = true;
   for (Index first = 0; finite && first < s.n; first += kColumnsOfGroup)
     for (Index k0 = 0; finite && k0 < s.k; k0 += kStepsOfBlock * kStep) {
-      const Index end = std::min(s.n, first + kColumnsOfGroup), k = std::min(kStepsOfBlock * kStep, s.k - k0);
+      const Index end = std::min(whole_columns, first + kColumnsOfGroup), k = std::min(kStepsOfBlock * kStep, s.k - k0);
+      const Index last_columns = first + kColumnsOfGroup >= s.n ? few_columns : 0;
       t.last = k0 + k == s.k;
       t.rest = t.last ? rest.tiles : 0;
       t.steps = (t.rest > 0 ? k : k + kStep - 1) / kStep;
       t.a_strip = t.b_strip = strip_bytes(kPieces * t.steps + t.rest);
       t.accumulate = k0 > 0;
       t.relu = t.last && s.relu;
-      cut_b<kPieces>(s, first, end, k0, k, t, rest, b, largest_b);
-      finite = kPieces == 1 || largest_b.largest() < kNoParts;
+      if (share.call && k0 > 0) b += of_b;
+      if (!has_b) {
+        cut_b<kPieces>(s, first, end, last_columns, k0, k, t, rest, b, largest_b);
+        finite = kPieces == 1 || largest_b.largest() < kNoParts;
+      }
       for (Index g = 0; finite && g < groups; ++g) {
-        const Index row = g * group, end_row = std::min(s.m, row + group);
+        const Index row = g * group, end_row = std::min(rows, row + group);
+        const Index tiles_here = (end_row - row + height - 1) / height;
+        const Index last_rows = g + 1 == groups ? few_rows : 0;
         cut_a<kPieces>(s, row, height, end_row, k0, k, t, rest, a, largest_a);
+        if (last_rows > 0) cut_few_rows(s, end_row, last_rows, k0, k, t, rest, a + tiles_here * t.a_strip, largest_a);
         finite = kPieces == 1 || largest_a.largest() < kNoParts;
-        for (Index column = first; finite && column < end; column += 2 * kTile) {
+        // The same columns of the group's rows.
+        const auto place = [&](Index column) {
           const Index tile = (column - first) / kTile;
           t.a = a;
           t.b = b + tile * t.b_strip;
           t.sums = sums ? sums + (g * tiles * column_tiles + tile) * kTile * kTile : nullptr;
+          t.sums_strip = column_tiles;
           t.c = s.c + row * s.ldc + column;
           t.bias = t.last && s.bias ? s.bias + column : nullptr;
-          multiply_columns<kPieces>(t, end_row - row, std::min(2 * kTile, end - column));
+        };
+        const auto place_few_rows = [&](Index column) {
+          t.a = a + tiles_here * t.a_strip;
+          t.c = s.c + end_row * s.ldc + column;
+          t.sums = few_rows_sums + (column - first) / kTile * kTile * kTile;
+          t.sums_strip = column_tiles;
+        };
+        for (Index column = first; finite && column < end; column += 2 * kTile) {
+          place(column);
+          t.columns = std::min(2 * kTile, end - column);
+          multiply_columns<kPieces>(t, end_row - row);
+          if (last_rows == 0) continue;
+          place_few_rows(column);
+          multiply_few_rows(t, last_rows);
         }
+        if (last_columns == 0 || !finite) continue;
+        place(end);
+        t.sums = few_columns_sums + g * tiles * kTile * kTile;
+        t.sums_strip = 1;
+        multiply_few_columns(t, end_row - row, last_columns);
+        if (last_rows == 0) continue;
+        place_few_rows(end);
+        multiply_few(t, last_rows, last_columns);
       }
     }
   release_tiles();
-  largest.meet(largest_a.largest(), largest_b.largest());
+  const std::uint16_t of_b_largest = has_b ? tiles_of_b.largest : largest_b.largest();
+  if (share.call) tiles_of_b = {finite ? share.call : 0, of_b_largest};
+  largest.meet(largest_a.largest(), of_b_largest);
+}
+
+// What stands behind whole tiles, if it is not too much and if the whole ones are pairs. Depends on the whole product's
+// size alone, not on how it is shared out.
+constexpr Index few_rows_behind_pairs(Index rows) {
+  const Index few = rows % kTile;  // fewer are not worth it
+  return rows / kTile % 2 == 1 || few <= kTile / 3 || few > kMostFewRows ? 0 : few;
+}
+constexpr Index few_columns_behind_pairs(Index columns) {
+  const Index few = columns % kTile;
+  return columns / kTile % 2 == 1 || few > kMostFewColumns ? 0 : few;
+}
+
+// Whether B's tiles of all of k can stay.
+constexpr bool b_can_stay(Index n, Index k, Index pieces) {
+  return n <= kColumnsOfGroup && blocks_of(k) * bytes_of_b(pieces, n) <= kMostOfB;
 }
 
 template <int kPieces>
@@ -231,10 +332,16 @@ HWY_INLINE bool multiply(const FloatProduct& s) {
   const bool by_columns = s.n > s.m;  // the shorter operand is cut for every share
   const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
   const Index threads = works_alone() ? 1 : num_threads(), shares = (threads + halves - 1) / halves;
+  // More of them than threads, which then end together, where B is cut but once a thread.
+  const bool b_stays = halves == 1 && threads > 1 && s.m >= 2 * threads * kRowsOfShare && b_can_stay(s.n, s.k, kPieces);
   const Index most = std::max(kLeastShare, kMostOfChunk / (across * (s.k / halves)));
-  const Index share = (std::clamp((length + shares - 1) / shares, kLeastShare, most) + kTile - 1) / kTile * kTile;
+  const Index equal = b_stays ? kRowsOfShare : (length + shares - 1) / shares;
+  const Index share = (std::clamp(equal, kLeastShare, most) + kTile - 1) / kTile * kTile;
   const Index chunks = (length + share - 1) / share;
   float* other = halves == 2 ? workspace<AmxOtherHalf, float>(s.m * s.n) : nullptr;
+  const std::uint64_t call = b_stays ? ++calls : 0;
+  const Index few_rows = kPieces == 3 ? few_rows_behind_pairs(s.m) : 0;
+  const Index few_columns = kPieces == 3 ? few_columns_behind_pairs(s.n) : 0;
   LargestOfBoth largest;
   parallel_for(halves * chunks, [&](Index chunk) HWY_ATTR {
     FloatProduct part = s;
@@ -260,7 +367,9 @@ HWY_INLINE bool multiply(const FloatProduct& s) {
         part.ldc = s.n;
       }
     }
-    multiply_alone<kPieces>(part, largest);
+    const bool ends = first + count == length;
+    multiply_alone<kPieces>(part, {by_columns || ends ? few_rows : 0, by_columns && !ends ? 0 : few_columns, call},
+                            largest);
   });
   if (kPieces == 3 && !largest.suits(s.k)) return false;
   if (halves == 2) {
@@ -273,10 +382,32 @@ HWY_INLINE bool multiply(const FloatProduct& s) {
   return true;
 }
 
+// C block by block of rows. How large these are depends on the sizes alone, as what each thread makes of a block does
+// on the block alone.
+void multiply_in_blocks(const FloatProduct& s, const BlockOfProduct& done) {
+  const Index fitting = kNumbersOfBlock / s.n / (2 * kTile) * (2 * kTile);
+  const Index height = std::clamp(fitting, 2 * kTile, kRowsOfShare);
+  const std::uint64_t call = ++calls;
+  parallel_for((s.m + height - 1) / height, [&](Index block) HWY_ATTR {
+    const Index first = block * height, count = std::min(height, s.m - first);
+    FloatProduct part = s;
+    part.m = count;
+    part.a += s.transpose_a ? first : first * s.lda;
+    part.c = workspace<AmxBlock, float>(height * s.n);
+    part.ldc = s.n;
+    LargestOfBoth largest;
+    multiply_alone<3>(
+        part, {first + count == s.m ? few_rows_behind_pairs(s.m) : 0, few_columns_behind_pairs(s.n), call}, largest);
+    done(first, part, largest.suits(s.k));
+  });
+}
+
 }  // namespace
 
 bool AmxGemm(const FloatProduct& s) { return multiply<3>(s); }
+void AmxGemmInBlocks(const FloatProduct& s, const BlockOfProduct& done) { multiply_in_blocks(s, done); }
 void AmxGemmOfBf16(const FloatProduct& s) { multiply<1>(s); }
+bool AmxSuitsBlocks(Index n, Index k) { return b_can_stay(n, k, 3); }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -289,11 +420,17 @@ namespace lamina::kernels {
 bool amx_suits(Index m, Index n, Index k) {
   return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= kLeastForAmx;
 }
+bool amx_suits_blocks(Index n, Index k) { return N_AVX3::AmxSuitsBlocks(n, k); }
 bool gemm_amx(const FloatProduct& product) { return N_AVX3::AmxGemm(product); }
+void gemm_amx_in_blocks(const FloatProduct& product, const BlockOfProduct& done) {
+  N_AVX3::AmxGemmInBlocks(product, done);
+}
 void gemm_amx_bf16(const FloatProduct& product) { N_AVX3::AmxGemmOfBf16(product); }
 #else
 bool amx_suits(Index, Index, Index) { return false; }
+bool amx_suits_blocks(Index, Index) { return false; }
 bool gemm_amx(const FloatProduct&) { return false; }
+void gemm_amx_in_blocks(const FloatProduct&, const BlockOfProduct&) {}
 void gemm_amx_bf16(const FloatProduct&) {}
 #endif
 

@@ -126,30 +126,40 @@ HWY_INLINE void load_across(const Half& half, Index pitch, __m512 (&v)[16]) {
   transpose_16(v);
 }
 
-// The first rows of a tile: row r holds the pairs (X[r][j], Y[r][j]), where X and Y are the two halves of a step: their
-// stored rows (along) or their stored columns (across).
+// put(r, X[r], Y[r]) for the first rows of a step's two halves X and Y: their stored rows (along) or their stored
+// columns (across).
 
-template <int kPieces>
-HWY_INLINE void cut_along(const Half& x, const Half& y, Index pitch, Index rows, char* tile, Largest& largest) {
+template <class Put>
+HWY_INLINE void each_along(const Half& x, const Half& y, Index pitch, Index rows, const Put& put) {
   const __mmask16 mask_x = first_lanes(x.columns), mask_y = first_lanes(y.columns);
-  for (Index r = 0; r < rows; ++r) {
-    const __m512 v = _mm512_maskz_loadu_ps(r < x.rows ? mask_x : 0, x.from + r * pitch);
-    const __m512 w = _mm512_maskz_loadu_ps(r < y.rows ? mask_y : 0, y.from + r * pitch);
-    cut<kPieces>(v, w, tile + r * 64, largest);
-  }
+  for (Index r = 0; r < rows; ++r)
+    put(r, _mm512_maskz_loadu_ps(r < x.rows ? mask_x : 0, x.from + r * pitch),
+        _mm512_maskz_loadu_ps(r < y.rows ? mask_y : 0, y.from + r * pitch));
 }
 
-template <int kPieces>
-HWY_INLINE void cut_across(const Half& x, const Half& y, Index pitch, Index rows, char* tile, Largest& largest) {
+template <class Put>
+HWY_INLINE void each_across(const Half& x, const Half& y, Index pitch, Index rows, const Put& put) {
   __m512 v[16], w[16];
   load_across(x, pitch, v);
   load_across(y, pitch, w);
-  for (Index i = 0; i < rows; ++i) cut<kPieces>(v[i], w[i], tile + i * 64, largest);
+  for (Index r = 0; r < rows; ++r) put(r, v[r], w[r]);
 }
 
 // The products of parts that count, of A's and of B's, small ones first; one of the two parts stays from each to the
 // next.
 inline constexpr int kProducts[6][2] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+
+// A vector of pairs from three parts: lane i holds lane `lane[i]` of one of them, or zero.
+struct Choice {
+  __m512i lane;
+  __mmask16 from[3] = {};
+
+  HWY_INLINE __m512i of(const Parts& all) const {
+    __m512i chosen = _mm512_maskz_permutexvar_epi32(from[0], lane, all.of[0]);
+    chosen = _mm512_mask_permutexvar_epi32(chosen, from[1], lane, all.of[1]);
+    return _mm512_mask_permutexvar_epi32(chosen, from[2], lane, all.of[2]);
+  }
+};
 
 // The last numbers along k, fewer than a step: in whole tiles of parts most would be zeros. So the parts of all six
 // products stand one after the other, and few tiles make them all. Where that is not worth it there are no such tiles.
@@ -164,25 +174,19 @@ struct Rest {
         const Index at = tile * kTile + lane, product = at / half;
         if (product >= 6) break;
         lanes[lane] = static_cast<std::int32_t>(at % half);
-        from[tile][kProducts[product][0]] |= static_cast<__mmask16>(1 << lane);
+        of_a[tile].from[kProducts[product][0]] |= static_cast<__mmask16>(1 << lane);
       }
-      lane[tile] = _mm512_load_si512(lanes);
+      of_a[tile].lane = _mm512_load_si512(lanes);
     }
   }
 
-  Index left, half, tiles;             // of numbers, of pairs, of tiles
-  __m512i lane[kMostTiles];            // of a part that stands in each lane of a tile of A,
-  __mmask16 from[kMostTiles][3] = {};  // and of which part
+  Index left, half, tiles;  // of numbers, of pairs, of tiles
+  Choice of_a[kMostTiles];  // a row of A's tiles
 };
 
 // Row r of A's tiles of the rest.
 HWY_INLINE void store_of_a(const Rest& rest, const Parts& all, Index r, char* tiles) {
-  for (Index i = 0; i < rest.tiles; ++i) {
-    __m512i row = _mm512_maskz_permutexvar_epi32(rest.from[i][0], rest.lane[i], all.of[0]);
-    row = _mm512_mask_permutexvar_epi32(row, rest.from[i][1], rest.lane[i], all.of[1]);
-    row = _mm512_mask_permutexvar_epi32(row, rest.from[i][2], rest.lane[i], all.of[2]);
-    _mm512_store_si512(tiles + i * kTileBytes + r * 64, row);
-  }
+  for (Index i = 0; i < rest.tiles; ++i) _mm512_store_si512(tiles + i * kTileBytes + r * 64, rest.of_a[i].of(all));
 }
 
 // Pair `pair` of the rest, of 16 columns, in B's tiles, whose rows lie one behind the other.
@@ -193,6 +197,34 @@ HWY_INLINE void store_of_b(const Rest& rest, const Parts& all, Index pair, char*
 HWY_INLINE void end_of_b(const Rest& rest, char* tiles) {  // what A's zeros meet is no NaN
   for (Index row = 6 * rest.half; row < rest.tiles * kTile; ++row)
     _mm512_store_si512(tiles + row * 64, _mm512_setzero_si512());
+}
+
+// Few columns of B behind the last whole tile: the three parts of their numbers stand beside one another in one tile,
+// so that one product of tiles makes three. Few rows of A: the first two parts stand one below the other in a tile, the
+// third in a second one. What comes with them, such as the product of two small parts, is too small to count. A
+// number's sums, which then stand beside or below one another too, are added up in the end.
+inline constexpr Index kMostFewColumns = kTile / 3, kMostFewRows = kTile / 2;
+inline constexpr Index kTilesOfFewRows = 2;
+
+// Row r of A's tiles of few rows.
+HWY_INLINE void store_few_of_a(Index few, const Parts& all, Index r, char* tiles) {
+  char* row = tiles + r * 64;
+  _mm512_store_si512(row, all.of[0]);
+  _mm512_store_si512(row + few * 64, all.of[1]);
+  _mm512_store_si512(row + kTileBytes, all.of[2]);
+  _mm512_store_si512(row + kTileBytes + few * 64, _mm512_setzero_si512());
+}
+
+// A row of B's tile of few columns, from their parts.
+HWY_INLINE Choice few_of_b(Index few) {
+  Choice choice;
+  alignas(64) std::int32_t lanes[kTile] = {};
+  for (Index lane = 0; lane < 3 * few; ++lane) {
+    lanes[lane] = static_cast<std::int32_t>(lane % few);
+    choice.from[lane / few] |= static_cast<__mmask16>(1 << lane);
+  }
+  choice.lane = _mm512_load_si512(lanes);
+  return choice;
 }
 
 // Bytes of a row of so many tiles; a line more, so that neighbours fall into different sets of a cache.

@@ -83,6 +83,19 @@ HWY_INLINE void load_sums(const TileBlock& s, Index i, Index j) {
   load_tile<kRegister>(edge, 64);
 }
 
+// of_row(r), up to a tile's columns wide, in C's rows from c on.
+template <class OfRow>
+HWY_INLINE void put_rows(const TileBlock& s, Index rows, Index j, const OfRow& of_row, float* c) {
+  const __mmask16 mask = first_lanes(s.columns - j * kTile);
+  const __m512 bias = s.bias ? _mm512_maskz_loadu_ps(mask, s.bias + j * kTile) : _mm512_setzero_ps();
+  for (Index r = 0; r < rows; ++r, c += s.ldc) {
+    __m512 value = of_row(r);
+    if (s.bias) value = _mm512_add_ps(value, bias);
+    if (s.relu) value = _mm512_max_ps(_mm512_setzero_ps(), value);  // NaN stays NaN: the second operand's
+    _mm512_mask_storeu_ps(c, mask, value);
+  }
+}
+
 template <int kRegister>
 HWY_INLINE void store_sums(const TileBlock& s, Index i, Index j) {
   if (s.sums && !s.last) return store_tile<kRegister>(s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
@@ -91,14 +104,8 @@ HWY_INLINE void store_sums(const TileBlock& s, Index i, Index j) {
   if (!s.bias && !s.relu && rows == s.height && columns == kTile) return store_tile<kRegister>(c, s.ldc * 4);
   alignas(64) float edge[kTile][kTile];
   store_tile<kRegister>(edge, 64);
-  const __mmask16 mask = first_lanes(columns);
-  const __m512 bias = s.bias ? _mm512_maskz_loadu_ps(mask, s.bias + j * kTile) : _mm512_setzero_ps();
-  for (Index r = 0; r < rows; ++r) {
-    __m512 value = _mm512_load_ps(edge[r]);
-    if (s.bias) value = _mm512_add_ps(value, bias);
-    if (s.relu) value = _mm512_max_ps(_mm512_setzero_ps(), value);  // NaN stays NaN: the second operand's
-    _mm512_mask_storeu_ps(c + r * s.ldc, mask, value);
-  }
+  put_rows(
+      s, rows, j, [&](Index r) HWY_ATTR { return _mm512_load_ps(edge[r]); }, c);
 }
 
 template <int kRegister, bool kTwo>
@@ -156,15 +163,23 @@ HWY_INLINE void multiply_block(const TileBlock& s) {
   if constexpr (kTwoRows && kTwoColumns) store_sums<3>(s, 1, 1);
 }
 
+// A's tile of each of up to four rows of tiles, by the one of B in its register.
+template <int kRows>
 HWY_INLINE void multiply_rows(const char* a, Index strip) {
   load_tile<4>(a, 64);
   multiply_tiles<0, 4, 6>();
-  load_tile<5>(a + strip, 64);
-  multiply_tiles<1, 5, 6>();
-  load_tile<4>(a + 2 * strip, 64);
-  multiply_tiles<2, 4, 6>();
-  load_tile<5>(a + 3 * strip, 64);
-  multiply_tiles<3, 5, 6>();
+  if constexpr (kRows > 1) {
+    load_tile<5>(a + strip, 64);
+    multiply_tiles<1, 5, 6>();
+  }
+  if constexpr (kRows > 2) {
+    load_tile<4>(a + 2 * strip, 64);
+    multiply_tiles<2, 4, 6>();
+  }
+  if constexpr (kRows > 3) {
+    load_tile<5>(a + 3 * strip, 64);
+    multiply_tiles<3, 5, 6>();
+  }
 }
 
 // Four rows of tiles by one column: four sums on their way through the unit too.
@@ -179,20 +194,20 @@ HWY_INLINE void multiply_column(const TileBlock& s) {
   for (Index step = 0; step < steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
     load_tile<6>(b, 64);
     if constexpr (kPieces == 3) {
-      multiply_rows(a + 2 * kTileBytes, a_strip);
-      multiply_rows(a + kTileBytes, a_strip);
+      multiply_rows<4>(a + 2 * kTileBytes, a_strip);
+      multiply_rows<4>(a + kTileBytes, a_strip);
       load_tile<6>(b + kTileBytes, 64);
-      multiply_rows(a + kTileBytes, a_strip);
-      multiply_rows(a, a_strip);
+      multiply_rows<4>(a + kTileBytes, a_strip);
+      multiply_rows<4>(a, a_strip);
       load_tile<6>(b + 2 * kTileBytes, 64);
-      multiply_rows(a, a_strip);
+      multiply_rows<4>(a, a_strip);
       load_tile<6>(b, 64);
     }
-    multiply_rows(a, a_strip);
+    multiply_rows<4>(a, a_strip);
   }
   for (Index tile = 0; tile < rest; ++tile, a += kTileBytes, b += kTileBytes) {
     load_tile<6>(b, 64);
-    multiply_rows(a, a_strip);
+    multiply_rows<4>(a, a_strip);
   }
   store_sums<0>(s, 0, 0);
   store_sums<1>(s, 1, 0);
@@ -200,10 +215,10 @@ HWY_INLINE void multiply_column(const TileBlock& s) {
   store_sums<3>(s, 3, 0);
 }
 
-// C's columns `column` on, one or two tiles wide, of a group of rows.
+// One or two tiles of columns by a group of rows.
 template <int kPieces>
-HWY_INLINE void multiply_columns(TileBlock t, Index rows, Index columns) {
-  t.columns = columns;
+HWY_INLINE void multiply_columns(TileBlock t, Index rows) {
+  const Index columns = t.columns;
   for (Index row = 0; row < rows;) {
     const Index left = (rows - row + t.height - 1) / t.height;  // tiles
     const Index tiles = columns > kTile ? std::min<Index>(left, 2) : left >= 4 ? 4 : std::min<Index>(left, 2);
@@ -223,6 +238,171 @@ HWY_INLINE void multiply_columns(TileBlock t, Index rows, Index columns) {
     t.c += tiles * t.height * t.ldc;
     if (t.sums) t.sums += tiles * t.sums_strip * kTile * kTile;
   }
+}
+
+// The sums of few rows or columns, which never stay in C.
+template <int kRegister>
+HWY_INLINE void load_sums_of_few(const TileBlock& s, Index i, Index j) {
+  if (!s.accumulate) return zero_tile<kRegister>();
+  load_tile<kRegister>(s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
+}
+
+// And store them; where they are complete, at `complete` instead.
+template <int kRegister>
+HWY_INLINE void store_sums_of_few(const TileBlock& s, Index i, Index j, float* complete) {
+  store_tile<kRegister>(s.last ? complete : s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
+}
+
+// Row r of few rows' sums and what stands below it.
+HWY_INLINE __m512 added_rows(Index few, const float* sums, Index r) {
+  return _mm512_add_ps(_mm512_load_ps(sums + (few + r) * kTile), _mm512_load_ps(sums + r * kTile));
+}
+// The lanes of few columns' sums and what stands beside them, small ones first; the other lanes are of no use.
+HWY_INLINE __m512 added_lanes(Index few, __m512 sums) {
+  const auto shifted = [&](Index by) HWY_ATTR {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(by))), sums);
+  };
+  return _mm512_add_ps(_mm512_add_ps(shifted(2 * few), shifted(few)), sums);
+}
+
+template <bool kTwoColumns, int kOdd>
+HWY_INLINE void multiply_by_piece(const char* b, Index strip) {
+  load_two<6, kTwoColumns>(b, strip);
+  multiply_tiles<2 * kOdd, 4 + kOdd, 6>();
+  if constexpr (kTwoColumns) multiply_tiles<2 * kOdd + 1, 4 + kOdd, 7>();
+}
+
+// One step of k; those of odd number have sums of their own, so that four are on their way through the unit.
+template <bool kTwoColumns, int kOdd>
+HWY_INLINE void multiply_step_of_few_rows(const char* a, const char* b, Index strip) {
+  load_tile<4 + kOdd>(a, 64);
+  multiply_by_piece<kTwoColumns, kOdd>(b + 2 * kTileBytes, strip);
+  multiply_by_piece<kTwoColumns, kOdd>(b + kTileBytes, strip);
+  multiply_by_piece<kTwoColumns, kOdd>(b, strip);
+  load_tile<4 + kOdd>(a + kTileBytes, 64);
+  multiply_by_piece<kTwoColumns, kOdd>(b, strip);
+}
+
+template <bool kTwoColumns>
+HWY_INLINE void multiply_few_rows_by(const TileBlock& s, Index few) {
+  load_sums_of_few<0>(s, 0, 0);
+  if constexpr (kTwoColumns) load_sums_of_few<1>(s, 0, 1);
+  load_sums_of_few<2>(s, 1, 0);
+  if constexpr (kTwoColumns) load_sums_of_few<3>(s, 1, 1);
+  const char *a = s.a, *b = s.b;
+  const Index b_strip = s.b_strip, steps = s.steps, rest = s.rest;
+  constexpr Index a_step = kTilesOfFewRows * kTileBytes, b_step = 3 * kTileBytes;
+  for (Index step = 0; step < steps; step += 2, a += 2 * a_step, b += 2 * b_step) {
+    multiply_step_of_few_rows<kTwoColumns, 0>(a, b, b_strip);
+    if (step + 1 < steps) multiply_step_of_few_rows<kTwoColumns, 1>(a + a_step, b + b_step, b_strip);
+  }
+  a = s.a + steps * a_step;
+  b = s.b + steps * b_step;
+  for (Index tile = 0; tile < rest; ++tile, a += kTileBytes, b += kTileBytes) {
+    load_tile<4>(a, 64);
+    multiply_by_piece<kTwoColumns, 0>(b, b_strip);
+  }
+  alignas(64) float sums[4][kTile * kTile];
+  store_sums_of_few<0>(s, 0, 0, sums[0]);
+  if constexpr (kTwoColumns) store_sums_of_few<1>(s, 0, 1, sums[1]);
+  store_sums_of_few<2>(s, 1, 0, sums[2]);
+  if constexpr (kTwoColumns) store_sums_of_few<3>(s, 1, 1, sums[3]);
+  if (!s.last) return;
+  for (Index j = 0; j < (kTwoColumns ? 2 : 1); ++j)
+    put_rows(
+        s, few, j,
+        [&](Index r) HWY_ATTR { return _mm512_add_ps(added_rows(few, sums[j], r), added_rows(few, sums[2 + j], r)); },
+        s.c + j * kTile);
+}
+
+// One or two tiles of columns by few rows.
+HWY_INLINE void multiply_few_rows(const TileBlock& t, Index few) {
+  if (t.columns > kTile)
+    multiply_few_rows_by<true>(t, few);
+  else
+    multiply_few_rows_by<false>(t, few);
+}
+
+template <int kRows>
+HWY_INLINE void multiply_few_columns_by(const TileBlock& s, Index few) {
+  load_sums_of_few<0>(s, 0, 0);
+  if constexpr (kRows > 1) load_sums_of_few<1>(s, 1, 0);
+  if constexpr (kRows > 2) load_sums_of_few<2>(s, 2, 0);
+  if constexpr (kRows > 3) load_sums_of_few<3>(s, 3, 0);
+  const char *a = s.a, *b = s.b;
+  const Index a_strip = s.a_strip, steps = s.steps, rest = s.rest;
+  for (Index step = 0; step < steps; ++step, a += 3 * kTileBytes, b += kTileBytes) {
+    load_tile<6>(b, 64);
+    multiply_rows<kRows>(a + 2 * kTileBytes, a_strip);
+    multiply_rows<kRows>(a + kTileBytes, a_strip);
+    multiply_rows<kRows>(a, a_strip);
+  }
+  for (Index tile = 0; tile < rest; ++tile, a += kTileBytes, b += kTileBytes) {
+    load_tile<6>(b, 64);
+    multiply_rows<kRows>(a, a_strip);
+  }
+  alignas(64) float sums[kRows][kTile * kTile];
+  store_sums_of_few<0>(s, 0, 0, sums[0]);
+  if constexpr (kRows > 1) store_sums_of_few<1>(s, 1, 0, sums[1]);
+  if constexpr (kRows > 2) store_sums_of_few<2>(s, 2, 0, sums[2]);
+  if constexpr (kRows > 3) store_sums_of_few<3>(s, 3, 0, sums[3]);
+  if (!s.last) return;
+  const float* row = sums[0];  // tiles follow one another without a gap, but for their height
+  for (Index i = 0; i < kRows; ++i, row += kTile * kTile)
+    put_rows(
+        s, std::min(s.height, s.rows - i * s.height), 0,
+        [&](Index r) HWY_ATTR { return added_lanes(few, _mm512_load_ps(row + r * kTile)); },
+        s.c + i * s.height * s.ldc);
+}
+
+// Few columns by a group of rows.
+HWY_INLINE void multiply_few_columns(TileBlock t, Index rows, Index few) {
+  t.columns = few;
+  for (Index row = 0; row < rows;) {
+    const Index left = (rows - row + t.height - 1) / t.height;
+    // Threes and fours: fewer sums would wait for one another.
+    const Index tiles = left % 3 == 0 || left == 5 ? 3 : std::min<Index>(left, 4);
+    t.rows = std::min(tiles * t.height, rows - row);
+    if (tiles == 4)
+      multiply_few_columns_by<4>(t, few);
+    else if (tiles == 3)
+      multiply_few_columns_by<3>(t, few);
+    else if (tiles == 2)
+      multiply_few_columns_by<2>(t, few);
+    else
+      multiply_few_columns_by<1>(t, few);
+    row += tiles * t.height;
+    t.a += tiles * t.a_strip;
+    t.c += tiles * t.height * t.ldc;
+    if (t.sums) t.sums += tiles * t.sums_strip * kTile * kTile;
+  }
+}
+
+// Few columns by few rows.
+HWY_INLINE void multiply_few(TileBlock t, Index few_rows, Index few_columns) {
+  t.columns = few_columns;
+  load_sums_of_few<0>(t, 0, 0);
+  const char *a = t.a, *b = t.b;
+  const auto multiply = [&] {
+    load_tile<4>(a, 64);
+    multiply_tiles<0, 4, 6>();
+    a += kTileBytes;
+  };
+  for (Index step = 0; step < t.steps; ++step, b += kTileBytes) {
+    load_tile<6>(b, 64);
+    multiply();
+    multiply();
+  }
+  for (Index tile = 0; tile < t.rest; ++tile, b += kTileBytes) {
+    load_tile<6>(b, 64);
+    multiply();
+  }
+  alignas(64) float sums[kTile * kTile];
+  store_sums_of_few<0>(t, 0, 0, sums);
+  if (!t.last) return;
+  put_rows(
+      t, few_rows, 0, [&](Index r) HWY_ATTR { return added_lanes(few_columns, added_rows(few_rows, sums, r)); }, t.c);
 }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -225,6 +226,78 @@ TEST_F(GemmAmx, SameBitsForAnyNumberOfThreads) {
     EXPECT_TRUE(testing::close(product(s, a, b), expected, 0)) << threads << " threads";
   }
   kernels::set_num_threads(before);
+}
+
+// Few columns or rows behind pairs of whole tiles are made in tiles of their own, those of one thread's share too.
+TEST_F(GemmAmx, FewRowsAndColumns) {
+  if (!has_unit()) return;
+  RandomState random(35);
+  const int before = kernels::num_threads();
+  int i = 0;
+  for (const Index few : {1, 3, 5, 6, 7, 8, 9})
+    for (const Index k : {64, 100, 128, 200, 700, 2100}) {
+      // Pairs of tiles, columns in two groups, as many of each as there can be.
+      const Index m = (i % 3 == 2   ? 0
+                       : i % 3 == 1 ? 160
+                                    : 96) +
+                      64 + few,
+                  n = (i % 5 == 4 ? 512 : 64) + 14 * (i % 2) + few % 6;
+      const Case s{i % 2 == 1, i / 2 % 2 == 1, m, n, std::max(k, (Index{1} << 21) / (m * n) + 1)};
+      SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(s.k));
+      const auto a = random_tensor<float>(s.transpose_a ? Shape{s.k, m} : Shape{m, s.k}, random);
+      const auto b = random_tensor<float>(s.transpose_b ? Shape{n, s.k} : Shape{s.k, n}, random);
+      const auto bias = random_tensor<float>(Shape{n}, random);
+      const bool relu = i % 4 == 0;
+      kernels::set_num_threads(1);
+      const Tensor<float> c = product(s, a, b, bias.data(), relu);
+      Errors errors;
+      compare(s, a, b, &bias, relu, c, errors);
+      EXPECT_LT(errors.worst, 2.5 * static_cast<double>(std::numeric_limits<float>::epsilon()));
+      for (const int threads : {2, 3, 7}) {
+        kernels::set_num_threads(threads);
+        EXPECT_TRUE(testing::close(product(s, a, b, bias.data(), relu), c, 0)) << threads << " threads";
+      }
+      ++i;
+    }
+  kernels::set_num_threads(before);
+}
+
+// A block that the unit cannot stand for is float32's own, the others are the unit's.
+TEST_F(GemmAmx, BlocksGoBackToFloat32OneByOne) {
+  if (!has_unit()) return;
+  RandomState random(36);
+  const Case s{true, false, 3072, 100, 100};
+  auto a = random_tensor<float>(Shape{s.k, s.m}, random);
+  const auto b = random_tensor<float>(Shape{s.k, s.n}, random);
+  const Tensor<float> of_unit = product(s, a, b);
+  a(7, 1500) = std::numeric_limits<float>::infinity();
+  kernels::set_target("AVX-512");
+  const Tensor<float> of_float32 = product(s, a, b);
+  kernels::set_target("AMX");
+  Tensor<float> c(Shape{s.m, s.n});
+  Index odd = 0;
+  kernels::gemm_in_blocks<float>(
+      s.m, s.n, s.k, a.data(), s.m, b.data(), s.n, [&](Index first, Index count, float* rows) {
+        const bool has_infinity = first <= 1500 && 1500 < first + count;
+        if (has_infinity) odd = count;
+        const float* expected = (has_infinity ? of_float32 : of_unit).data() + first * s.n;
+        EXPECT_EQ(std::memcmp(rows, expected, static_cast<std::size_t>(count * s.n) * sizeof(float)), 0) << first;
+      });
+  EXPECT_GT(odd, 0);
+  EXPECT_LT(odd, s.m);
+  // B's numbers, which are looked at once a thread, count for every block.
+  Tensor<float> tiny = b;
+  for (float& value : tiny) value *= 1e-30F;
+  a(7, 1500) = 1;
+  kernels::set_target("AVX-512");
+  const Tensor<float> expected = product(s, a, tiny);
+  kernels::set_target("AMX");
+  kernels::gemm_in_blocks<float>(
+      s.m, s.n, s.k, a.data(), s.m, tiny.data(), s.n, [&](Index first, Index count, const float* rows) {
+        EXPECT_EQ(
+            std::memcmp(rows, expected.data() + first * s.n, static_cast<std::size_t>(count * s.n) * sizeof(float)), 0)
+            << first;
+      });
 }
 
 bool always() { return true; }
