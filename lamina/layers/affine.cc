@@ -50,9 +50,10 @@ void affine_backward(std::string_view where, const TensorView<T>& dout, const Af
   if (w.rank() != 2) fail(where, "expected the cache of a forward pass, got an empty one");
   const Index N = x.dim(0), D = w.dim(0), M = w.dim(1);
   check_shape(where, "dout", dout.shape(), {N, M}, "out");
-  check_shape(where, "dw", dw.shape(), w.shape(), "w");
+  if (dw.data()) check_shape(where, "dw", dw.shape(), w.shape(), "w");
   check_shape(where, "db", db.shape(), {M}, "b");
-  product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
+  if (dw.data())
+    product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
   kernels::column_sums(N, M, dout.data(), db.data());
   if (dx) {
     dx->resize(x.shape());

@@ -1,5 +1,6 @@
 #include "lamina/nets/fully_connected_net.h"
 
+#include "lamina/kernels/gemm.h"
 #include "lamina/layers/softmax_loss.h"
 #include "lamina/nets/net_parts.h"
 
@@ -7,7 +8,8 @@ namespace lamina {
 
 namespace {
 constexpr const char* kWhere = "FullyConnectedNet";
-}
+constexpr Index kLeastToLeave = 1 << 16;  // weights whose gradient a pass may leave
+}  // namespace
 
 ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
   detail::check_size(kWhere, "input_dim", options.input_dim);
@@ -120,6 +122,22 @@ const Tensor<T>& FullyConnectedNet<T>::loss(const TensorView<T>& X) {
 
 template <class T>
 LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
+  return {pass(X, y, false, nullptr), this->grads_};
+}
+
+template <class T>
+LossAndGradients<T> FullyConnectedNet<T>::loss_for_updates(const TensorView<T>& X, std::span<const Label> y,
+                                                           bool product, LeftToUpdates<T>& left) {
+  left = {};
+  const bool leaves_product = product && !hidden_.empty() && options_.precision == Precision::full && X.rank() > 0 &&
+                              options_.input_dim * options_.hidden_dims[0] >= kLeastToLeave &&
+                              kernels::blocks_suit(options_.hidden_dims[0], X.dim(0));
+  return {pass(X, y, leaves_product, &left), this->grads_};
+}
+
+template <class T>
+double FullyConnectedNet<T>::pass(const TensorView<T>& X, std::span<const Label> y, bool leaves_product,
+                                  LeftToUpdates<T>* left) {
   detail::check_examples(kWhere, X, options_.input_dim);
   this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X, Mode::train);
@@ -148,9 +166,15 @@ LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span
     const HiddenLayer& layer = hidden_[i];
     if (!layer.gamma.empty()) dgamma = grads[layer.gamma], dbeta = grads[layer.beta];
     affine_norm_relu_dropout_backward<T>(dout_[i % 2], layer.cache, i > 0 ? &dout_[(i - 1) % 2] : nullptr,
-                                         grads[layer.W], grads[layer.b], dgamma, dbeta);
+                                         i == 0 && leaves_product ? TensorView<T>() : grads[layer.W], grads[layer.b],
+                                         dgamma, dbeta);
   }
-  return {data_loss + this->add_regularization(), grads};
+  if (leaves_product) {
+    const HiddenLayer& layer = hidden_[0];
+    left->name = layer.W;
+    left->gradient = {X.reshaped({X.dim(0), options_.input_dim}), layer.cache.da};
+  }
+  return data_loss + this->add_regularization(left);
 }
 
 template <class T>

@@ -42,6 +42,9 @@ class FullyConnectedNet : public Net<T> {
   using Net<T>::loss;
   const Tensor<T>& loss(const TensorView<T>& X) override;
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
+  /// Leaves the regularization, and it may be the gradient of W1.
+  LossAndGradients<T> loss_for_updates(const TensorView<T>& X, std::span<const Label> y, bool product,
+                                       LeftToUpdates<T>& left) override;
   std::vector<NamedTensor<T>> buffers() override;  // running_mean1 running_var1 ...
   NetSummary summary() const override;
   Index check_batch() const override { return 250; }  // weights, the larger part, are read once for all of them
@@ -72,6 +75,7 @@ class FullyConnectedNet : public Net<T> {
   };
   void make_layers();
   void forward(const TensorView<T>& X, Mode mode);
+  double pass(const TensorView<T>& X, std::span<const Label> y, bool leaves_product, LeftToUpdates<T>* left);
   void link_layers(Index N, bool dropped);
 
   Options options_;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
+#include "lamina/kernels/gemm.h"
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/update.h"
 
@@ -61,6 +63,8 @@ detail::UpdateStep<T> step_of(UpdateRule rule, TensorView<T> w, const TensorView
                              .dw = dw.data(),
                              .first = state.first.data(),
                              .second = state.second.data(),
+                             .regularized = nullptr,
+                             .reg = 0,
                              .shrink = decays ? number(-rate * config.weight_decay) : T{0},
                              .momentum = number(config.momentum),
                              .decay_rate = number(config.decay_rate),
@@ -85,6 +89,7 @@ template <class T>
 void apply(const detail::UpdateStep<T>& s, Index at, Index count) {
   T* w = s.w + at;
   const T* dw = s.dw + at;
+  if (s.regularized) kernels::axpy(count, s.reg, w, s.regularized + at);
   if (s.shrink != 0) kernels::axpy(count, s.shrink, w, w);
   switch (s.rule) {
     case UpdateRule::sgd:
@@ -149,10 +154,41 @@ void update(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const Opt
 }
 
 template <class T>
-void Updates<T>::add(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config,
-                     OptimState<T>& state, bool decays) {
+void Updates<T>::add(UpdateRule rule, TensorView<T> w, TensorView<T> dw, const OptimConfig& config,
+                     OptimState<T>& state, bool decays, T reg) {
   check(rule, w, dw, state);
-  all_.push_back({rule, w, dw, config, &state, decays});
+  all_.push_back({rule, w, dw, config, &state, decays, reg, {}});
+}
+
+template <class T>
+void Updates<T>::add(UpdateRule rule, TensorView<T> w, const WeightGradient<T>& gradient, const OptimConfig& config,
+                     OptimState<T>& state, bool decays, T reg) {
+  const std::string_view where = find(rule).name;
+  const TensorView<T>&x = gradient.x, &dout = gradient.dout;
+  if (w.rank() != 2 || x.rank() != 2 || dout.rank() != 2 || x.dim(0) != dout.dim(0))
+    fail(where, "expected a gradient's x (N, D) and dout (N, M) for w (D, M), got ", x.shape(), " and ", dout.shape(),
+         " for ", w.shape());
+  check(rule, w, TensorView<T>(nullptr, {x.dim(1), dout.dim(1)}), state);
+  all_.push_back({rule, w, {}, config, &state, decays, reg, gradient});
+}
+
+// Rows of the gradient, a block at a time, and at once their update, while they are near.
+template <class T>
+void Updates<T>::run_by_rows(const One& one) {
+  const detail::UpdateStep<T> step = step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays);
+  const TensorView<T>&x = one.gradient.x, &dout = one.gradient.dout;
+  const Index D = x.dim(1), M = dout.dim(1);
+  const auto update_rows = [&](Index first, Index count, T* rows) {
+    detail::UpdateStep<T> part = step;
+    part.w += first * M;
+    part.dw = rows;
+    part.regularized = one.reg != 0 ? rows : nullptr;
+    part.reg = one.reg;
+    if (part.first) part.first += first * M;
+    if (part.second) part.second += first * M;
+    apply(part, 0, count * M);
+  };
+  kernels::gemm_in_blocks<T>(D, M, x.dim(0), x.data(), D, dout.data(), M, std::ref(update_rows));
 }
 
 template <class T>
@@ -160,7 +196,16 @@ void Updates<T>::run() {
   steps_.clear();
   Index elements = 0;
   for (const One& one : all_) {
+    if (!one.dw.data() && one.w.size() > 0) {
+      run_by_rows(one);
+      continue;
+    }
     steps_.push_back(step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays));
+    if (one.reg != 0) {
+      TensorView<T> dw = one.dw;
+      steps_.back().regularized = dw.data();
+      steps_.back().reg = one.reg;
+    }
     elements += in_lines(one.w.size());
   }
   all_.clear();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lamina/kernels/update.h"
+#include "lamina/parameters.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -75,11 +76,16 @@ struct UpdateStep {
   T* w;
   const T* dw;
   T *first, *second;
-  T shrink;  ///< w += shrink w comes first; 0: it does not
+  T* regularized;  ///< dw, which becomes dw + reg w first; null: it does not
+  T reg;
+  T shrink;  ///< then w += shrink w; 0: it does not
   T momentum, decay_rate, fresh;
   kernels::AdamStep<T> adam;  ///< its rate and epsilon are every rule's
 };
 }  // namespace detail
+
+/// Whether it is worth giving Updates a gradient as a product: for rules that wait for memory, not for divisions.
+constexpr bool products_pay(UpdateRule rule) { return rule == UpdateRule::sgd || rule == UpdateRule::sgd_momentum; }
 
 /// The updates of all of a net's parameters in one go: each thread takes its part of every parameter, so that small
 /// ones are shared out too and threads wait for one another once a step. What comes out is that of update(), to the
@@ -88,9 +94,12 @@ template <class T>
 class Updates {
  public:
   /// Throws as update() does. Nothing moves before run(), until when all stay where they are.
-  /// `decays`: decay_weights() comes first.
-  void add(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state,
-           bool decays = false);
+  /// `decays`: decay_weights() comes first; but before that dw += reg w.
+  void add(UpdateRule rule, TensorView<T> w, TensorView<T> dw, const OptimConfig& config, OptimState<T>& state,
+           bool decays = false, T reg = 0);
+  /// The same with a gradient that run() makes and does not keep.
+  void add(UpdateRule rule, TensorView<T> w, const WeightGradient<T>& gradient, const OptimConfig& config,
+           OptimState<T>& state, bool decays = false, T reg = 0);
   /// Does what was added, and forgets it.
   void run();
   /// Forgets what was added.
@@ -103,7 +112,11 @@ class Updates {
     OptimConfig config;
     OptimState<T>* state;
     bool decays;
+    T reg;
+    WeightGradient<T> gradient;  // where dw has no memory
   };
+  static void run_by_rows(const One& one);
+
   std::vector<One> all_;
   std::vector<detail::UpdateStep<T>> steps_;
 };

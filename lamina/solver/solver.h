@@ -126,6 +126,7 @@ class Solver {
   std::vector<Label> batch_y_;
   Tensor<T> batch_X_, scores_;
   Updates<T> updates_;
+  LeftToUpdates<T> left_;
   std::vector<NamedTensor<T>> buffers_;  // the model's, during train()
 };
 

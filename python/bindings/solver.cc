@@ -241,7 +241,7 @@ class LoopOf : public Loop {
     std::transform(given.begin(), given.end(), configs.begin(), config_of);
     LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     for (Index i = 0; i < count; ++i) {
-      const double loss = step(lent, train, batch_size);
+      const double loss = step(lent, train, batch_size, rule);
       {
         const py::gil_scoped_release unlocked;
         update_all(rule, configs);
@@ -330,7 +330,7 @@ class LoopOf : public Loop {
 
  private:
   // The loss; gradients are in the net. A step that does not end leaves the running averages as they were.
-  double step(LentRandom& lent, Examples& train, Index batch_size) {
+  double step(LentRandom& lent, Examples& train, Index batch_size, UpdateRule rule) {
     double loss = 0;
     copy_.begin();
     lent.take();
@@ -346,7 +346,7 @@ class LoopOf : public Loop {
           [&] {
             copy_.discard();
             lent.start_again();
-            loss = pass(train, batch_size);
+            loss = pass(train, batch_size, rule);
           },
           &lent);
       lent.keep();
@@ -359,18 +359,22 @@ class LoopOf : public Loop {
     return static_cast<double>(static_cast<T>(loss));
   }
 
-  double pass(Examples& train, Index batch_size) {
+  double pass(Examples& train, Index batch_size, UpdateRule rule) {
     y_.resize(rows_.size());
     train.take(rows_.data(), 0, batch_size, X_);
     std::transform(rows_.begin(), rows_.end(), y_.begin(), [&](Index row) { return train.label(row); });
-    return copy_.net().loss(X_, std::span<const Label>(y_)).loss;
+    return copy_.net().loss_for_updates(X_, std::span<const Label>(y_), products_pay(rule), left_).loss;
   }
 
   void update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
     updates_.clear();
     std::size_t i = 0;
     for (auto& [name, w] : copy_.net().params()) {
-      updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i]);
+      const T reg = name.starts_with('W') ? left_.reg : T{0};
+      if (name == left_.name)
+        updates_.add(rule, w, left_.gradient, configs[i], states_[i], false, reg);
+      else
+        updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i], false, reg);
       ++i;
     }
     updates_.run();
@@ -392,6 +396,7 @@ class LoopOf : public Loop {
   NetCopy<T> copy_;
   std::vector<OptimState<T>> states_;
   Updates<T> updates_;
+  LeftToUpdates<T> left_;
   std::vector<Index> rows_, times_;
   std::vector<Label> y_;
   Tensor<T> X_;

@@ -1,6 +1,8 @@
 // What the nets promise about calls: parameters may be edited, errors are one line and change nothing, a test-time
 // pass changes nothing, gradients are overwritten, and both precisions agree.
 
+#include "lamina/kernels/elementwise.h"
+#include "lamina/kernels/gemm.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"
@@ -309,6 +311,42 @@ TEST(NetCallsOfOneKind, CopiesStandAlone) {
   EXPECT_EQ(copy.loss(batch.X, batch.y).loss, loss);
   const ConvNet<double> moved = std::move(copy);
   EXPECT_EQ(moved.params().size(), 6u);
+}
+
+// What is left to Updates makes up the gradients of loss(), to the bit.
+TYPED_TEST(NetCalls, GradientsWithWhatIsLeftAreThoseOfLoss) {
+  using T = TypeParam;
+  for (const Normalization normalization : {Normalization::none, Normalization::batchnorm, Normalization::layernorm})
+    for (const Index hidden : {90, 8})
+      for (const bool product : {true, false}) {
+        FullyConnectedNetOptions options;
+        options.hidden_dims = {hidden, 20};
+        options.input_dim = 1000;
+        options.reg = 0.3;
+        options.normalization = normalization;
+        options.dropout = 0.8;
+        RandomState random(3), same(3);
+        FullyConnectedNet<T> net(options, random), other(options, same);
+        const Batch<T> batch{testing::random_tensor<T>(Shape{40, 10, 100}, random), std::vector<Label>(40, 1)};
+        same = random;
+        const auto expected = net.loss(batch.X, batch.y);
+        LeftToUpdates<T> left;
+        const auto found = other.loss_for_updates(batch.X, batch.y, product, left);
+        EXPECT_EQ(found.loss, expected.loss);
+        EXPECT_EQ(left.name, product && hidden == 90 ? "W1" : "");
+        EXPECT_EQ(left.reg, static_cast<T>(0.3));
+        for (const auto& [name, gradient] : expected.grads) {
+          const TensorView<T>& w = net.params()[name];
+          Tensor<T> g(found.grads[name]);
+          if (name == left.name) {
+            g.fill(0);
+            const auto& [x, dout] = left.gradient;
+            kernels::gemm<T>(true, false, 1000, hidden, 40, x.data(), 1000, dout.data(), hidden, g.data(), hidden);
+          }
+          if (name.starts_with('W')) kernels::axpy(g.size(), left.reg, w.data(), g.data());
+          EXPECT_TRUE(testing::close(g, gradient, 0)) << name;
+        }
+      }
 }
 
 }  // namespace
