@@ -4,7 +4,6 @@
 
 #include "lamina/kernels/gemm_amx.h"
 #include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
 #include "lamina/kernels/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -316,7 +315,13 @@ void fill_from_bias(Index m, Index n, T* c, Index ldc, const T* bias, bool relu)
 
 }  // namespace
 
-bool blocks_suit(Index n, Index k) { return k < kSumInHalves && (!has_amx() || amx_suits_blocks(n, k)); }
+template <class T>
+bool blocks_pay(Index m, Index n, Index k) {
+  return std::is_same_v<T, float> && k < kSumInHalves && amx_suits(m, n, k) && amx_suits_blocks(n, k);
+}
+template bool blocks_pay<float>(Index, Index, Index);
+template bool blocks_pay<double>(Index, Index, Index);
+
 bool rows_stand_alone(Index m, Index n, Index k) { return k < kSumInHalves && m * n * k < kLeastForAmx; }
 
 HWY_EXPORT(GemmFloat);

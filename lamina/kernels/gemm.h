@@ -39,11 +39,13 @@ bool rows_stand_alone(Index m, Index n, Index k);
 template <class T>
 using RowsOfProduct = std::function<void(Index first, Index count, T* rows)>;
 
-/// Whether gemm_in_blocks() is as fast as gemm() and gives the same bits (but see there).
-bool blocks_suit(Index n, Index k);
-/// C = A^T B of A (k, m) and B (k, n) block by block, for who needs its rows but once: done(first, count, rows), on any
-/// threads and in any order. The rows are gemm()'s, to the bit, unless the processor's matrix unit suits some blocks
-/// and not all; blocks and bits do not depend on the number of threads.
+/// Whether who needs the rows of such a product but once does well to take gemm_in_blocks(). So it is on a processor's
+/// matrix unit, beside which memory is slow.
+template <class T>
+bool blocks_pay(Index m, Index n, Index k);
+/// C = A^T B of A (k, m) and B (k, n) block by block: done(first, count, rows), on any threads and in any order. For
+/// sums below kSumInHalves the rows are gemm()'s, to the bit, unless the matrix unit suits some blocks and not all;
+/// blocks and bits do not depend on the number of threads.
 template <class T>
 void gemm_in_blocks(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
                     const RowsOfProduct<T>& done);

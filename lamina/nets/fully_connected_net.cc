@@ -8,7 +8,6 @@ namespace lamina {
 
 namespace {
 constexpr const char* kWhere = "FullyConnectedNet";
-constexpr Index kLeastToLeave = 1 << 16;  // weights whose gradient a pass may leave
 }  // namespace
 
 ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
@@ -130,8 +129,7 @@ LossAndGradients<T> FullyConnectedNet<T>::loss_for_updates(const TensorView<T>& 
                                                            bool product, LeftToUpdates<T>& left) {
   left = {};
   const bool leaves_product = product && !hidden_.empty() && options_.precision == Precision::full && X.rank() > 0 &&
-                              options_.input_dim * options_.hidden_dims[0] >= kLeastToLeave &&
-                              kernels::blocks_suit(options_.hidden_dims[0], X.dim(0));
+                              kernels::blocks_pay<T>(options_.input_dim, options_.hidden_dims[0], X.dim(0));
   return {pass(X, y, leaves_product, &left), this->grads_};
 }
 

@@ -90,7 +90,7 @@ void all_nets() {
     for (const Normalization normalization :
          {Normalization::none, Normalization::batchnorm, Normalization::layernorm}) {
       FullyConnectedNetOptions options;
-      options.hidden_dims = {400, 30};  // W1's gradient is used as it is made
+      options.hidden_dims = {20, 30};
       options.input_dim = 192;
       options.num_classes = 4;
       options.dropout = 0.8;
