@@ -345,7 +345,7 @@ template <class T>
 void gemm_in_blocks(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
                     const RowsOfProduct<T>& done) {
   if constexpr (std::is_same_v<T, float>)
-    if (amx_suits(m, n, k)) {
+    if (amx_suits(m, n, k) && amx_suits_blocks(n, k)) {
       const auto take = [&](Index first, const FloatProduct& s, bool made) {
         const GemmArgs<float> args{true, false, s.m, n, k, s.a, lda, b, ldb, s.c, n, nullptr, false};
         if (!made) LAMINA_DISPATCH(GemmFloat)(args);

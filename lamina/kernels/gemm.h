@@ -43,9 +43,9 @@ using RowsOfProduct = std::function<void(Index first, Index count, T* rows)>;
 /// matrix unit, beside which memory is slow.
 template <class T>
 bool blocks_pay(Index m, Index n, Index k);
-/// C = A^T B of A (k, m) and B (k, n) block by block: done(first, count, rows), on any threads and in any order. For
-/// sums below kSumInHalves the rows are gemm()'s, to the bit, unless the matrix unit suits some blocks and not all;
-/// blocks and bits do not depend on the number of threads.
+/// C = A^T B of A (k, m) and B (k, n) block by block: done(first, count, rows), on any threads and in any order. Where
+/// blocks_pay(), and where there is no matrix unit, the rows are gemm()'s, to the bit, unless the unit suits some
+/// blocks and not all; blocks and bits do not depend on the number of threads.
 template <class T>
 void gemm_in_blocks(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
                     const RowsOfProduct<T>& done);

@@ -30,8 +30,8 @@ struct AffineGradients {
 template <class T>
 void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
                     AffineCache<T>& cache, Precision precision = Precision::full);
-/// dout (N, M). Overwrites dw (D, M), unless that has no memory, db (M,) and, unless null, *dx, resized to x's shape,
-/// which must not be the tensor that dout views.
+/// dout (N, M). Overwrites dw (D, M), db (M,) and, unless null, *dx, resized to x's shape, which must not be the
+/// tensor that dout views.
 /// Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
@@ -49,6 +49,7 @@ namespace detail {
 template <class T>
 void affine_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                     bool relu, Tensor<T>& out, AffineCache<T>& cache, Precision precision = Precision::full);
+/// affine_backward; a default-made dw is left out.
 template <class T>
 void affine_backward(std::string_view where, const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx,
                      TensorView<T> dw, TensorView<T> db);

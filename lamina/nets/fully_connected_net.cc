@@ -1,5 +1,7 @@
 #include "lamina/nets/fully_connected_net.h"
 
+#include <typeinfo>
+
 #include "lamina/kernels/gemm.h"
 #include "lamina/layers/softmax_loss.h"
 #include "lamina/nets/net_parts.h"
@@ -127,6 +129,8 @@ LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span
 template <class T>
 LossAndGradients<T> FullyConnectedNet<T>::loss_for_updates(const TensorView<T>& X, std::span<const Label> y,
                                                            bool product, LeftToUpdates<T>& left) {
+  if (typeid(*this) != typeid(FullyConnectedNet))
+    return Net<T>::loss_for_updates(X, y, product, left);  // its own loss()
   left = {};
   const bool leaves_product = product && !hidden_.empty() && options_.precision == Precision::full && X.rank() > 0 &&
                               kernels::blocks_pay<T>(options_.input_dim, options_.hidden_dims[0], X.dim(0));

@@ -114,7 +114,8 @@ class Net {
 
   Parameters<T>& params() { return params_; }
   const Parameters<T>& params() const { return params_; }
-  /// Gradients of the last `loss(X, y)`.
+  /// Gradients of the last `loss(X, y)`. A Solver without hooks leaves them as it needs them, which is not to say
+  /// whole.
   const Parameters<T>& grads() const { return grads_; }
   /// Where the next `loss(X, y)` writes them: a view may be made to point at other memory of its shape.
   Parameters<T>& grads() { return grads_; }

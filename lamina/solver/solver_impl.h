@@ -132,7 +132,7 @@ double Solver<M>::step() {
   const std::span<const Label> y(batch_y_);
   const LossAndGradients<T> result = [&] {
     if constexpr (std::derived_from<M, Net<T>>)
-      if (!before_update && !after_update)  // which may look at gradients
+      if (!before_update && !after_update && !on_iteration && !on_epoch)  // which may look at gradients
         return model_.loss_for_updates(batch_X_, y, products_pay(options_.update_rule), left_);
     return model_.loss(batch_X_, y);
   }();
@@ -151,7 +151,7 @@ double Solver<M>::step() {
   for (auto& [name, w] : model_.params()) {
     const bool is_weight = name.starts_with('W');
     const T reg = is_weight ? left_.reg : T{0};
-    if (name == left_.name)
+    if (!left_.name.empty() && name == left_.name)
       updates_.add(options_.update_rule, w, left_.gradient, config, *optim++, is_weight, reg);
     else
       updates_.add(options_.update_rule, w, TensorView<T>(result.grads[name]), config, *optim++, is_weight, reg);

@@ -118,7 +118,7 @@ class NetCopy {
  private:
   RandomState random_;
   MadeNet<T> made_;
-  std::vector<Tensor<T>> params_;                   // those of the net are views of them
+  std::vector<Tensor<T>> params_;                   // those of the net are views of them; its own buffer lies idle
   std::vector<std::array<Tensor<T>, 2>> averages_;  // before the pass
   std::optional<Mode> last_;
   bool trained_ = false;

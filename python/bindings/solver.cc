@@ -371,7 +371,7 @@ class LoopOf : public Loop {
     std::size_t i = 0;
     for (auto& [name, w] : copy_.net().params()) {
       const T reg = name.starts_with('W') ? left_.reg : T{0};
-      if (name == left_.name)
+      if (!left_.name.empty() && name == left_.name)
         updates_.add(rule, w, left_.gradient, configs[i], states_[i], false, reg);
       else
         updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i], false, reg);

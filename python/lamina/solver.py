@@ -283,10 +283,10 @@ class Solver:
             self._best_running = [{name: x.copy() for name, x in param.items() if isinstance(x, np.ndarray)}
                                   for param in _running(self.model)]
 
-    def _restore_best(self, is_there: bool) -> None:
+    def _restore_best(self) -> None:
         """Gives the model copies of the best parameters, unless it has such already, and their running averages."""
         if self.best_params:
-            self.model.params = (dict(self.model.params) if is_there
+            self.model.params = (dict(self.model.params) if self._best_is_current
                                  else {name: w.copy() for name, w in self.best_params.items()})
             for param, best in zip(_running(self.model), self._best_running):
                 param.update((name, x.copy()) for name, x in best.items())
@@ -351,10 +351,14 @@ class Solver:
                     if loop is not None and self._own("_save_checkpoint"):  # which may have changed anything
                         loop = NetLoop.of(self)
                         self._best_is_current = False
-            wanted = self._best_is_current or not self.best_params
+            self._best_is_current &= loop is not None
+            if loop is not None and self.best_params and not (self._best_is_current or self._own("_restore_best")):
+                self.model.params = {name: w.copy() for name, w in self.best_params.items()}
+                self._best_is_current = True
+                wanted = False
         finally:
             if loop is not None:
                 loop.finish(wanted)
             if bar is not None:
                 bar.close()
-        self._restore_best(loop is not None and self._best_is_current)
+        self._restore_best()

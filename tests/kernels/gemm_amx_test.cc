@@ -243,7 +243,7 @@ TEST_F(GemmAmx, FewRowsAndColumns) {
                                     : 96) +
                       64 + few,
                   n = (i % 5 == 4 ? 512 : 64) + 14 * (i % 2) + few % 6;
-      const Case s{i % 2 == 1, i / 2 % 2 == 1, m, n, std::max(k, (Index{1} << 21) / (m * n) + 1)};
+      const Case s{i / 4 % 2 == 1, i / 2 % 2 == 1, m, n, std::max(k, (Index{1} << 21) / (m * n) + 1)};
       SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(s.k));
       const auto a = random_tensor<float>(s.transpose_a ? Shape{s.k, m} : Shape{m, s.k}, random);
       const auto b = random_tensor<float>(s.transpose_b ? Shape{n, s.k} : Shape{s.k, n}, random);

@@ -2,6 +2,7 @@
 #include "lamina/kernels/gemm.h"
 
 #include "lamina/kernels/parallel.h"
+#include "lamina/kernels/target.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -113,8 +114,8 @@ TYPED_TEST(Gemm, BlocksAreTheProductsRowsForAnyNumberOfThreads) {
   using T = TypeParam;
   RandomState random(5);
   const int before = kernels::num_threads();
-  constexpr Index kSizes[][3] = {{3072, 100, 100}, {1000, 100, 200}, {3072, 500, 64},
-                                 {70, 33, 2047},   {600, 7, 9},      {1, 1, 1}};
+  constexpr Index kSizes[][3] = {{3072, 100, 100}, {1000, 100, 200}, {3072, 500, 64}, {70, 33, 2047},
+                                 {256, 600, 200},  {600, 7, 9},      {1, 1, 1}};
   over_targets(std::size(kSizes), [&](int i) {
     const auto [m, n, k] = kSizes[i];
     const Index lda = m + 3;
@@ -130,7 +131,9 @@ TYPED_TEST(Gemm, BlocksAreTheProductsRowsForAnyNumberOfThreads) {
         for (Index row = first; row < first + count; ++row) ++times[row];
         std::fill_n(rows, count * n, T{7});  // they are the callee's
       });
-      EXPECT_TRUE(testing::close(c, expected, 0)) << threads << " threads";
+      // Elsewhere on a matrix unit blocks are float32's own.
+      const bool exact = kernels::blocks_pay<T>(m, n, k) || sizeof(T) == 8 || kernels::target_name() != "AMX";
+      EXPECT_TRUE(testing::close(c, expected, exact ? 0 : 1e-4)) << threads << " threads";
       EXPECT_TRUE(testing::close(times, Tensor<double>(Shape{m}, 1.0), 0));
     }
   });

@@ -350,5 +350,28 @@ TYPED_TEST(NetCalls, GradientsWithWhatIsLeftAreThoseOfLoss) {
       }
 }
 
+// A net of somebody's own whose loss is another.
+struct OwnLoss : FullyConnectedNet<float> {
+  using FullyConnectedNet::FullyConnectedNet;
+  using FullyConnectedNet::loss;
+  LossAndGradients<float> loss(const TensorView<float>& X, std::span<const Label> y) override {
+    const auto [loss, grads] = FullyConnectedNet::loss(X, y);
+    return {loss + 1000, grads};
+  }
+};
+
+TEST(NetCalls, AnOwnLossIsAskedForUpdatesToo) {
+  FullyConnectedNetOptions options;
+  options.hidden_dims = {100};
+  options.reg = 0.1;
+  RandomState random(1);
+  OwnLoss net(options, random);
+  const Batch<float> batch{testing::random_tensor<float>(Shape{100, 3, 32, 32}, random), std::vector<Label>(100, 1)};
+  LeftToUpdates<float> left;
+  EXPECT_GT(net.loss_for_updates(batch.X, batch.y, true, left).loss, 1000);
+  EXPECT_EQ(left.name, "");
+  EXPECT_EQ(left.reg, 0);
+}
+
 }  // namespace
 }  // namespace lamina
