@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,27 +13,15 @@
 #include "lamina/kernels/parallel.h"
 #include "lamina/kernels/target.h"
 #include "lamina/random.h"
+#include "tests/optim/optim_testing.h"
 
 namespace lamina {
 namespace {
 
-constexpr UpdateRule kRules[] = {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop, UpdateRule::adam};
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "no exception";
-}
-
-template <class T>
-Tensor<T> drawn(RandomState& random, Index n) {
-  Tensor<T> x(Shape{n});
-  for (T& value : x) value = static_cast<T>(random.randn());
-  return x;
-}
+using testing::drawn;
+using testing::expect_same_bits;
+using testing::kRules;
+using testing::message_of;
 
 // Steps of the rule on n numbers of a seed's stream: w, then one dw a step.
 template <class T>
@@ -56,12 +43,6 @@ struct Steps {
     return values;
   }
 };
-
-template <class T>
-void expect_same_bits(const std::vector<T>& got, const std::vector<T>& expected, const std::string& what) {
-  ASSERT_EQ(got.size(), expected.size()) << what;
-  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], expected[i]) << what << ", element " << i;
-}
 
 OptimConfig config_of(const nlohmann::json& json) {
   OptimConfig config;

@@ -2,42 +2,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/gemm.h"
 #include "lamina/kernels/parallel.h"
-#include "lamina/optim/update_rule.h"
-#include "lamina/random.h"
+#include "tests/optim/optim_testing.h"
 
 namespace lamina {
 namespace {
 
-constexpr UpdateRule kRules[] = {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop, UpdateRule::adam};
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "no exception";
-}
-
-template <class T>
-Tensor<T> drawn(RandomState& random, Index n) {
-  Tensor<T> x(Shape{n});
-  for (T& value : x) value = static_cast<T>(random.randn());
-  return x;
-}
-
-template <class T>
-void expect_same_bits(const std::vector<T>& got, const std::vector<T>& expected, const std::string& what) {
-  ASSERT_EQ(got.size(), expected.size()) << what;
-  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], expected[i]) << what << ", element " << i;
-}
+using testing::drawn;
+using testing::expect_same_bits;
+using testing::kRules;
+using testing::message_of;
 
 // One of a net's parameters, between numbers that must stay.
 template <class T>
