@@ -8,6 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
 #include "lamina/kernels/simd.h"
+#include "lamina/kernels/to_nearest-inl.h"
 #include "lamina/kernels/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -57,15 +58,32 @@ HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T
     const auto kept = hn::Mul(hn::Set(d, decay), hn::LoadU(d, cache + i));
     const auto mean = hn::Add(kept, hn::Mul(hn::Set(d, fresh), hn::Mul(g, g)));
     hn::StoreU(mean, d, cache + i);
-    const auto below = hn::Add(hn::Sqrt(mean), hn::Set(d, epsilon));
+    const auto below = hn::Add(root(d, mean), hn::Set(d, epsilon));
     const auto step = hn::Div(hn::Mul(hn::Set(d, rate), g), below);
     hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
   });
 }
 
-// Divisions by corrections that have grown to 1 are left out: they change nothing.
+// mean = first / by1, spread = sqrt(second / by2). Divisions by corrections that have grown to 1 are left out: they
+// change nothing.
+template <bool kCorrect1, bool kCorrect2, class D, class T, class V>
+HWY_INLINE void corrected(D d, V first, V second, const Divisor<T>& by1, const Divisor<T>& by2, V& mean, V& spread) {
+  mean = first;
+  if constexpr (kByRemainder<T>) {
+    const auto not_exact = hn::Or(outside(d, first), outside(d, second, false));
+    if (HWY_LIKELY(by1.usable() && by2.usable() && hn::AllFalse(hn::RebindToUnsigned<D>(), not_exact))) {
+      if constexpr (kCorrect1) mean = quotient_by_remainder(d, first, by1);
+      spread = root_by_remainder(d, kCorrect2 ? quotient_by_remainder(d, second, by2) : second);
+      return;
+    }
+  }
+  if constexpr (kCorrect1) mean = hn::Div(first, hn::Set(d, by1.value));
+  spread = hn::Sqrt(kCorrect2 ? hn::Div(second, hn::Set(d, by2.value)) : second);
+}
+
 template <bool kCorrect1, bool kCorrect2, class T>
 HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
+  const Divisor<T> by1(s.correction1), by2(s.correction2);
   for_vectors<T>(n, [=, s = s](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
     const auto first = hn::Add(hn::Mul(hn::Set(d, s.beta1), hn::LoadU(d, m + i)), hn::Mul(hn::Set(d, s.fresh1), g));
@@ -73,11 +91,10 @@ HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& 
         hn::Add(hn::Mul(hn::Set(d, s.beta2), hn::LoadU(d, v + i)), hn::Mul(hn::Set(d, s.fresh2), hn::Mul(g, g)));
     hn::StoreU(first, d, m + i);
     hn::StoreU(second, d, v + i);
-    auto mean = first, square = second;
-    if constexpr (kCorrect1) mean = hn::Div(first, hn::Set(d, s.correction1));
-    if constexpr (kCorrect2) square = hn::Div(second, hn::Set(d, s.correction2));
+    auto mean = first, spread = second;
+    corrected<kCorrect1, kCorrect2>(d, first, second, by1, by2, mean, spread);
     const auto above = hn::Mul(hn::Set(d, s.rate), mean);
-    const auto below = hn::Add(hn::Sqrt(square), hn::Set(d, s.epsilon));
+    const auto below = hn::Add(spread, hn::Set(d, s.epsilon));
     hn::StoreU(hn::Sub(hn::LoadU(d, w + i), hn::Div(above, below)), d, w + i);
   });
 }

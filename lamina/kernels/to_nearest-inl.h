@@ -1,0 +1,72 @@
+// Quotients by one divisor and square roots as the processor's own instructions round them, in less time: from an
+// approximate inverse and the remainder that a fused multiply-add gives exactly (Markstein, 1990). Included by kernel
+// sources, once an instruction set.
+#if defined(LAMINA_KERNELS_TO_NEAREST_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_TO_NEAREST_INL_H_
+#undef LAMINA_KERNELS_TO_NEAREST_INL_H_
+#else
+#define LAMINA_KERNELS_TO_NEAREST_INL_H_
+#endif
+
+#include <type_traits>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace lamina::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Where AVX-512 is: an approximate root of 14 bits, and as many cycles for a division as for 30 multiplications.
+template <class T>
+inline constexpr bool kByRemainder = HWY_TARGET <= HWY_AVX3 ? std::is_same_v<T, float> : false;
+
+// Remainders are exact where numbers are +0 or from 2^-100 to 2^100 in size: the lanes where x is not.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE auto outside(D d, V x, bool signs = true) {
+  const hn::RebindToUnsigned<D> u;
+  const auto bits = hn::BitCast(u, x), least = hn::Set(u, (127u - 100) << 23), range = hn::Set(u, 200u << 23);
+  const auto size = signs ? hn::And(bits, hn::Set(u, 0x7fffffffu)) : bits;
+  return hn::And(hn::Gt(hn::Sub(size, least), range), hn::Ne(bits, hn::Zero(u)));
+}
+
+// A number that many are divided by.
+template <class T>
+struct Divisor {
+  explicit Divisor(T divisor) : value(divisor), inverse(1 / divisor) {}
+  bool usable() const { return value >= T{0x1p-20} && value <= 1; }
+
+  T value, inverse;
+};
+
+// x / by, for a usable divisor and an x that is not outside(). With the quotients that lie nearest to the middle of two
+// floats this was tried for every divisor from 0.5 to 1; others differ from these by powers of two.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V quotient_by_remainder(D d, V x, const Divisor<float>& by) {
+  const auto inverse = hn::Set(d, by.inverse), near = hn::Mul(x, inverse);
+  return hn::MulAdd(hn::NegMulAdd(hn::Set(d, by.value), near, x), inverse, near);
+}
+
+// The square root of an x that is +0 or from 2^-100 to 2^120.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V root_by_remainder(D d, V x) {
+  const auto half = hn::Set(d, 0.5f);
+  const auto inverse = hn::ApproximateReciprocalSqrt(hn::Max(x, hn::Set(d, 0x1p-126f)));  // finite for 0
+  auto near = hn::Mul(x, inverse), slope = hn::Mul(inverse, half);
+  const auto error = hn::NegMulAdd(near, slope, half);
+  near = hn::MulAdd(near, error, near);
+  slope = hn::MulAdd(slope, error, slope);
+  return hn::MulAdd(hn::NegMulAdd(near, near, x), slope, near);
+}
+
+// The square root of x.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V root(D d, V x) {
+  if constexpr (kByRemainder<hn::TFromD<D>>)
+    if (HWY_LIKELY(hn::AllFalse(hn::RebindToUnsigned<D>(), outside(d, x, false)))) return root_by_remainder(d, x);
+  return hn::Sqrt(x);
+}
+
+}  // namespace lamina::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LAMINA_KERNELS_TO_NEAREST_INL_H_
