@@ -45,6 +45,19 @@ void forward(benchmark::State& state) {
 }
 BENCHMARK(forward)->Name("batchnorm/apply_relu")->Args({32768, 16})->Args({32768, 64})->Args({50, 50})->UseRealTime();
 
+void batch(benchmark::State& state) {
+  Case c(state);
+  for (auto _ : state) {
+    lamina::kernels::normalize_batch(c.rows, c.columns, c.x.data(), c.gamma.data(), c.beta.data(), 1e-5, true,
+                                     c.mean.data(), c.dbeta.data(), c.inv_std.data(), c.out.data());
+    lamina::kernels::normalize_batch_backward(c.rows, c.columns, c.dout.data(), c.out.data(), c.x.data(), c.mean.data(),
+                                              c.inv_std.data(), c.gamma.data(), true, c.dgamma.data(), c.dbeta.data(),
+                                              c.out.data());
+  }
+  bench::report_bytes(state, c.bytes(10));
+}
+BENCHMARK(batch)->Name("batchnorm/batch")->Args({50, 50})->Args({200, 100})->Args({100, 500})->UseRealTime();
+
 void backward(benchmark::State& state) {
   Case c(state);
   for (auto _ : state) {

@@ -36,6 +36,16 @@ void normalize_columns_backward(Index rows, Index columns, const T* dout, const 
                                 const T* inv_std, const T* gamma, const T* dgamma, const T* dbeta, bool statistics,
                                 T* dx);
 
+/// Batch normalization of x (rows, columns) by its own statistics, which it fills in: what column_statistics,
+/// inverse_std and normalize_columns do, in one pass by whole columns where x is small. rows > 0; out may be x.
+template <class T>
+void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,
+                     T* mean, T* var, T* inv_std, T* out);
+/// What normalize_columns_sums and normalize_columns_backward do, likewise.
+template <class T>
+void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                              const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta, T* dx);
+
 /// Layer normalization of x (rows, columns): out[i, j] = gamma[j] (x[i, j] - mean[i]) inv_std[i] + beta[j]
 /// [then max(0, out)]. out may be x.
 template <class T>

@@ -52,19 +52,19 @@ void batchnorm_forward(std::string_view where, const TensorView<T>& x, const Ten
   out.resize(x.shape());
   if (train) {
     T* var = kernels::workspace<VarianceSlot, T>(D);
-    kernels::column_statistics(N, D, x.data(), cache.mean.data(), var);
+    kernels::normalize_batch(N, D, x.data(), gamma.data(), beta.data(), bn_param.eps, relu, cache.mean.data(), var,
+                             cache.inv_std.data(), out.data());
     const T momentum = static_cast<T>(bn_param.momentum), rest = static_cast<T>(1 - bn_param.momentum);
     for (Index j = 0; j < D; ++j) {
       bn_param.running_mean[j] = momentum * bn_param.running_mean[j] + rest * cache.mean[j];
       bn_param.running_var[j] = momentum * bn_param.running_var[j] + rest * var[j];
     }
-    kernels::inverse_std(D, var, bn_param.eps, cache.inv_std.data());
   } else {
     cache.mean.assign(bn_param.running_mean);
     kernels::inverse_std(D, bn_param.running_var.data(), bn_param.eps, cache.inv_std.data());
+    kernels::normalize_columns(N, D, x.data(), cache.mean.data(), cache.inv_std.data(), gamma.data(), beta.data(), relu,
+                               out.data());
   }
-  kernels::normalize_columns(N, D, x.data(), cache.mean.data(), cache.inv_std.data(), gamma.data(), beta.data(), relu,
-                             out.data());
 }
 
 template <class T>
@@ -77,11 +77,9 @@ void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const
   check_shape(where, "dbeta", dbeta.shape(), {D}, "gamma");
   const T *from = dout.data(), *active = relu_out ? relu_out->data() : nullptr;
   dx.resize(x.shape());
-  kernels::normalize_columns_sums(N, D, from, active, x.data(), cache.mean.data(), cache.inv_std.data(), dgamma.data(),
-                                  dbeta.data());
-  kernels::normalize_columns_backward(N, D, from, active, x.data(), cache.mean.data(), cache.inv_std.data(),
-                                      cache.gamma.data(), dgamma.data(), dbeta.data(), cache.mode == Mode::train,
-                                      dx.data());
+  kernels::normalize_batch_backward(N, D, from, active, x.data(), cache.mean.data(), cache.inv_std.data(),
+                                    cache.gamma.data(), cache.mode == Mode::train, dgamma.data(), dbeta.data(),
+                                    dx.data());
 }
 
 }  // namespace detail
