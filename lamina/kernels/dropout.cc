@@ -2,6 +2,7 @@
 #include "lamina/kernels/dropout.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #undef HWY_TARGET_INCLUDE
@@ -16,7 +17,7 @@ namespace {
 template <class T>
 struct DropoutArgs {
   Index n;
-  std::uint64_t below;  // rand() 2^53 < below: kept
+  std::uint64_t last;  // rand() 2^53 <= last: kept
   T kept;
   const T* x;
   T *mask, *out;
@@ -64,42 +65,58 @@ HWY_INLINE hn::Vec<D> temper(D d, hn::Vec<D> y) {
   return hn::Xor(y, hn::ShiftRight<18>(y));
 }
 
+// a 27 bits of the first word, b 26 bits of the second: rand() = (2^26 a + b) / 2^53.
 template <class T>
 HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std::uint32_t second) {
   const hn::CappedTag<std::uint32_t, 1> d;
   const std::uint64_t a = hn::GetLane(temper(d, hn::Set(d, first))) >> 5;
   const std::uint64_t b = hn::GetLane(temper(d, hn::Set(d, second))) >> 6;
-  s.mask[i] = (a << 26 | b) < s.below ? s.kept : T{0};
+  s.mask[i] = (a << 26 | b) <= s.last ? s.kept : T{0};
   s.out[i] = s.x[i] * s.mask[i];
 }
 
-// Draws i .. i + pairs - 1 from as many pairs of words: a 27 bits of the first, b 26 bits of the second,
-// rand() = (2^26 a + b) / 2^53.
+#if HWY_TARGET != HWY_SCALAR
+// The bits of `kept` in each pair of words whose draw is kept, else 0. Draws are compared with the second word's bits
+// where the first's were dropped: a 2^37 + b 2^6.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V scales(D d, const std::uint32_t* words, V last, V kept) {
+  const hn::Repartition<std::uint32_t, D> halves;
+  const auto pair = hn::BitCast(d, hn::Shuffle2301(temper(halves, hn::LoadU(halves, words))));
+  const auto draw = hn::And(pair, hn::Set(d, 0xffffffe0ffffffc0u));
+  return hn::IfThenZeroElse(hn::Gt(draw, last), kept);
+}
+#endif
+
+// Draws i .. i + pairs - 1 from as many pairs of words.
 template <class T>
 HWY_INLINE void draws(const DropoutArgs<T>& s, Index i, Index pairs, const std::uint32_t* words) {
   Index done = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::ScalableTag<std::uint64_t> d;
-  const hn::RebindToSigned<decltype(d)> integers;
-  const hn::Repartition<std::uint32_t, decltype(d)> halves;
-  const hn::Rebind<double, decltype(d)> doubles;
-  const hn::Rebind<T, decltype(d)> to;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
-  const auto below = hn::Set(integers, static_cast<std::int64_t>(s.below));
-  const auto kept = hn::Set(doubles, static_cast<double>(s.kept));
-  for (; done + lanes <= pairs; done += lanes) {
-    const auto pair = hn::BitCast(d, temper(halves, hn::LoadU(halves, words + 2 * done)));
-    const auto a = hn::ShiftLeft<26>(hn::And(hn::ShiftRight<5>(pair), hn::Set(d, (1u << 27) - 1)));
-    const auto draw = hn::BitCast(integers, hn::Or(a, hn::ShiftRight<38>(pair)));
-    const auto scale = hn::IfThenElseZero(hn::RebindMask(doubles, hn::Lt(draw, below)), kept);
-    hn::Vec<decltype(to)> mask;
-    if constexpr (sizeof(T) == sizeof(float))
-      mask = hn::DemoteTo(to, scale);
-    else
-      mask = scale;
-    const auto x = hn::LoadU(to, s.x + i + done);
-    hn::StoreU(mask, to, s.mask + i + done);
-    hn::StoreU(hn::Mul(x, mask), to, s.out + i + done);
+  const auto last = hn::Set(d, s.last >> 26 << 37 | (s.last & ((1u << 26) - 1)) << 6);
+  const auto apply = [&](auto to, auto mask) HWY_ATTR {
+    const auto scale = hn::BitCast(to, mask);
+    hn::StoreU(scale, to, s.mask + i + done);
+    hn::StoreU(hn::Mul(hn::LoadU(to, s.x + i + done), scale), to, s.out + i + done);
+    done += static_cast<Index>(hn::Lanes(to));
+  };
+  if constexpr (sizeof(T) == sizeof(double)) {
+    const auto kept = hn::Set(d, std::bit_cast<std::uint64_t>(s.kept));
+    while (done + lanes <= pairs) apply(hn::ScalableTag<T>(), scales(d, words + 2 * done, last, kept));
+  } else {
+    const hn::Repartition<std::uint32_t, decltype(d)> narrow;
+    const hn::Half<decltype(narrow)> half;
+    const auto kept = hn::Set(d, std::uint64_t{std::bit_cast<std::uint32_t>(s.kept)});
+    while (done + 2 * lanes <= pairs) {
+      const auto lower = hn::BitCast(narrow, scales(d, words + 2 * done, last, kept));
+      const auto upper = hn::BitCast(narrow, scales(d, words + 2 * (done + lanes), last, kept));
+      apply(hn::ScalableTag<T>(), hn::ConcatEven(narrow, upper, lower));
+    }
+    if (done + lanes <= pairs) {
+      const auto few = hn::BitCast(narrow, scales(d, words + 2 * done, last, kept));
+      apply(hn::Half<hn::ScalableTag<T>>(), hn::LowerHalf(half, hn::ConcatEven(narrow, few, few)));
+    }
   }
 #endif
   for (; done < pairs; ++done) draw(s, i + done, words[2 * done], words[2 * done + 1]);
@@ -140,9 +157,9 @@ HWY_EXPORT(DropoutDouble);
 
 template <class T>
 void dropout(Index n, RandomState& random, double p, T kept, const T* x, T* mask, T* out) {
-  // An integer is below p 2^53 where it is below that number rounded up; p 2^53 is exact.
-  const double below = std::ceil(std::clamp(p, 0.0, 1.0) * 9007199254740992.0);
-  const DropoutArgs<T> args{n, static_cast<std::uint64_t>(below), kept, x, mask, out};
+  // An integer is below p 2^53, which is exact, where it is below that number rounded up.
+  const auto last = static_cast<std::uint64_t>(std::ceil(p * 9007199254740992.0)) - 1;
+  const DropoutArgs<T> args{n, last, kept, x, mask, out};
   RandomState::State state = random.state();
   if constexpr (sizeof(T) == sizeof(float))
     LAMINA_DISPATCH(DropoutFloat)(args, state);
