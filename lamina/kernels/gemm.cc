@@ -132,10 +132,20 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
   const Index thin = kThin && over <= kThinColumns<T> && over < s.n && (s.transpose_a || s.k >= kLongSum) ? over : 0;
   const Index n = s.n - thin;
   const Index panels = (n + width - 1) / width;
+  // How rows and columns are shared out changes no sum, so it may follow the number of threads: where each gets enough
+  // rows, one chunk a thread, else several, and panels on their own too where there are few rows.
+  const Index threads = num_threads();
+  const Index share = (s.m + threads - 1) / threads;
+  Index height = kRowsOfChunk[0];
+  for (Index candidate : kRowsOfChunk)
+    if (s.m / height < 4) height = candidate;
+  const bool shared = share >= kRowsOfChunk[2] && share <= kFewRows;
+  if (shared) height = (share + 3) / 4 * 4;
   // Panels of B are read where they lie, but for the last columns where reads cannot be masked.
   const Index first_packed = s.transpose_b ? 0 : kMaskedLoads ? panels : n / width;
-  // Where a panel serves all rows at once, who computes with it packs it: between cores it would take longer to travel.
-  const bool packs_own = s.transpose_b && s.m <= kFewRows;
+  // Where a panel serves all rows of a thread at once, who computes with it packs it: between cores it would take
+  // longer to travel.
+  const bool packs_own = s.transpose_b && (s.m <= kFewRows || shared);
   T* packed =
       panels > first_packed && !packs_own ? workspace<PackedB, T>((panels - first_packed) * s.k * width) : nullptr;
   const auto for_each = [&s](Index chunks, auto&& body) { for_each_chunk(s, chunks, body); };
@@ -154,15 +164,6 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
     rest.columns = thin;
   }
 
-  // How rows and columns are shared out changes no sum, so it may follow the number of threads: where each gets enough
-  // rows, one chunk a thread, else several, and panels on their own too where there are few rows.
-  const Index threads = num_threads();
-  const Index share = (s.m + threads - 1) / threads;
-  Index height = kRowsOfChunk[0];
-  for (Index candidate : kRowsOfChunk)
-    if (s.m / height < 4) height = candidate;
-  const bool shared = share >= kRowsOfChunk[2] && share <= kRowsOfChunk[0];
-  if (shared) height = (share + 3) / 4 * 4;
   const bool together = s.m <= kFewRows && (panels >= 16 || packs_own || (s.alone && panels >= 8));  // B is read once
   if (together) height = s.m;
   const Index row_chunks = (s.m + height - 1) / height;
