@@ -57,6 +57,9 @@ constexpr int kSpins = 6000;
 // core's cache what the first has left there. Who has done his share takes from the others'. A share's `left` holds
 // the call's number in its upper half and how many chunks are left in its lower half, so that a chunk can only be
 // claimed for the call whose body was read: while one is left, its call has not ended.
+//
+// What costs time is lines that go from one core's cache to another's: one to begin, as a worker looks at its share,
+// where all that it needs stands; and one to end, as it adds what it has done to a sum that nobody else writes.
 class Pool {
  public:
   explicit Pool(int workers) : shares_(static_cast<std::size_t>(workers) + 1) {
@@ -64,25 +67,29 @@ class Pool {
   }
   ~Pool() {
     stop_.store(true);
-    call_.store(++number_);
-    call_.notify_all();
+    wake();
     for (std::thread& thread : threads_) thread.join();
   }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   void run(Index chunks, detail::Chunk chunk, void* body) {
-    chunk_.store(chunk, std::memory_order_relaxed);
-    body_.store(body, std::memory_order_relaxed);
-    chunks_.store(static_cast<std::uint64_t>(chunks), std::memory_order_relaxed);
-    done_.store(0, std::memory_order_relaxed);
     ++number_;
-    for (std::size_t i = 0; i < shares_.size(); ++i)
-      shares_[i].left.store(std::uint64_t{number_} << 32 | (first_of(i + 1) - first_of(i)), std::memory_order_release);
-    call_.store(number_);
-    if (sleepers_.load() > 0) call_.notify_all();
-    help(number_, 0);
-    for (int spins = 0; done_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(chunks); ++spins) {
+    const auto all = static_cast<std::uint64_t>(chunks);
+    for (std::size_t i = shares_.size(); i-- > 0;) {
+      Share& its = shares_[i];
+      const std::uint64_t first = all * i / shares_.size(), end = all * (i + 1) / shares_.size();
+      its.chunk.store(chunk, std::memory_order_relaxed);
+      its.body.store(body, std::memory_order_relaxed);
+      its.end.store(end, std::memory_order_relaxed);
+      its.left.store(std::uint64_t{number_} << 32 | (end - first), std::memory_order_release);
+    }
+    // One that is just about to sleep may be missed: then the others do its share.
+    if (sleepers_.load(std::memory_order_relaxed) > 0) wake();
+    std::uint64_t mine = 0;
+    for (std::size_t i = 0; i < shares_.size(); ++i) mine += empty_share(number_, shares_[i]);
+    expected_ += static_cast<std::uint32_t>(all - mine);
+    for (int spins = 0; done_.load(std::memory_order_acquire) != expected_; ++spins) {
       if (spins < kSpins)
         pause();
       else
@@ -91,48 +98,41 @@ class Pool {
   }
 
  private:
-  struct alignas(64) Share {
-    std::atomic<std::uint64_t> left{0};
+  static constexpr std::size_t kApart = 128;  // bytes: processors fetch lines of 64 by pairs
+
+  struct alignas(kApart) Share {
+    std::atomic<std::uint64_t> left{0}, end{0};
+    std::atomic<detail::Chunk> chunk{nullptr};
+    std::atomic<void*> body{nullptr};
   };
 
-  std::uint64_t first_of(std::size_t share) const {
-    return chunks_.load(std::memory_order_relaxed) * share / shares_.size();
-  }
-
-  // Does chunks of call `number` until none is left, those of the thread's own share first.
-  void help(std::uint32_t number, std::size_t self) {
-    for (std::size_t i = 0; i < shares_.size(); ++i)
-      if (!empty_share(number, (self + i) % shares_.size())) return;
-  }
-
-  // False where the call has ended.
-  bool empty_share(std::uint32_t number, std::size_t share) {
-    std::atomic<std::uint64_t>& its = shares_[share].left;
-    std::uint64_t left = its.load(std::memory_order_acquire);
-    for (;;) {
-      if (left >> 32 != number) return false;
-      const std::uint64_t count = left & 0xffffffff;
-      if (count == 0) return true;
-      const detail::Chunk chunk = chunk_.load(std::memory_order_relaxed);
-      void* body = body_.load(std::memory_order_relaxed);
-      const std::uint64_t next = first_of(share + 1) - count;
-      if (!its.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+  // Does chunks of a share until none is left, or call `number` has ended, and gives how many it did.
+  static std::uint64_t empty_share(std::uint32_t number, Share& its) {
+    std::uint64_t left = its.left.load(std::memory_order_acquire), did = 0;
+    while (left >> 32 == number && (left & 0xffffffff) != 0) {
+      const detail::Chunk chunk = its.chunk.load(std::memory_order_relaxed);
+      void* body = its.body.load(std::memory_order_relaxed);
+      const std::uint64_t next = its.end.load(std::memory_order_relaxed) - (left & 0xffffffff);
+      if (!its.left.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+        continue;
       chunk(body, static_cast<Index>(next));
-      done_.fetch_add(1, std::memory_order_acq_rel);
-      left = its.load(std::memory_order_acquire);
+      ++did;
+      left = its.left.load(std::memory_order_acquire);
     }
+    return did;
   }
 
   void work(std::size_t self);
+  void wake() {
+    ++alarms_;
+    alarms_.notify_all();
+  }
 
   std::vector<std::thread> threads_;
   std::vector<Share> shares_;
-  std::atomic<std::uint32_t> call_{0};
-  std::uint32_t number_ = 0;
-  std::atomic<detail::Chunk> chunk_{nullptr};
-  std::atomic<void*> body_{nullptr};
-  std::atomic<std::uint64_t> chunks_{0};
-  std::atomic<std::uint32_t> done_{0};
+  std::uint32_t number_ = 0, expected_ = 0;
+  alignas(kApart) std::atomic<std::uint32_t> done_{0};  // chunks that workers have done, of all calls
+  alignas(kApart) std::atomic<std::uint32_t> alarms_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
 };
@@ -143,22 +143,27 @@ constexpr std::chrono::milliseconds kPatience{20};
 
 void Pool::work(std::size_t self) {
   inside_body = true;
+  const auto call_of = [&] {
+    return static_cast<std::uint32_t>(shares_[self].left.load(std::memory_order_acquire) >> 32);
+  };
   std::uint32_t seen = 0;
   for (;;) {
-    std::uint32_t call = call_.load(std::memory_order_acquire);
+    std::uint32_t call = call_of();
     for (int spins = 0; call == seen && spins < kSpins; ++spins) {
       pause();
-      call = call_.load(std::memory_order_acquire);
+      call = call_of();
     }
-    while (call == seen) {
+    if (call == seen) {
       sleepers_.fetch_add(1);
-      call_.wait(call);
+      for (std::uint32_t alarm = alarms_.load(); !stop_.load() && (call = call_of()) == seen; alarm = alarms_.load())
+        alarms_.wait(alarm);
       sleepers_.fetch_sub(1);
-      call = call_.load(std::memory_order_acquire);
     }
     if (stop_.load()) return;
     seen = call;
-    help(seen, self);
+    for (std::size_t i = 0; i < shares_.size(); ++i)
+      if (const std::uint64_t did = empty_share(seen, shares_[(self + i) % shares_.size()]); did > 0)
+        done_.fetch_add(static_cast<std::uint32_t>(did), std::memory_order_release);
   }
 }
 
