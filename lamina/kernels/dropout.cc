@@ -71,8 +71,9 @@ HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std:
   const hn::CappedTag<std::uint32_t, 1> d;
   const std::uint64_t a = hn::GetLane(temper(d, hn::Set(d, first))) >> 5;
   const std::uint64_t b = hn::GetLane(temper(d, hn::Set(d, second))) >> 6;
-  s.mask[i] = (a << 26 | b) <= s.last ? s.kept : T{0};
-  s.out[i] = s.x[i] * s.mask[i];
+  const T scale = (a << 26 | b) <= s.last ? s.kept : T{0};
+  if (s.mask) s.mask[i] = scale;
+  s.out[i] = s.x[i] * scale;
 }
 
 #if HWY_TARGET != HWY_SCALAR
@@ -97,7 +98,7 @@ HWY_INLINE void draws(const DropoutArgs<T>& s, Index i, Index pairs, const std::
   const auto last = hn::Set(d, s.last >> 26 << 37 | (s.last & ((1u << 26) - 1)) << 6);
   const auto apply = [&](auto to, auto mask) HWY_ATTR {
     const auto scale = hn::BitCast(to, mask);
-    hn::StoreU(scale, to, s.mask + i + done);
+    if (s.mask) hn::StoreU(scale, to, s.mask + i + done);
     hn::StoreU(hn::Mul(hn::LoadU(to, s.x + i + done), scale), to, s.out + i + done);
     done += static_cast<Index>(hn::Lanes(to));
   };

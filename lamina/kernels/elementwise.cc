@@ -24,10 +24,11 @@ HWY_INLINE void relu(Index n, const T* x, T* out) {
 }
 
 template <class T>
-HWY_INLINE void relu_backward(Index n, const T* dout, const T* out, T* dx) {
+HWY_INLINE void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto active = hn::Gt(hn::LoadU(d, out + i), hn::Zero(d));
-    hn::StoreU(hn::IfThenElseZero(active, hn::LoadU(d, dout + i)), d, dx + i);
+    const auto v = hn::Mul(hn::LoadU(d, dout + i), hn::Set(d, scale));
+    hn::StoreU(hn::IfThenElseZero(active, v), d, dx + i);
   });
 }
 
@@ -93,12 +94,14 @@ HWY_INLINE void column_sums(Index rows, Index columns, const T* x, T* sums) {
   });
 }
 
-#define LAMINA_BOTH(Name, T)                                                                                \
-  void Relu##Name(Index n, const T* x, T* out) { relu(n, x, out); }                                         \
-  void ReluBackward##Name(Index n, const T* dout, const T* out, T* dx) { relu_backward(n, dout, out, dx); } \
-  void Multiply##Name(Index n, const T* a, const T* b, T* out) { multiply(n, a, b, out); }                  \
-  void Axpy##Name(Index n, T a, const T* x, T* y) { axpy(n, a, x, y); }                                     \
-  double SumOfSquares##Name(Index n, const T* x) { return sum_of_squares(n, x); }                           \
+#define LAMINA_BOTH(Name, T)                                                               \
+  void Relu##Name(Index n, const T* x, T* out) { relu(n, x, out); }                        \
+  void ReluBackward##Name(Index n, const T* dout, const T* out, T* dx, T scale) {          \
+    relu_backward(n, dout, out, dx, scale);                                                \
+  }                                                                                        \
+  void Multiply##Name(Index n, const T* a, const T* b, T* out) { multiply(n, a, b, out); } \
+  void Axpy##Name(Index n, T a, const T* x, T* y) { axpy(n, a, x, y); }                    \
+  double SumOfSquares##Name(Index n, const T* x) { return sum_of_squares(n, x); }          \
   void ColumnSums##Name(Index rows, Index columns, const T* x, T* sums) { column_sums(rows, columns, x, sums); }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
@@ -144,9 +147,9 @@ struct PartialSums {};
     for_chunks(n, [=](Index i, Index count) { kernel(count, x + i, out + i); });                       \
   }                                                                                                    \
   template <>                                                                                          \
-  void relu_backward(Index n, const T* dout, const T* out, T* dx) {                                    \
+  void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale) {                           \
     const auto kernel = LAMINA_DISPATCH(ReluBackward##Name);                                           \
-    for_chunks(n, [=](Index i, Index count) { kernel(count, dout + i, out + i, dx + i); });            \
+    for_chunks(n, [=](Index i, Index count) { kernel(count, dout + i, out + i, dx + i, scale); });     \
   }                                                                                                    \
   template <>                                                                                          \
   void multiply(Index n, const T* a, const T* b, T* out) {                                             \

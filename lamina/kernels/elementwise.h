@@ -10,9 +10,9 @@ namespace lamina::kernels {
 /// out = max(0, x); NaN stays NaN.
 template <class T>
 void relu(Index n, const T* x, T* out);
-/// dx = dout where out > 0, else 0.
+/// dx = scale dout where out > 0, else 0.
 template <class T>
-void relu_backward(Index n, const T* dout, const T* out, T* dx);
+void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale = 1);
 /// out = a b
 template <class T>
 void multiply(Index n, const T* a, const T* b, T* out);

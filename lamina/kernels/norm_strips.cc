@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/norm.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -28,6 +29,7 @@ template <class T>
 struct StripBackward {
   Index rows, columns;
   const T *dout, *relu_out, *x, *mean, *inv_std, *gamma;
+  T scale;
   bool statistics;
   T *dgamma, *dbeta, *dx;
 };
@@ -113,8 +115,10 @@ HWY_INLINE void strip_backward(const StripBackward<T>& s, Index first, Index wid
     const V zero = hn::Zero(d), mean = hn::LoadU(d, s.mean + column), inv_std = hn::LoadU(d, s.inv_std + column);
     const auto upstream = [&](Index at) HWY_ATTR {
       const V g = hn::LoadU(d, s.dout + at);
-      if constexpr (kRelu) return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, s.relu_out + at), zero), g);
-      return g;
+      if constexpr (kRelu)
+        return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, s.relu_out + at), zero), hn::Mul(g, hn::Set(d, s.scale)));
+      else
+        return g;
     };
     V sums[4] = {zero, zero, zero, zero}, products[4] = {zero, zero, zero, zero};
     by_fours(s.rows, [&](Index i, int k) HWY_ATTR {
@@ -185,15 +189,21 @@ void for_strips(Index columns, Strip&& strip) {
     for_strips(columns, [&](Index first, Index width) { kernel(s, first, width); });                                   \
   }                                                                                                                    \
   template <>                                                                                                          \
-  void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x,               \
+  void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,      \
                                 const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta, \
                                 T* dx) {                                                                               \
     if (!in_strips(rows, columns)) {                                                                                   \
+      if (relu_out && scale != 1) {                                                                                    \
+        relu_backward(rows* columns, dout, relu_out, dx, scale);                                                       \
+        dout = dx;                                                                                                     \
+        relu_out = nullptr;                                                                                            \
+      }                                                                                                                \
       normalize_columns_sums(rows, columns, dout, relu_out, x, mean, inv_std, dgamma, dbeta);                          \
       return normalize_columns_backward(rows, columns, dout, relu_out, x, mean, inv_std, gamma, dgamma, dbeta,         \
                                         statistics, dx);                                                               \
     }                                                                                                                  \
-    const StripBackward<T> s{rows, columns, dout, relu_out, x, mean, inv_std, gamma, statistics, dgamma, dbeta, dx};   \
+    const StripBackward<T> s{rows,  columns, dout,       relu_out, x,     mean, inv_std,                               \
+                             gamma, scale,   statistics, dgamma,   dbeta, dx};                                         \
     const auto kernel = LAMINA_DISPATCH(Backward##Name);                                                               \
     for_strips(columns, [&](Index first, Index width) { kernel(s, first, width); });                                   \
   }

@@ -70,9 +70,10 @@ template <class T>
 void batchnorm_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& gamma,
                        const TensorView<T>& beta, BatchNormParam<T>& bn_param, bool relu, Tensor<T>& out,
                        BatchNormCache<T>& cache);
-/// Where relu_out is not null, it is the forward pass's max(0, out), and dout counts as 0 where it is not positive.
+/// Where relu_out is not null, it is the forward pass's max(0, out), and dout counts `scale` times where it is
+/// positive, else as 0.
 template <class T>
-void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out,
+void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out, T scale,
                         const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta);
 }  // namespace detail
 

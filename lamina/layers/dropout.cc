@@ -8,23 +8,40 @@
 
 namespace lamina {
 
+namespace {
+
 template <class T>
-void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
-                     DropoutCache<T>& cache) {
+T forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
+          Tensor<T>* mask) {
   const double p = dropout_param.p;
   if (!(p > 0 && p <= 1))
     fail("dropout_forward", "expected p, the probability of keeping, above 0 and at most 1, got ", p);
   const T* from = x.data();
   out.resize(x.shape());
   if (dropout_param.mode == Mode::test) {
-    cache.mask.resize({});
+    if (mask) mask->resize({});
     if (out.data() != from) std::copy(from, from + out.size(), out.data());
-    return;
+    return 1;
   }
   if (dropout_param.seed) random.seed(*dropout_param.seed);
-  cache.mask.resize(out.shape());
+  if (mask) mask->resize(out.shape());
   const T kept = static_cast<T>(1 / p);
-  kernels::dropout(out.size(), random, p, kept, from, cache.mask.data(), out.data());
+  kernels::dropout(out.size(), random, p, kept, from, mask ? mask->data() : nullptr, out.data());
+  return kept;
+}
+
+}  // namespace
+
+template <class T>
+void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
+                     DropoutCache<T>& cache) {
+  forward(x, dropout_param, random, out, &cache.mask);
+}
+
+template <class T>
+T detail::dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random,
+                          Tensor<T>& out) {
+  return forward<T>(x, dropout_param, random, out, nullptr);
 }
 
 template <class T>
@@ -55,6 +72,7 @@ Tensor<T> dropout_backward(const TensorView<T>& dout, const DropoutCache<T>& cac
 }
 
 #define LAMINA_BOTH(T)                                                                                      \
+  template T detail::dropout_forward(const TensorView<T>&, const DropoutParam&, RandomState&, Tensor<T>&);  \
   template void dropout_forward(const TensorView<T>&, const DropoutParam&, RandomState&, Tensor<T>&,        \
                                 DropoutCache<T>&);                                                          \
   template void dropout_backward(const TensorView<T>&, const DropoutCache<T>&, Tensor<T>&);                 \

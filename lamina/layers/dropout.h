@@ -35,6 +35,12 @@ void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, 
 template <class T>
 void dropout_backward(const TensorView<T>& dout, const DropoutCache<T>& cache, Tensor<T>& dx);
 
+namespace detail {
+/// dropout_forward() without a mask; gives what it multiplied by what it kept: 1 / p, at test time 1.
+template <class T>
+T dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out);
+}  // namespace detail
+
 template <class T>
 std::pair<Tensor<T>, DropoutCache<T>> dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param,
                                                       RandomState& random);

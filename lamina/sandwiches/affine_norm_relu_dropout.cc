@@ -27,7 +27,8 @@ void affine_norm_relu_dropout_forward(const TensorView<T>& x, const TensorView<T
       detail::layernorm_forward<T>(where, cache.a, gamma, beta, param.layernorm, true, hidden, cache.layernorm);
   }
   cache.relu.out = hidden;
-  if (cache.dropped) dropout_forward<T>(hidden, *param.dropout, *param.random, out, cache.dropout);
+  cache.kept = cache.dropped ? detail::dropout_forward<T>(hidden, *param.dropout, *param.random, out) : T{1};
+  cache.out = out;
 }
 
 template <class T>
@@ -35,18 +36,17 @@ void affine_norm_relu_dropout_backward(const TensorView<T>& dout, const AffineNo
                                        Tensor<T>* dx, TensorView<T> dw, TensorView<T> db, TensorView<T> dgamma,
                                        TensorView<T> dbeta) {
   constexpr std::string_view where = "affine_norm_relu_dropout_backward";
-  const TensorView<T>& hidden = cache.relu.out;
-  check_shape(where, "dout", dout.shape(), hidden.shape(), "out");
+  check_shape(where, "dout", dout.shape(), cache.out.shape(), "out");
   Tensor<T>& da = cache.da;
-  if (cache.dropped) dropout_backward(dout, cache.dropout, da);
-  const TensorView<T> dhidden = cache.dropped ? da : dout;
   if (cache.normalization == Normalization::batchnorm) {
-    detail::batchnorm_backward<T>(where, dhidden, &hidden, cache.batchnorm, da, dgamma, dbeta);
-  } else if (cache.normalization == Normalization::layernorm) {
-    detail::layernorm_backward<T>(where, dhidden, &hidden, cache.layernorm, da, dgamma, dbeta);
+    detail::batchnorm_backward<T>(where, dout, &cache.out, cache.kept, cache.batchnorm, da, dgamma, dbeta);
+  } else if (cache.normalization == Normalization::layernorm && !cache.dropped) {
+    detail::layernorm_backward<T>(where, dout, &cache.out, cache.layernorm, da, dgamma, dbeta);
   } else {
-    da.resize(hidden.shape());
-    kernels::relu_backward(da.size(), dhidden.data(), hidden.data(), da.data());
+    da.resize(dout.shape());
+    kernels::relu_backward(da.size(), dout.data(), cache.out.data(), da.data(), cache.kept);
+    if (cache.normalization == Normalization::layernorm)
+      detail::layernorm_backward<T>(where, da, nullptr, cache.layernorm, da, dgamma, dbeta);
   }
   detail::affine_backward<T>(where, da, cache.affine, dx, dw, db);
 }

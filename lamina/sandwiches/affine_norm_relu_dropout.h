@@ -1,5 +1,6 @@
 // affine - [batch or layer normalization] - relu - [dropout], the hidden layer of FullyConnectedNet. Equals its
-// layers one after the other, forward and backward.
+// layers one after the other, forward and backward, but for gradients that are infinite or NaN where dropout has
+// dropped: they are 0.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,8 @@ struct AffineNormReluDropoutCache {
   LayerNormCache<T> layernorm;
   Tensor<T> hidden;  ///< relu's output, where dropout follows
   ReluCache<T> relu;
-  DropoutCache<T> dropout;
+  TensorView<T> out;     ///< is positive where gradients go through
+  T kept = 1;            ///< what dropout multiplies by
   mutable Tensor<T> da;  ///< scratch of the backward pass
 };
 

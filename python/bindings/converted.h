@@ -75,7 +75,8 @@ AffineNormReluDropoutCache<U> converted(const AffineNormReluDropoutCache<T>& cac
           .layernorm = converted<U>(cache.layernorm),
           .hidden = converted<U>(cache.hidden),
           .relu = {},
-          .dropout = converted<U>(cache.dropout),
+          .out = {},
+          .kept = static_cast<U>(cache.kept),
           .da = {}};
 }
 

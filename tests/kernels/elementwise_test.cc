@@ -28,15 +28,17 @@ TYPED_TEST(Elementwise, EqualsPlainLoops) {
     for (const Index n : this->lengths()) {
       const Shape shape{n};
       const Tensor<T> a = random_tensor<T>(shape, random), b = random_tensor<T>(shape, random);
-      Tensor<T> relu = testing::poisoned<T>(shape), back = relu, product = relu, sum = b;
+      Tensor<T> relu = testing::poisoned<T>(shape), back = relu, scaled = relu, product = relu, sum = b;
       kernels::relu(n, a.data(), relu.data());
       kernels::relu_backward(n, b.data(), relu.data(), back.data());
+      kernels::relu_backward(n, b.data(), relu.data(), scaled.data(), T(1.25));
       kernels::multiply(n, a.data(), b.data(), product.data());
       kernels::axpy(n, T(0.5), a.data(), sum.data());
       double squares = 0;
       for (Index i = 0; i < n; ++i) {
         ASSERT_EQ(relu[i], a[i] > 0 ? a[i] : T{0});
         ASSERT_EQ(back[i], a[i] > 0 ? b[i] : T{0});
+        ASSERT_EQ(scaled[i], a[i] > 0 ? b[i] * T(1.25) : T{0});
         ASSERT_EQ(product[i], a[i] * b[i]);
         ASSERT_EQ(sum[i], b[i] + T(0.5) * a[i]);
         squares += static_cast<double>(a[i]) * static_cast<double>(a[i]);
