@@ -10,7 +10,7 @@ namespace lamina::kernels {
 namespace {
 
 // Elements a chunk. An exponential costs some ten times what an addition does.
-constexpr Index kChunk = 2048;
+constexpr Index kChunk = 1024;
 
 struct Exponentials {};
 struct PartialSums {};

@@ -95,6 +95,7 @@ struct LayerView {
 template <class T>
 struct LeftToUpdates {
   T reg = 0;              ///< reg W is still to be added to the gradient of every parameter W...
+  double penalty = 0;     ///< and this times sum W^2 over these to the loss
   std::string_view name;  ///< the parameter whose gradient is left as a product; empty: there is none
   WeightGradient<T> gradient;
 };
@@ -128,8 +129,9 @@ class Net {
   /// Loss, regularization included, and gradients of a training forward and backward pass. Throws
   /// std::invalid_argument where X or y do not fit.
   virtual LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) = 0;
-  /// The same for who hands all to Updates: what a net leaves to these is in `left`, and not in the gradients. One
-  /// weight matrix's gradient may be left as the product that makes it, valid until the next pass, if that is wanted.
+  /// The same for who hands all to Updates: what a net leaves to these is in `left`, and neither in the gradients nor
+  /// in the loss. One weight matrix's gradient may be left as the product that makes it, valid until the next pass, if
+  /// that is wanted.
   virtual LossAndGradients<T> loss_for_updates(const TensorView<T>& X, std::span<const Label> y, bool product,
                                                LeftToUpdates<T>& left) {
     static_cast<void>(product);
@@ -163,8 +165,8 @@ class Net {
   void check_parameters(std::string_view where) const;
   /// Throws unless X has examples and y a class of 0 .. num_classes - 1 for each of them.
   static void check_labels(std::string_view where, const TensorView<T>& X, std::span<const Label> y, Index num_classes);
-  /// Adds reg W to the gradients of all parameters named W..., unless `left` is there to say so, and returns
-  /// 0.5 reg sum W^2.
+  /// Adds reg W to the gradients of all parameters named W... and returns 0.5 reg sum W^2; or leaves both to the
+  /// updates, whose passes over memory they join.
   double add_regularization(LeftToUpdates<T>* left = nullptr);
   /// Takes over parameters, reg and label_smoothing from a net of another precision.
   template <class U>

@@ -13,6 +13,9 @@
 namespace lamina {
 namespace {
 
+// Numbers that a thread takes at a time; sum_of_squares() sums them up as one of its parts.
+constexpr Index kPart = 16384;
+
 struct Rule {
   UpdateRule rule;
   std::string_view name;
@@ -65,6 +68,7 @@ detail::UpdateStep<T> step_of(UpdateRule rule, TensorView<T> w, const TensorView
                              .second = state.second.data(),
                              .regularized = nullptr,
                              .reg = 0,
+                             .squares = nullptr,
                              .shrink = decays ? number(-rate * config.weight_decay) : T{0},
                              .momentum = number(config.momentum),
                              .decay_rate = number(config.decay_rate),
@@ -89,6 +93,7 @@ template <class T>
 void apply(const detail::UpdateStep<T>& s, Index at, Index count) {
   T* w = s.w + at;
   const T* dw = s.dw + at;
+  if (s.squares) s.squares[at / kPart] = kernels::sum_of_squares(count, w);
   if (s.regularized) kernels::axpy(count, s.reg, w, s.regularized + at);
   if (s.shrink != 0) kernels::axpy(count, s.shrink, w, w);
   switch (s.rule) {
@@ -103,12 +108,6 @@ void apply(const detail::UpdateStep<T>& s, Index at, Index count) {
       return kernels::adam_update(count, w, dw, s.first + at, s.second + at, s.adam);
   }
 }
-
-constexpr Index kPart = 16384;  // elements that a thread takes at a time
-constexpr Index kLine = 64;     // parts begin at multiples of it: no two threads write into one line of a cache
-
-// Up to the next multiple of kLine.
-constexpr Index in_lines(Index elements) { return (elements + kLine - 1) / kLine * kLine; }
 
 }  // namespace
 
@@ -191,38 +190,62 @@ void Updates<T>::run_by_rows(const One& one) {
   kernels::gemm_in_blocks<T>(D, M, x.dim(0), x.data(), D, dout.data(), M, std::ref(update_rows));
 }
 
+// Each parameter in cells of kPart numbers; small ones go together.
 template <class T>
-void Updates<T>::run() {
+void Updates<T>::share_out() {
+  cells_.clear();
+  parts_.clear();
+  Index filled = kPart;
+  for (std::size_t step = 0; step < steps_.size(); ++step)
+    for (Index at = 0; at < steps_[step].size; at += kPart) {
+      if (filled >= kPart) {
+        parts_.push_back(cells_.size());
+        filled = 0;
+      }
+      cells_.push_back({step, at, std::min(kPart, steps_[step].size - at)});
+      filled += cells_.back().count;
+    }
+  parts_.push_back(cells_.size());
+}
+
+template <class T>
+double Updates<T>::run() {
+  const auto cells_of = [](const One& one) { return static_cast<std::size_t>((one.w.size() + kPart - 1) / kPart); };
+  std::size_t squares = 0;
+  for (const One& one : all_) squares += cells_of(one);
+  squares_.assign(squares, 0);
   steps_.clear();
-  Index elements = 0;
+  double* to = squares_.data();
   for (const One& one : all_) {
     if (!one.dw.data() && one.w.size() > 0) {
+      if (one.reg != 0) *to = kernels::sum_of_squares(one.w.size(), one.w.data());
       run_by_rows(one);
-      continue;
+    } else {
+      steps_.push_back(step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays));
+      if (one.reg != 0) {
+        TensorView<T> dw = one.dw;
+        steps_.back().regularized = dw.data();
+        steps_.back().reg = one.reg;
+        steps_.back().squares = to;
+      }
     }
-    steps_.push_back(step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays));
-    if (one.reg != 0) {
-      TensorView<T> dw = one.dw;
-      steps_.back().regularized = dw.data();
-      steps_.back().reg = one.reg;
-    }
-    elements += in_lines(one.w.size());
+    to += cells_of(one);
+  }
+  share_out();
+  kernels::parallel_for(static_cast<Index>(parts_.size()) - 1, [&](Index part) {
+    const auto i = static_cast<std::size_t>(part);
+    for (std::size_t cell = parts_[i]; cell < parts_[i + 1]; ++cell)
+      apply(steps_[cells_[cell].step], cells_[cell].at, cells_[cell].count);
+  });
+  double all = 0;
+  const double* from = squares_.data();
+  for (const One& one : all_) {
+    double sum = 0;  // parameter by parameter, as a net adds them up
+    for (std::size_t i = cells_of(one); i > 0; --i) sum += *from++;
+    all += sum;
   }
   all_.clear();
-  // The parameters count as if they lay one behind another.
-  kernels::parallel_for((elements + kPart - 1) / kPart, [&](Index part) {
-    Index begin = part * kPart;
-    const Index end = begin + kPart;
-    Index first = 0;
-    for (const detail::UpdateStep<T>& step : steps_) {
-      const Index at = begin - first, count = std::min(end - first, step.size) - at;
-      first += in_lines(step.size);
-      if (first <= begin) continue;
-      if (count > 0) apply(step, at, count);
-      begin = first;
-      if (begin >= end) return;
-    }
-  });
+  return all;
 }
 
 template <class T>

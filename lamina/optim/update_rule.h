@@ -78,7 +78,8 @@ struct UpdateStep {
   T *first, *second;
   T* regularized;  ///< dw, which becomes dw + reg w first; null: it does not
   T reg;
-  T shrink;  ///< then w += shrink w; 0: it does not
+  double* squares;  ///< of w before all that, summed up kPart numbers at a time; null: not wanted
+  T shrink;         ///< then w += shrink w; 0: it does not
   T momentum, decay_rate, fresh;
   kernels::AdamStep<T> adam;  ///< its rate and epsilon are every rule's
 };
@@ -100,8 +101,8 @@ class Updates {
   /// The same with a gradient that run() makes and does not keep.
   void add(UpdateRule rule, TensorView<T> w, const WeightGradient<T>& gradient, const OptimConfig& config,
            OptimState<T>& state, bool decays = false, T reg = 0);
-  /// Does what was added, and forgets it.
-  void run();
+  /// Does what was added, and forgets it. Gives sum w^2 over the parameters with a reg, as they were before.
+  double run();
   /// Forgets what was added.
   void clear() { all_.clear(); }
 
@@ -116,9 +117,18 @@ class Updates {
     WeightGradient<T> gradient;  // where dw has no memory
   };
   static void run_by_rows(const One& one);
+  void share_out();
 
   std::vector<One> all_;
   std::vector<detail::UpdateStep<T>> steps_;
+  // Of steps_, so many numbers from `at` on.
+  struct Cell {
+    std::size_t step;
+    Index at, count;
+  };
+  std::vector<Cell> cells_;
+  std::vector<std::size_t> parts_;  // the first cell of each, and the cells' number
+  std::vector<double> squares_;
 };
 
 }  // namespace lamina

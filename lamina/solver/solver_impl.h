@@ -138,9 +138,11 @@ double Solver<M>::step() {
   }();
   const StepEvent event{static_cast<Index>(state_.history.loss_history.size()) + 1, result.loss};
   if (before_update) before_update(event);
-  if (!std::isfinite(result.loss))
-    throw NonFiniteLoss(state_.iteration + 1, state_.num_iterations, result.loss, state_.learning_rate);
-  state_.history.loss_history.push_back(result.loss);
+  const auto check = [&](double loss) {
+    if (!std::isfinite(loss))
+      throw NonFiniteLoss(state_.iteration + 1, state_.num_iterations, loss, state_.learning_rate);
+  };
+  check(result.loss);
 
   OptimConfig config = options_.optim_config;
   const Index per_epoch = detail::iterations_per_epoch(data_.train.size(), options_.batch_size);
@@ -156,7 +158,9 @@ double Solver<M>::step() {
     else
       updates_.add(options_.update_rule, w, TensorView<T>(result.grads[name]), config, *optim++, is_weight, reg);
   }
-  updates_.run();
+  const double squares = updates_.run(), loss = result.loss + left_.penalty * squares;
+  check(loss);
+  state_.history.loss_history.push_back(loss);
   if (after_update) after_update(event);
   if (options_.average_decay > 0) average();
 

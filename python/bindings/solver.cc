@@ -241,13 +241,13 @@ class LoopOf : public Loop {
     std::transform(given.begin(), given.end(), configs.begin(), config_of);
     LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     for (Index i = 0; i < count; ++i) {
-      const double loss = step(lent, train, batch_size, rule);
+      double loss = step(lent, train, batch_size, rule);
       {
         const py::gil_scoped_release unlocked;
-        update_all(rule, configs);
+        loss += update_all(rule, configs);
       }
       copy_.end(Mode::train);
-      losses.append(scalar(loss, Type::float64));
+      losses.append(scalar(static_cast<double>(static_cast<T>(loss)), Type::float64));
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     }
   }
@@ -356,7 +356,7 @@ class LoopOf : public Loop {
       lent.give_back();
       throw;
     }
-    return static_cast<double>(static_cast<T>(loss));
+    return loss;
   }
 
   double pass(Examples& train, Index batch_size, UpdateRule rule) {
@@ -366,7 +366,8 @@ class LoopOf : public Loop {
     return copy_.net().loss_for_updates(X_, std::span<const Label>(y_), products_pay(rule), left_).loss;
   }
 
-  void update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
+  // Gives what the pass has left to them of the loss.
+  double update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
     updates_.clear();
     std::size_t i = 0;
     for (auto& [name, w] : copy_.net().params()) {
@@ -377,7 +378,7 @@ class LoopOf : public Loop {
         updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i], false, reg);
       ++i;
     }
-    updates_.run();
+    return left_.penalty * updates_.run();
   }
 
   Tensor<T> kept(std::size_t parameter, py::handle object) {

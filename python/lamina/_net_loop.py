@@ -71,7 +71,8 @@ class NetLoop:
     def _numbers(self, config: dict[str, Any]) -> dict[str, float]:
         for name, value in self._defaults.items():
             config.setdefault(name, value)
-        found = {name: _arguments.number(self._rule, "config", config, name) for name in self._defaults}
+        found = {name: config[name] if type(config[name]) is float
+                 else _arguments.number(self._rule, "config", config, name) for name in self._defaults}
         return {**found, "nesterov": float(bool(config.get("nesterov", False)))}
 
     def run(self, count: int) -> None:

@@ -313,7 +313,7 @@ TEST(NetCallsOfOneKind, CopiesStandAlone) {
   EXPECT_EQ(moved.params().size(), 6u);
 }
 
-// What is left to Updates makes up the gradients of loss(), to the bit.
+// What is left to Updates makes up the loss and the gradients of loss(), to the bit.
 TYPED_TEST(NetCalls, GradientsWithWhatIsLeftAreThoseOfLoss) {
   using T = TypeParam;
   for (const Normalization normalization : {Normalization::none, Normalization::batchnorm, Normalization::layernorm})
@@ -332,7 +332,11 @@ TYPED_TEST(NetCalls, GradientsWithWhatIsLeftAreThoseOfLoss) {
         const auto expected = net.loss(batch.X, batch.y);
         LeftToUpdates<T> left;
         const auto found = other.loss_for_updates(batch.X, batch.y, product, left);
-        EXPECT_EQ(found.loss, expected.loss);
+        double squares = 0;
+        for (const auto& [name, w] : net.params())
+          if (name.starts_with('W')) squares += kernels::sum_of_squares(w.size(), w.data());
+        EXPECT_EQ(found.loss + left.penalty * squares, expected.loss);
+        EXPECT_EQ(left.penalty, 0.15);
         const bool leaves = product && hidden == 90 && kernels::blocks_pay<T>(1000, 90, 70);
         EXPECT_EQ(left.name, leaves ? "W1" : "");
         EXPECT_EQ(left.reg, static_cast<T>(0.3));

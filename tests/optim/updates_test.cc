@@ -100,7 +100,9 @@ void products_equal_single_ones(UpdateRule rule, T reg, Index N, Index D, Index 
     if (step == 0) together.state = kept.state = {};
     updates.add(rule, matrix(together), gradient, together.config, together.state, true, reg);
     updates.add(rule, matrix(kept), left, kept.config, kept.state, true, reg);
-    updates.run();
+    // Of w as it was before: of both, one by one.
+    const double squares = reg == 0 ? 0 : kernels::sum_of_squares(D * M, together.w().data());
+    EXPECT_EQ(updates.run(), squares + squares);
     expect_same_bits(std::vector<T>(left.begin(), left.end()), std::vector<T>(dw.begin(), dw.end()), "dw");
   }
   for (Parameter<T>* p : {&together, &kept})
@@ -118,6 +120,27 @@ TEST(Updates, ProductsAndRegularizationEqualSingleOnes) {
         products_equal_single_ones<float>(rule, static_cast<float>(reg), 3, 70, 1);
         products_equal_single_ones<double>(rule, reg, 20, 1030, 70);
       }
+  }
+  kernels::set_num_threads(0);
+}
+
+// As a net adds the squares up, whatever lies beside a parameter and whoever updates it.
+TEST(Updates, SumsOfSquaresOfWhatHasAReg) {
+  for (const int threads : {1, 2, 5}) {
+    kernels::set_num_threads(threads);
+    RandomState random(9);
+    Updates<float> updates;
+    double expected = 0;
+    std::vector<Parameter<float>> all;
+    for (int i = 0; const Index n : {100, 16385, 0, 16384, 64, 50000, 16383, 3}) all.emplace_back(random, n, i++);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Parameter<float>& p = all[i];
+      const float reg = i % 3 == 0 ? 0 : 0.1f;
+      if (reg != 0) expected += kernels::sum_of_squares(p.w().size(), p.w().data());
+      updates.add(UpdateRule::adam, p.w(), p.dw, p.config, p.state, p.decays, reg);
+    }
+    EXPECT_EQ(updates.run(), expected);
+    EXPECT_EQ(updates.run(), 0);
   }
   kernels::set_num_threads(0);
 }

@@ -6,7 +6,8 @@
 namespace lamina {
 namespace {
 
-std::vector<float> trained(UpdateRule rule, Normalization normalization, bool with_hook) {
+// All parameters and losses.
+std::vector<double> trained(UpdateRule rule, Normalization normalization, bool with_hook) {
   RandomState random(1);
   const auto split = [&](Index n) {
     std::vector<Label> y(static_cast<std::size_t>(n));
@@ -32,13 +33,16 @@ std::vector<float> trained(UpdateRule rule, Normalization normalization, bool wi
   Solver solver(net, data, how, random);
   if (with_hook) solver.after_update = [](const StepEvent&) {};
   solver.train();
-  return {net.params().flat().begin(), net.params().flat().end()};
+  std::vector<double> all(net.params().flat().begin(), net.params().flat().end());
+  const auto& losses = solver.history().loss_history;
+  all.insert(all.end(), losses.begin(), losses.end());
+  return all;
 }
 
 TEST(LeftToUpdates, TrainsToTheSameBits) {
   for (const UpdateRule rule : {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::adam})
     for (const Normalization normalization : {Normalization::none, Normalization::batchnorm}) {
-      const std::vector<float> expected = trained(rule, normalization, true);
+      const std::vector<double> expected = trained(rule, normalization, true);
       EXPECT_EQ(trained(rule, normalization, false), expected) << name_of(rule);
     }
 }
