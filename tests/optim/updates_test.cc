@@ -140,6 +140,7 @@ TEST(Updates, SumsOfSquaresOfWhatHasAReg) {
       updates.add(UpdateRule::adam, p.w(), p.dw, p.config, p.state, p.decays, reg);
     }
     EXPECT_EQ(updates.run(), expected);
+    for (Parameter<float>& p : all) updates.add(UpdateRule::adam, p.w(), p.dw, p.config, p.state);
     EXPECT_EQ(updates.run(), 0);
   }
   kernels::set_num_threads(0);
