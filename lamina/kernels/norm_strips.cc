@@ -1,7 +1,8 @@
-// Batch normalization where a batch is small: one thread takes whole columns, sixteen at a time, from their statistics
-// to the result. With two threads more time goes to waiting and to lines that travel between caches than to sums.
-#include <algorithm>
+// Batch normalization where a batch is small: one thread takes whole columns, a few vectors of them at a time, from
+// their statistics to the result. With two threads more time goes to waiting and to lines that travel between caches
+// than to sums.
 #include <cmath>
+#include <type_traits>
 
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/norm.h"
@@ -42,110 +43,158 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls body(i, k) for all rows i, k = i modulo 4, so that four sums, one for each k, go on side by side.
-template <class Body>
-HWY_INLINE void by_fours(Index rows, Body&& body) {
+// Of N vectors side by side; as many sums for each as keep adding up from waiting for the sum before.
+template <class V, int N>
+struct Sums {
+  static constexpr int kEach = N >= 6 ? 1 : N >= 3 ? 2 : 4;
+  V of[kEach][N];
+
+  template <class D>
+  HWY_INLINE explicit Sums(D d) {
+    for (auto& one : of)
+      for (V& sum : one) sum = hn::Zero(d);
+  }
+  HWY_INLINE V total(int v) const {
+    if constexpr (kEach == 4) return hn::Add(hn::Add(of[0][v], of[1][v]), hn::Add(of[2][v], of[3][v]));
+    if constexpr (kEach == 2) return hn::Add(of[0][v], of[1][v]);
+    return of[0][v];
+  }
+};
+
+// Calls body(i, k, v) for all rows i and vectors v of each; k = i modulo kEach.
+template <int N, int kEach, class Body>
+HWY_INLINE void over_rows(Index rows, Body&& body) {
   Index i = 0;
-  for (; i + 4 <= rows; i += 4) {
-    body(i, 0);
-    body(i + 1, 1);
-    body(i + 2, 2);
-    body(i + 3, 3);
-  }
-  for (; i < rows; ++i) body(i, 0);
+  for (; i + kEach <= rows; i += kEach)
+#pragma GCC unroll 4
+    for (int k = 0; k < kEach; ++k)
+#pragma GCC unroll 6
+      for (int v = 0; v < N; ++v) body(i + k, k, v);
+  for (; i < rows; ++i)
+#pragma GCC unroll 6
+    for (int v = 0; v < N; ++v) body(i, 0, v);
 }
 
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V total(D, const V (&sums)[4]) {
-  return hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
-}
-
-// Mean and variance of columns `first` to `first` + width - 1, about a rounded mean whose error is then taken away.
-template <class T>
-HWY_INLINE void strip_statistics(const StripForward<T>& s, Index first, Index width) {
-  for_vectors<T>(width, [=, s = s](auto d, Index j) HWY_ATTR {
-    using V = hn::Vec<decltype(d)>;
-    const T* x = s.x + first + j;
-    const V zero = hn::Zero(d), count = hn::Set(d, static_cast<T>(s.rows));
-    V sums[4] = {zero, zero, zero, zero};
-    by_fours(s.rows, [&](Index i, int k) HWY_ATTR { sums[k] = hn::Add(sums[k], hn::LoadU(d, x + i * s.columns)); });
-    const V about = hn::Div(total(d, sums), count);
-    V drifts[4] = {zero, zero, zero, zero}, squares[4] = {zero, zero, zero, zero};
-    by_fours(s.rows, [&](Index i, int k) HWY_ATTR {
-      const V apart = hn::Sub(hn::LoadU(d, x + i * s.columns), about);
-      drifts[k] = hn::Add(drifts[k], apart);
-      squares[k] = hn::MulAdd(apart, apart, squares[k]);
-    });
-    const V drift = total(d, drifts), off = hn::Div(drift, count);
-    const V spread = hn::NegMulAdd(off, drift, total(d, squares));
-    hn::StoreU(hn::Add(about, off), d, s.mean + first + j);
+// Mean and variance of N vectors of columns, about a rounded mean whose error is then taken away.
+template <int N, class D, class T>
+HWY_INLINE void statistics(D d, const StripForward<T>& s, Index column) {
+  using V = hn::Vec<D>;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  const T* x = s.x + column;
+  const V zero = hn::Zero(d), count = hn::Set(d, static_cast<T>(s.rows));
+  Sums<V, N> sums(d), drifts(d), squares(d);
+  constexpr int kEach = Sums<V, N>::kEach;
+  over_rows<N, kEach>(s.rows, [&](Index i, int k, int v) HWY_ATTR {
+    sums.of[k][v] = hn::Add(sums.of[k][v], hn::LoadU(d, x + i * s.columns + v * lanes));
+  });
+  V about[N];
+  for (int v = 0; v < N; ++v) about[v] = hn::Div(sums.total(v), count);
+  over_rows<N, kEach>(s.rows, [&](Index i, int k, int v) HWY_ATTR {
+    const V apart = hn::Sub(hn::LoadU(d, x + i * s.columns + v * lanes), about[v]);
+    drifts.of[k][v] = hn::Add(drifts.of[k][v], apart);
+    squares.of[k][v] = hn::MulAdd(apart, apart, squares.of[k][v]);
+  });
+  for (int v = 0; v < N; ++v) {
+    const V drift = drifts.total(v), off = hn::Div(drift, count);
+    const V spread = hn::NegMulAdd(off, drift, squares.total(v));
+    hn::StoreU(hn::Add(about[v], off), d, s.mean + column + v * lanes);
     const V var = hn::IfThenElse(hn::Lt(spread, zero), zero, spread);  // keeps NaN
-    hn::StoreU(hn::Div(var, count), d, s.var + first + j);
-  });
-}
-
-template <bool kRelu, class T>
-HWY_INLINE void strip_normalize(const StripForward<T>& s, Index first, Index width) {
-  for_vectors<T>(width, [=, s = s](auto d, Index j) HWY_ATTR {
-    const Index column = first + j;
-    const auto mean = hn::LoadU(d, s.mean + column), beta = hn::LoadU(d, s.beta + column);
-    const auto scale = hn::Mul(hn::LoadU(d, s.gamma + column), hn::LoadU(d, s.inv_std + column));
-    for (Index i = 0; i < s.rows; ++i) {
-      const Index at = i * s.columns + column;
-      auto v = hn::MulAdd(hn::Sub(hn::LoadU(d, s.x + at), mean), scale, beta);
-      if constexpr (kRelu) v = hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Zero(d), v);  // keeps NaN
-      hn::StoreU(v, d, s.out + at);
-    }
-  });
-}
-
-template <class T>
-HWY_INLINE void strip_forward(const StripForward<T>& s, Index first, Index width) {
-  strip_statistics(s, first, width);
-  for (Index j = first; j < first + width; ++j)
-    s.inv_std[j] = static_cast<T>(1 / std::sqrt(static_cast<double>(s.var[j]) + s.eps));
-  s.relu ? strip_normalize<true>(s, first, width) : strip_normalize<false>(s, first, width);
-}
-
-template <bool kRelu, class T>
-HWY_INLINE void strip_backward(const StripBackward<T>& s, Index first, Index width) {
-  for_vectors<T>(width, [=, s = s](auto d, Index j) HWY_ATTR {
-    using V = hn::Vec<decltype(d)>;
-    const Index column = first + j;
-    const V zero = hn::Zero(d), mean = hn::LoadU(d, s.mean + column), inv_std = hn::LoadU(d, s.inv_std + column);
-    const auto upstream = [&](Index at) HWY_ATTR {
-      const V g = hn::LoadU(d, s.dout + at);
-      if constexpr (kRelu)
-        return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, s.relu_out + at), zero), hn::Mul(g, hn::Set(d, s.scale)));
-      else
-        return g;
-    };
-    V sums[4] = {zero, zero, zero, zero}, products[4] = {zero, zero, zero, zero};
-    by_fours(s.rows, [&](Index i, int k) HWY_ATTR {
-      const Index at = i * s.columns + column;
-      const V g = upstream(at);
-      sums[k] = hn::Add(sums[k], g);
-      products[k] = hn::MulAdd(g, hn::Sub(hn::LoadU(d, s.x + at), mean), products[k]);
-    });
-    const V dbeta = total(d, sums), dgamma = hn::Mul(total(d, products), inv_std);
-    hn::StoreU(dbeta, d, s.dbeta + column);
-    hn::StoreU(dgamma, d, s.dgamma + column);
-    const V scale = hn::Mul(hn::LoadU(d, s.gamma + column), inv_std);
-    const V each = s.statistics ? hn::Div(scale, hn::Set(d, static_cast<T>(s.rows))) : zero;
-    const V shift = hn::Mul(each, dbeta), slope = hn::Mul(hn::Mul(each, inv_std), dgamma);
-    for (Index i = 0; i < s.rows; ++i) {
-      const Index at = i * s.columns + column;
-      const V through_mean = hn::MulAdd(hn::Sub(hn::LoadU(d, s.x + at), mean), slope, shift);
-      hn::StoreU(hn::MulSub(upstream(at), scale, through_mean), d, s.dx + at);
-    }
-  });
-}
-
-#define LAMINA_BOTH(Name, T)                                                                                 \
-  void Forward##Name(const StripForward<T>& s, Index first, Index width) { strip_forward(s, first, width); } \
-  void Backward##Name(const StripBackward<T>& s, Index first, Index width) {                                 \
-    s.relu_out ? strip_backward<true>(s, first, width) : strip_backward<false>(s, first, width);             \
+    hn::StoreU(hn::Div(var, count), d, s.var + column + v * lanes);
   }
+}
+
+template <int N, bool kRelu, class D, class T>
+HWY_INLINE void normalize(D d, const StripForward<T>& s, Index column) {
+  using V = hn::Vec<D>;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  V mean[N], scale[N], beta[N];
+  for (int v = 0; v < N; ++v) {
+    const Index j = column + v * lanes;
+    mean[v] = hn::LoadU(d, s.mean + j);
+    scale[v] = hn::Mul(hn::LoadU(d, s.gamma + j), hn::LoadU(d, s.inv_std + j));
+    beta[v] = hn::LoadU(d, s.beta + j);
+  }
+  over_rows<N, 1>(s.rows, [&](Index i, int, int v) HWY_ATTR {
+    const Index at = i * s.columns + column + v * lanes;
+    V y = hn::MulAdd(hn::Sub(hn::LoadU(d, s.x + at), mean[v]), scale[v], beta[v]);
+    if constexpr (kRelu) y = hn::IfThenElse(hn::Lt(y, hn::Zero(d)), hn::Zero(d), y);  // keeps NaN
+    hn::StoreU(y, d, s.out + at);
+  });
+}
+
+template <int N, class D, class T>
+HWY_INLINE void columns_of(D d, const StripForward<T>& s, Index column) {
+  statistics<N>(d, s, column);
+  const Index end = column + N * static_cast<Index>(hn::Lanes(d));
+  for (Index j = column; j < end; ++j)
+    s.inv_std[j] = static_cast<T>(1 / std::sqrt(static_cast<double>(s.var[j]) + s.eps));
+  s.relu ? normalize<N, true>(d, s, column) : normalize<N, false>(d, s, column);
+}
+
+template <int N, bool kRelu, class D, class T>
+HWY_INLINE void backward(D d, const StripBackward<T>& s, Index column) {
+  using V = hn::Vec<D>;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  const V zero = hn::Zero(d), factor = hn::Set(d, s.scale);
+  const auto upstream = [&](Index at) HWY_ATTR {
+    const V g = hn::LoadU(d, s.dout + at);
+    if constexpr (kRelu)
+      return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, s.relu_out + at), zero), hn::Mul(g, factor));
+    else
+      return g;
+  };
+  V mean[N], scale[N], shift[N], slope[N];
+  for (int v = 0; v < N; ++v) mean[v] = hn::LoadU(d, s.mean + column + v * lanes);
+  Sums<V, N> sums(d), products(d);
+  over_rows<N, Sums<V, N>::kEach>(s.rows, [&](Index i, int k, int v) HWY_ATTR {
+    const Index at = i * s.columns + column + v * lanes;
+    const V g = upstream(at);
+    sums.of[k][v] = hn::Add(sums.of[k][v], g);
+    products.of[k][v] = hn::MulAdd(g, hn::Sub(hn::LoadU(d, s.x + at), mean[v]), products.of[k][v]);
+  });
+  for (int v = 0; v < N; ++v) {
+    const Index j = column + v * lanes;
+    const V inv_std = hn::LoadU(d, s.inv_std + j);
+    const V dbeta = sums.total(v), dgamma = hn::Mul(products.total(v), inv_std);
+    hn::StoreU(dbeta, d, s.dbeta + j);
+    hn::StoreU(dgamma, d, s.dgamma + j);
+    scale[v] = hn::Mul(hn::LoadU(d, s.gamma + j), inv_std);
+    const V each = s.statistics ? hn::Div(scale[v], hn::Set(d, static_cast<T>(s.rows))) : zero;
+    shift[v] = hn::Mul(each, dbeta);
+    slope[v] = hn::Mul(hn::Mul(each, inv_std), dgamma);
+  }
+  over_rows<N, 1>(s.rows, [&](Index i, int, int v) HWY_ATTR {
+    const Index at = i * s.columns + column + v * lanes;
+    const V through_mean = hn::MulAdd(hn::Sub(hn::LoadU(d, s.x + at), mean[v]), slope[v], shift[v]);
+    hn::StoreU(hn::MulSub(upstream(at), scale[v], through_mean), d, s.dx + at);
+  });
+}
+
+template <int N, class D, class T>
+HWY_INLINE void columns_of(D d, const StripBackward<T>& s, Index column) {
+  s.relu_out ? backward<N, true>(d, s, column) : backward<N, false>(d, s, column);
+}
+
+// All columns: as many vectors at a time as there are registers for, then fewer, then single elements.
+template <class Strip>
+HWY_INLINE void over_columns(const Strip& s) {
+  using T = std::remove_const_t<std::remove_pointer_t<decltype(s.x)>>;
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<Index>(hn::Lanes(d));
+  Index column = 0;
+  const auto go = [&](auto vectors) HWY_ATTR {
+    constexpr int kVectors = decltype(vectors)::value;
+    for (; column + kVectors * lanes <= s.columns; column += kVectors * lanes) columns_of<kVectors>(d, s, column);
+  };
+  if constexpr (HWY_TARGET <= HWY_AVX3) go(std::integral_constant<int, 6>());
+  go(std::integral_constant<int, 3>());
+  const Index first = column;
+  for_vectors<T>(s.columns - first, [&](auto tag, Index j) HWY_ATTR { columns_of<1>(tag, s, first + j); });
+}
+
+#define LAMINA_BOTH(Name, T)                                        \
+  void Forward##Name(const StripForward<T>& s) { over_columns(s); } \
+  void Backward##Name(const StripBackward<T>& s) { over_columns(s); }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
 #undef LAMINA_BOTH
@@ -157,18 +206,12 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-constexpr Index kStrip = 16;      // columns
-constexpr Index kMostRows = 512;  // whose sums floats hold well enough
-constexpr Index kMost = 1 << 16;  // elements: of more, several threads are sooner done
+constexpr Index kFewColumns = 16;  // of fewer, vectors across rows are sooner done
+constexpr Index kMostRows = 512;   // whose sums floats hold well enough
+constexpr Index kMost = 50 << 10;  // elements: of more, several threads are sooner done
 
-bool in_strips(Index rows, Index columns) {
-  return columns >= kStrip && rows > 0 && rows <= kMostRows && rows * columns <= kMost;
-}
-
-// Calls strip(first, width) for all columns.
-template <class Strip>
-void for_strips(Index columns, Strip&& strip) {
-  for (Index first = 0; first < columns; first += kStrip) strip(first, std::min(kStrip, columns - first));
+bool goes_by_columns(Index rows, Index columns) {
+  return columns >= kFewColumns && rows > 0 && rows <= kMostRows && rows * columns <= kMost;
 }
 
 }  // namespace
@@ -179,20 +222,19 @@ void for_strips(Index columns, Strip&& strip) {
   template <>                                                                                                          \
   void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,    \
                        T* mean, T* var, T* inv_std, T* out) {                                                          \
-    if (!in_strips(rows, columns)) {                                                                                   \
+    if (!goes_by_columns(rows, columns)) {                                                                             \
       column_statistics(rows, columns, x, mean, var);                                                                  \
       inverse_std(columns, var, eps, inv_std);                                                                         \
       return normalize_columns(rows, columns, x, mean, inv_std, gamma, beta, relu, out);                               \
     }                                                                                                                  \
     const StripForward<T> s{rows, columns, x, gamma, beta, eps, relu, mean, var, inv_std, out};                        \
-    const auto kernel = LAMINA_DISPATCH(Forward##Name);                                                                \
-    for_strips(columns, [&](Index first, Index width) { kernel(s, first, width); });                                   \
+    LAMINA_DISPATCH(Forward##Name)(s);                                                                                 \
   }                                                                                                                    \
   template <>                                                                                                          \
   void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,      \
                                 const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta, \
                                 T* dx) {                                                                               \
-    if (!in_strips(rows, columns)) {                                                                                   \
+    if (!goes_by_columns(rows, columns)) {                                                                             \
       if (relu_out && scale != 1) {                                                                                    \
         relu_backward(rows* columns, dout, relu_out, dx, scale);                                                       \
         dout = dx;                                                                                                     \
@@ -204,8 +246,7 @@ void for_strips(Index columns, Strip&& strip) {
     }                                                                                                                  \
     const StripBackward<T> s{rows,  columns, dout,       relu_out, x,     mean, inv_std,                               \
                              gamma, scale,   statistics, dgamma,   dbeta, dx};                                         \
-    const auto kernel = LAMINA_DISPATCH(Backward##Name);                                                               \
-    for_strips(columns, [&](Index first, Index width) { kernel(s, first, width); });                                   \
+    LAMINA_DISPATCH(Backward##Name)(s);                                                                                \
   }
 LAMINA_BOTH(Float, float)
 LAMINA_BOTH(Double, double)
