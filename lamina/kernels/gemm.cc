@@ -44,6 +44,7 @@ constexpr Index kBlockK = 128;                  // of B a block of so many rows 
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
 constexpr Index kFewRows = 128;                 // of A, where they all stay in the second-level cache
 constexpr Index kLongSum = 256;                 // for sums of so many, vectors along k are worth adding up their lanes
+constexpr Index kMostOfOwnB = 1 << 19;          // numbers of B that each thread may pack for itself alone
 constexpr Index kRowsOfPack = 1024;             // of the last few columns of B
 constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
 
@@ -145,7 +146,7 @@ HWY_NOINLINE void gemm(const GemmArgs<T>& s) {
   const Index first_packed = s.transpose_b ? 0 : kMaskedLoads ? panels : n / width;
   // Where a panel serves all rows of a thread at once, who computes with it packs it: between cores it would take
   // longer to travel.
-  const bool packs_own = s.transpose_b && (s.m <= kFewRows || shared);
+  const bool packs_own = s.transpose_b && (s.m <= kFewRows || (shared && !works_alone() && s.k * s.n <= kMostOfOwnB));
   T* packed =
       panels > first_packed && !packs_own ? workspace<PackedB, T>((panels - first_packed) * s.k * width) : nullptr;
   const auto for_each = [&s](Index chunks, auto&& body) { for_each_chunk(s, chunks, body); };

@@ -41,8 +41,8 @@ void normalize_columns_backward(Index rows, Index columns, const T* dout, const 
 template <class T>
 void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,
                      T* mean, T* var, T* inv_std, T* out);
-/// What normalize_columns_sums and normalize_columns_backward do, likewise; where relu_out > 0, dout counts `scale`
-/// times.
+/// What normalize_columns_sums and normalize_columns_backward do, likewise; with a relu_out, dout counts `scale`
+/// times where that is positive. dx may be dout.
 template <class T>
 void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,
                               const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta,

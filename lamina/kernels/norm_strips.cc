@@ -1,6 +1,6 @@
 // Batch normalization where a batch is small: one thread takes whole columns, a few vectors of them at a time, from
-// their statistics to the result. With two threads more time goes to waiting and to lines that travel between caches
-// than to sums.
+// their statistics to the result. With two threads (of Sapphire Rapids) more time goes to waiting and to lines that
+// travel between caches than to sums.
 #include <cmath>
 #include <type_traits>
 

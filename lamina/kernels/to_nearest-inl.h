@@ -16,9 +16,12 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Where AVX-512 is: an approximate root of 14 bits, and as many cycles for a division as for 30 multiplications.
-template <class T>
-inline constexpr bool kByRemainder = HWY_TARGET <= HWY_AVX3 ? std::is_same_v<T, float> : false;
+// For vectors of AVX-512: there the approximate root has 14 bits, in shorter ones 12, and a division takes as many
+// cycles as 30 multiplications.
+template <class D>
+inline constexpr bool kByRemainder = HWY_TARGET <= HWY_AVX3
+                                         ? hn::MaxLanes(D()) == 16 && std::is_same_v<hn::TFromD<D>, float>
+                                         : false;
 
 // Remainders are exact where numbers are +0 or from 2^-100 to 2^100 in size: the lanes where x is not.
 template <class D, class V = hn::Vec<D>>
@@ -46,7 +49,8 @@ HWY_INLINE V quotient_by_remainder(D d, V x, const Divisor<float>& by) {
   return hn::MulAdd(hn::NegMulAdd(hn::Set(d, by.value), near, x), inverse, near);
 }
 
-// The square root of an x that is +0 or from 2^-100 to 2^120.
+// The square root of an x that is +0 or from 2^-100 to 2^120. That it is the nearest number is tried for every mantissa
+// by the tests, on the processor that runs them.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V root_by_remainder(D d, V x) {
   const auto half = hn::Set(d, 0.5f);
@@ -61,7 +65,7 @@ HWY_INLINE V root_by_remainder(D d, V x) {
 // The square root of x.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V root(D d, V x) {
-  if constexpr (kByRemainder<hn::TFromD<D>>)
+  if constexpr (kByRemainder<D>)
     if (HWY_LIKELY(hn::AllFalse(hn::RebindToUnsigned<D>(), outside(d, x, false)))) return root_by_remainder(d, x);
   return hn::Sqrt(x);
 }

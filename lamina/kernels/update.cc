@@ -69,7 +69,7 @@ HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T
 template <bool kCorrect1, bool kCorrect2, class D, class T, class V>
 HWY_INLINE void corrected(D d, V first, V second, const Divisor<T>& by1, const Divisor<T>& by2, V& mean, V& spread) {
   mean = first;
-  if constexpr (kByRemainder<T>) {
+  if constexpr (kByRemainder<D>) {
     const auto not_exact = hn::Or(outside(d, first), outside(d, second, false));
     if (HWY_LIKELY(by1.usable() && by2.usable() && hn::AllFalse(hn::RebindToUnsigned<D>(), not_exact))) {
       if constexpr (kCorrect1) mean = quotient_by_remainder(d, first, by1);

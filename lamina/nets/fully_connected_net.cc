@@ -208,7 +208,7 @@ NetSummary FullyConnectedNet<T>::summary() const {
     name += " - relu";
     if (options_.dropout != 1) {
       name += " - dropout";
-      kept += 2 * outputs;  // relu's output, the mask
+      kept += outputs;  // relu's output
     }
     LayerSummary layer = detail::affine_summary(name, parameters, inputs, outputs, i == 0);
     layer.parameter_count += extra;

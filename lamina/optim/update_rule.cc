@@ -210,6 +210,10 @@ void Updates<T>::share_out() {
 
 template <class T>
 double Updates<T>::run() {
+  const struct Forget {
+    std::vector<One>& all;
+    ~Forget() { all.clear(); }
+  } forget{all_};
   const auto cells_of = [](const One& one) { return static_cast<std::size_t>((one.w.size() + kPart - 1) / kPart); };
   std::size_t squares = 0;
   for (const One& one : all_) squares += cells_of(one);
@@ -244,7 +248,6 @@ double Updates<T>::run() {
     for (std::size_t i = cells_of(one); i > 0; --i) sum += *from++;
     all += sum;
   }
-  all_.clear();
   return all;
 }
 

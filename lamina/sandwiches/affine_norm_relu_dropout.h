@@ -25,8 +25,8 @@ struct AffineNormReluDropoutCache {
   Tensor<T> a;  ///< the affine layer's output, where it is normalized
   BatchNormCache<T> batchnorm;
   LayerNormCache<T> layernorm;
-  Tensor<T> hidden;  ///< relu's output, where dropout follows
-  ReluCache<T> relu;
+  Tensor<T> hidden;      ///< relu's output, where dropout follows
+  ReluCache<T> relu;     ///< for who looks at relu's output; gradients do not
   TensorView<T> out;     ///< is positive where gradients go through
   T kept = 1;            ///< what dropout multiplies by
   mutable Tensor<T> da;  ///< scratch of the backward pass

@@ -45,7 +45,8 @@ struct SolverData {
 };
 
 /// A loss that is NaN or infinite. what() names the iteration and the learning rate. The parameters are those that
-/// gave the loss, the histories those before it.
+/// gave the loss, the histories those before it; where only the penalty on weights is not finite, the parameters have
+/// been updated once more.
 class NonFiniteLoss : public std::runtime_error {
  public:
   NonFiniteLoss(Index iteration, Index num_iterations, double loss, double learning_rate);

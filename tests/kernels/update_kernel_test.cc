@@ -49,6 +49,13 @@ TEST(UpdateKernels, RootsAreTheNearest) {
         Tensor<float> cache = x, w(x.shape());
         kernels::rmsprop_update(kPart, w.data(), dw.data(), cache.data(), 1.0f, 1.0f, 0.0f, 0.0f);
         for (Index i = 0; i < kPart; ++i) ASSERT_EQ(w[i], expected[i]) << x[i];
+        // Few numbers: what stands behind the last whole vector.
+        cache = x;
+        w.fill(0);
+        for (Index i = 0; i < kPart; i += 7)
+          kernels::rmsprop_update(std::min<Index>(7, kPart - i), w.data() + i, dw.data() + i, cache.data() + i, 1.0f,
+                                  1.0f, 0.0f, 0.0f);
+        for (Index i = 0; i < kPart; ++i) ASSERT_EQ(w[i], expected[i]) << x[i];
       });
     });
 }

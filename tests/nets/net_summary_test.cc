@@ -47,7 +47,7 @@ TEST(NetSummary, FullyConnectedNet) {
   EXPECT_EQ(s.layers[2].parameter_count, 70);   // 6 * 10 + 10
   EXPECT_EQ(s.layers[0].flops, 560);            // 4 * 140
   EXPECT_EQ(s.layers[1].flops, 252);            // 6 * 42
-  EXPECT_EQ(s.layers[0].activation_count, 28);  // affine, relu, mask, dropout: 4 * 7
+  EXPECT_EQ(s.layers[0].activation_count, 21);  // affine, relu, dropout: 3 * 7
   config.normalization = Normalization::layernorm;
   config.dropout = 1;
   s = summary_of(config);

@@ -78,7 +78,7 @@ TYPED_TEST(SandwichIn, AffineNormReluDropoutEqualsItsLayers) {
     const Normalization norm = std::array{Normalization::none, Normalization::batchnorm,
                                           Normalization::layernorm}[static_cast<std::size_t>(random.randint(3))];
     const Mode mode = random.randint(4) == 0 ? Mode::test : Mode::train;
-    DropoutParam dropout{.p = 0.3 + 0.6 * random.rand(), .mode = mode};
+    DropoutParam dropout{.p = i % 7 == 0 ? 1 : 0.3 + 0.6 * random.rand(), .mode = mode};
     if (random.randint(2)) dropout.seed = 42;
     const bool drops = random.randint(3) > 0;
     BatchNormParam<T> bn_param;
@@ -126,6 +126,32 @@ TYPED_TEST(SandwichIn, AffineNormReluDropoutEqualsItsLayers) {
     EXPECT_TRUE(close(dgamma, dgamma2, 0));  // both still NaN where nothing is normalized
     EXPECT_TRUE(close(dbeta, dbeta2, 0));
   });
+}
+
+// Where dropout drops, no gradient goes through, whatever it is.
+TEST(AffineSandwiches, InfiniteGradientsOfWhatWasDropped) {
+  const Tensor<double> x({1, 1}, 1.0), w({1, 60}, 1.0), b({60}, 1.0), none;
+  for (const Normalization norm : {Normalization::none, Normalization::layernorm}) {
+    const Tensor<double> gamma({60}, 1.0), beta({60}, 1.0);
+    RandomState random(2);
+    const DropoutParam dropout{.p = 0.5};
+    AffineNormReluDropoutParam<double> param;
+    param.normalization = norm;
+    param.dropout = &dropout;
+    param.random = &random;
+    AffineNormReluDropoutCache<double> cache;
+    Tensor<double> out, dout({1, 60}, 1.0), dx, dw({1, 60}), db({60}), dgamma({60}), dbeta({60});
+    affine_norm_relu_dropout_forward<double>(x, w, b, gamma, beta, param, out, cache);
+    Index dropped = 0;
+    for (Index i = 0; i < 60; ++i)
+      if (out[i] == 0) dout[i] = i % 2 == 0 ? std::numeric_limits<double>::infinity() : std::nan(""), ++dropped;
+    EXPECT_GT(dropped, 10);
+    affine_norm_relu_dropout_backward<double>(dout, cache, &dx, dw, db, dgamma, dbeta);
+    EXPECT_TRUE(std::isfinite(dx[0]));
+    if (norm == Normalization::none) {
+      EXPECT_EQ(dx[0], 2.0 * static_cast<double>(60 - dropped));
+    }
+  }
 }
 
 TEST(AffineSandwiches, Errors) {
