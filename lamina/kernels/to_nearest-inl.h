@@ -25,7 +25,7 @@ inline constexpr bool kByRemainder = HWY_TARGET <= HWY_AVX3
 
 // Remainders are exact where numbers are +0 or from 2^-100 to 2^100 in size: the lanes where x is not.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE auto outside(D d, V x, bool signs = true) {
+HWY_INLINE auto outside(D, V x, bool signs = true) {
   const hn::RebindToUnsigned<D> u;
   const auto bits = hn::BitCast(u, x), least = hn::Set(u, (127u - 100) << 23), range = hn::Set(u, 200u << 23);
   const auto size = signs ? hn::And(bits, hn::Set(u, 0x7fffffffu)) : bits;
