@@ -82,12 +82,14 @@ TEST(UpdateKernels, QuotientsAreTheNearest) {
 // What x of 2^23 to 2^24 - 1 is nearest to `divisor`, an odd number in that range, times half a float: the quotients
 // hardest to round. 2^25 x = divisor middle - off or 2^24 x, with an odd middle of 25 bits.
 std::vector<std::int64_t> hardest(std::int64_t divisor, std::int64_t off) {
-  std::int64_t inverse = divisor;  // modulo 2^25, by Newton's steps
-  for (int i = 0; i < 5; ++i) inverse = inverse * (2 - divisor * inverse) & ((1 << 25) - 1);
+  const auto odd = static_cast<std::uint64_t>(divisor);
+  std::uint64_t inverse = odd;  // modulo 2^64, by Newton's steps
+  for (int i = 0; i < 6; ++i) inverse *= 2 - odd * inverse;
   std::vector<std::int64_t> result;
   for (const int shift : {24, 25}) {
     const std::int64_t modulus = std::int64_t{1} << shift;
-    for (std::int64_t middle = inverse * off & (modulus - 1); middle < 1 << 25; middle += modulus) {
+    const auto first = static_cast<std::int64_t>(inverse * static_cast<std::uint64_t>(off));
+    for (std::int64_t middle = first & (modulus - 1); middle < 1 << 25; middle += modulus) {
       const std::int64_t x = (divisor * middle - off) >> shift;
       if (middle >= 1 << 24 && x >= 1 << 23 && x < 1 << 24) result.push_back(x);
     }
