@@ -1,5 +1,5 @@
 // Convolutions of the nets in bench.py; arithmetic is counted at valid taps only, padding not.
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
 
 #include "bench/bench.h"
 

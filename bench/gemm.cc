@@ -1,5 +1,5 @@
 // The three products of an affine layer (batch, D) x (D, M).
-#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/products/gemm.h"
 
 #include "bench/bench.h"
 

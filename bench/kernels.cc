@@ -2,8 +2,8 @@
 
 #include "bench/bench.h"
 #include "bench/peak.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 
 double bench::peak() {
   static const double gflops = peak_gflops(lamina::kernels::num_threads());

@@ -1,5 +1,5 @@
 // Batch normalization over the rows of channels-last images, and layer normalization.
-#include "lamina/kernels/norm.h"
+#include "lamina/kernels/norm/norm.h"
 
 #include "bench/bench.h"
 

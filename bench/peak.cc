@@ -5,11 +5,11 @@
 #include <thread>
 #include <vector>
 
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/peak.cc"
-#include "lamina/kernels/simd.h"
+#include "lamina/kernels/machine/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace bench::HWY_NAMESPACE {

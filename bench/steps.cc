@@ -18,8 +18,8 @@
 #include "bench/peak.h"
 #include "bench/sweep.h"
 #include "lamina/data/dataset.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
 

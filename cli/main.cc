@@ -12,8 +12,8 @@
 
 #include "cli/commands.h"
 #include "cli/help.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::cli {
 namespace {

@@ -14,7 +14,7 @@
 #include "cli/progress_bar.h"
 #include "cli/train_flags.h"
 #include "lamina/data/load.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::cli {
 namespace {

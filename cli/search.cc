@@ -14,7 +14,7 @@
 #include "cli/search_space.h"
 #include "cli/train_flags.h"
 #include "lamina/experiments/run_data.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::cli {
 namespace {

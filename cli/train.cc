@@ -15,7 +15,7 @@
 #include "cli/progress_bar.h"
 #include "cli/train_flags.h"
 #include "lamina/experiments/training_run.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include "cli/progress_bar.h"
 #include "lamina/experiments/evaluation.h"
 #include "lamina/io/images.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::cli {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "lamina/check.h"
 #include "lamina/io/images.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/random.h"
 
 namespace lamina {

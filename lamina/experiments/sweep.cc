@@ -3,7 +3,7 @@
 #include <exception>
 
 #include "lamina/check.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
 

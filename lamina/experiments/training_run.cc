@@ -13,7 +13,7 @@
 #include "lamina/experiments/run_data.h"
 #include "lamina/experiments/run_output.h"
 #include "lamina/io/atomic_file.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/diagnostics.h"

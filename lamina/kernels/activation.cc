@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::kernels {
 namespace {

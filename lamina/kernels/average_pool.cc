@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/average_pool.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/vectors-inl.h"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

@@ -7,7 +7,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/dropout.cc"
-#include "lamina/kernels/simd.h"
+#include "lamina/kernels/machine/simd.h"
 
 #ifndef LAMINA_KERNELS_DROPOUT_ARGS
 #define LAMINA_KERNELS_DROPOUT_ARGS

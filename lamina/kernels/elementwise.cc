@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/elementwise.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/vectors-inl.h"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

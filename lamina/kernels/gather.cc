@@ -8,10 +8,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "lamina/kernels/gemm.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/products/gemm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/layout.cc"
-#include "lamina/kernels/simd.h"
+#include "lamina/kernels/machine/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

@@ -4,11 +4,11 @@
 #include <cstring>
 #include <type_traits>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/pool.cc"
-#include "lamina/kernels/simd.h"
+#include "lamina/kernels/machine/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

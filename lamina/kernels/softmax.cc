@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
 
 namespace lamina::kernels {
 namespace {

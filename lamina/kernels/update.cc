@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
-#include "lamina/kernels/simd.h"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/vectors-inl.h"
 #include "lamina/kernels/to_nearest-inl.h"
-#include "lamina/kernels/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

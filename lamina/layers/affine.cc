@@ -2,7 +2,7 @@
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/products/gemm.h"
 
 namespace lamina {
 namespace {

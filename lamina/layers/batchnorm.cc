@@ -1,8 +1,8 @@
 #include "lamina/layers/batchnorm.h"
 
 #include "lamina/check.h"
-#include "lamina/kernels/norm.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/norm/norm.h"
 #include "lamina/layers/batchnorm_naive.h"
 
 namespace lamina {

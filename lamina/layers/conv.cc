@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "lamina/check.h"
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
 #include "lamina/kernels/layout.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/workspace.h"
 
 namespace lamina {
 namespace {

@@ -3,7 +3,7 @@
 #include "lamina/check.h"
 #include "lamina/kernels/average_pool.h"
 #include "lamina/kernels/layout.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/workspace.h"
 
 namespace lamina {
 namespace {

@@ -1,7 +1,7 @@
 #include "lamina/layers/layernorm.h"
 
 #include "lamina/check.h"
-#include "lamina/kernels/norm.h"
+#include "lamina/kernels/norm/norm.h"
 
 namespace lamina {
 namespace detail {

@@ -4,8 +4,8 @@
 
 #include "lamina/check.h"
 #include "lamina/kernels/layout.h"
+#include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/pool.h"
-#include "lamina/kernels/workspace.h"
 
 namespace lamina {
 namespace {

@@ -11,7 +11,7 @@ namespace lamina {
 /// full: in the tensors' type. bf16, for float32 tensors only: the operands of every product (inputs, weights,
 /// gradients of outputs; not biases) are rounded to bfloat16, to the nearest, ties to even, and the sums are float32.
 /// Convolutions that are faster by fewer multiplications round the transformed operands instead
-/// (kernels/winograd.h).
+/// (kernels/convolution/winograd.h).
 enum class Precision { full, bf16 };
 
 /// Throws std::invalid_argument where the precision does not go with tensors of T.

@@ -2,8 +2,8 @@
 
 #include "lamina/check.h"
 #include "lamina/kernels/layout.h"
-#include "lamina/kernels/norm.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/norm/norm.h"
 
 namespace lamina {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <typeinfo>
 
-#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/products/gemm.h"
 #include "lamina/layers/softmax_loss.h"
 #include "lamina/nets/net_parts.h"
 

@@ -14,7 +14,7 @@
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 
 namespace lamina {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "python/bindings/random.h"
 
 namespace lamina::python {

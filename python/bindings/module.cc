@@ -1,7 +1,7 @@
 // The Python module lamina._core: the library on NumPy arrays. The functions that users call are in python/lamina/*.py.
 #include <pybind11/pybind11.h>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "python/bindings/bindings.h"
 
 PYBIND11_MODULE(_core, m) {

@@ -14,7 +14,7 @@
 #include "lamina/experiments/search/search_report.h"
 #include "lamina/experiments/sweep.h"
 #include "lamina/io/atomic_file.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/solver/model_file.h"
 
 namespace lamina {

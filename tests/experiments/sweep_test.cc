@@ -11,7 +11,7 @@
 #include <stdexcept>
 
 #include "lamina/data/synthetic.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
 

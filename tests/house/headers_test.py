@@ -18,7 +18,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.M)
 
 def parts_of_sources(header):
     """Openings and inner parts of kernel sources, compiled once an instruction set, are no headers."""
-    return header.endswith("-inl.h") or header == "lamina/kernels/simd.h"
+    return header.endswith("-inl.h") or header == "lamina/kernels/machine/simd.h"
 
 
 def shown_in_the_build(root):

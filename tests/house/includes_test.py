@@ -91,8 +91,8 @@ class Includes(unittest.TestCase):
             ("lamina/layers/relu.cc", '#include "lamina/optim/update_rule.h"'),
             ("lamina/optim/update_rule.cc", '#include "lamina/layers/relu.h"'),
             ("lamina/layers/relu.h", '#include "lamina/sandwiches/affine_relu.h"'),
-            ("lamina/kernels/gemm.cc", '#include "lamina/layers/affine.h"'),
-            ("lamina/tensor.h", '#  include "lamina/kernels/gemm.h"'),
+            ("lamina/kernels/products/gemm.cc", '#include "lamina/layers/affine.h"'),
+            ("lamina/tensor.h", '#  include "lamina/kernels/products/gemm.h"'),
             ("lamina/data/dataset.h", '#include "lamina/nets/net.h"'),
             ("lamina/io/npz.h", '#include "lamina/solver/solver.h"'),
             ("lamina/solver/solver.h", '#include "lamina/vis/report.h"'),
@@ -109,8 +109,8 @@ class Includes(unittest.TestCase):
     def test_what_is_allowed_passes(self):
         for name, text in [
             ("lamina/layers/relu.cc", '#include "lamina/kernels/elementwise.h"\n#include <vector>'),
-            ("lamina/kernels/parallel.cc", "#include <thread>"),
-            ("lamina/kernels/gemm.cc", '#include "hwy/highway.h"'),
+            ("lamina/kernels/machine/threads.cc", "#include <thread>"),
+            ("lamina/kernels/products/gemm.cc", '#include "hwy/highway.h"'),
             ("lamina/solver/solver.h", '#include "lamina/optim/update_rule.h"\n#include "lamina/nets/net.h"'),
             ("cli/train.cc", '#include "lamina/vis/report.h"\n#include "cli/flags.h"'),
             ("lamina/layers/relu.h", '// #include "lamina/optim/update_rule.h"'),

@@ -1,10 +1,10 @@
 // Products of operands rounded to bfloat16, for every instruction set: each against plain sums in double of the
 // rounded operands, so that the instructions and what stands in for them agree to a sum's rounding errors.
-#include "lamina/kernels/bf16.h"
+#include "lamina/kernels/products/bf16.h"
 
-#include "lamina/kernels/gemm.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/products/gemm.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {

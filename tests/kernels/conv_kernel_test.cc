@@ -1,6 +1,6 @@
 // Channels-last convolution and its gradients against plain sums, on hostile sizes, for every instruction set.
-#include "lamina/kernels/conv.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/convolution/conv.h"
+#include "lamina/kernels/machine/threads.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {

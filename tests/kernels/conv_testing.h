@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina::testing {

@@ -1,7 +1,7 @@
 // Elementwise kernels against plain loops: every remainder of a vector, several chunks, every instruction set.
 #include "lamina/kernels/elementwise.h"
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {

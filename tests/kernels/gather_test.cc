@@ -7,8 +7,8 @@
 #include <limits>
 #include <vector>
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/random.h"
 
 namespace lamina::kernels {

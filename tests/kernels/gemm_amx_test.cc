@@ -1,16 +1,15 @@
 // Products of float32 on the processor's matrix unit: as exact as float32's own, for any size and scale, and float32's
 // own bits where the unit cannot stand for them.
-#include "lamina/kernels/gemm_amx.h"
-
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <limits>
 #include <vector>
 
-#include "lamina/kernels/gemm.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/amx/amx.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/products/gemm.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {

@@ -1,8 +1,8 @@
 // Matrix products against plain sums, on hostile sizes, for every instruction set and number of threads.
-#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/products/gemm.h"
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {

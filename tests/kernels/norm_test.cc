@@ -1,8 +1,8 @@
-#include "lamina/kernels/norm.h"
+#include "lamina/kernels/norm/norm.h"
 
 #include <functional>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/softmax.h"
 #include "tests/layers/layer_testing.h"
 

@@ -1,6 +1,4 @@
 // Every chunk is done once, whatever the number of threads, callers and nested calls.
-#include "lamina/kernels/parallel.h"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,6 +8,8 @@
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::kernels {
 namespace {

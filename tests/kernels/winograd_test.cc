@@ -1,11 +1,11 @@
 // Convolution by fewer multiplications against the direct one in double, on hostile sizes, for every instruction set.
-#include "lamina/kernels/winograd.h"
+#include "lamina/kernels/convolution/winograd.h"
 
 #include <algorithm>
 #include <cstdio>
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {

@@ -1,7 +1,7 @@
 #include "lamina/layers/conv.h"
 
 #include "lamina/gradient_check.h"
-#include "lamina/kernels/winograd.h"
+#include "lamina/kernels/convolution/winograd.h"
 #include "lamina/layers/conv_naive.h"
 #include "lamina/layers/layout_naive.h"
 #include "tests/layers/layer_testing.h"

@@ -1,7 +1,7 @@
 #include "lamina/layers/global_average_pool.h"
 
 #include "lamina/gradient_check.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/global_average_pool_naive.h"
 #include "lamina/layers/layout_naive.h"
 #include "tests/layers/layer_testing.h"

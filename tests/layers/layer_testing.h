@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 #include "lamina/random.h"
 #include "lamina/tensor.h"
 

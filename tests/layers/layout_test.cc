@@ -1,6 +1,6 @@
 #include "lamina/layers/layout.h"
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/layout_naive.h"
 #include "tests/layers/layer_testing.h"
 

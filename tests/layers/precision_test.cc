@@ -2,7 +2,7 @@
 // are rounded first.
 #include "lamina/layers/precision.h"
 
-#include "lamina/kernels/bf16.h"
+#include "lamina/kernels/products/bf16.h"
 #include "lamina/layers/affine_naive.h"
 #include "lamina/layers/conv_naive.h"
 #include "lamina/layers/layout.h"

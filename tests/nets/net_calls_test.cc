@@ -2,7 +2,7 @@
 // pass changes nothing, gradients are overwritten, and both precisions agree.
 
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/products/gemm.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"

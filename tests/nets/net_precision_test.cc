@@ -1,5 +1,5 @@
 // Nets whose products have operands of bfloat16: near their float32 selves, and alike in all else.
-#include "lamina/kernels/bf16.h"
+#include "lamina/kernels/products/bf16.h"
 #include "lamina/nets/conv_net.h"
 #include "tests/nets/net_testing.h"
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "tests/nets/net_testing.h"
 
 namespace {

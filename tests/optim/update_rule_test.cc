@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/random.h"
 #include "tests/optim/optim_testing.h"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/gemm.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/products/gemm.h"
 #include "tests/optim/optim_testing.h"
 
 namespace lamina {

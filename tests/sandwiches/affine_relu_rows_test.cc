@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/sandwiches/affine_relu.h"
 #include "tests/layers/layer_testing.h"

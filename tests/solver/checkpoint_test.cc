@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 
 namespace lamina {
 namespace {

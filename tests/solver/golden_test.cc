@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/solver/solver.h"

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/solver.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "lamina/experiments/reproduce/layer_checks.h"
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/batchnorm.h"
 #include "lamina/layers/conv.h"
 #include "lamina/layers/conv_naive.h"

@@ -8,7 +8,7 @@
 #include "lamina/experiments/reproduce/notebooks.h"
 #include "lamina/experiments/reproduce/page.h"
 #include "lamina/experiments/run_data.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 
 namespace lamina {
 namespace {

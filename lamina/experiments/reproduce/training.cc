@@ -14,8 +14,8 @@
 #include <streambuf>
 
 #include "lamina/experiments/training_run.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/model_file.h"
 

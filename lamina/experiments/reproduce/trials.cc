@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::reproduce {
 

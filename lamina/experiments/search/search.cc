@@ -17,8 +17,8 @@
 #include "lamina/experiments/search/search_report.h"
 #include "lamina/experiments/training_run.h"
 #include "lamina/io/atomic_file.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
 
 namespace lamina {
 namespace {

@@ -1,17 +1,17 @@
-#include "lamina/kernels/gemm.h"
+#include "lamina/kernels/products/gemm.h"
 
 #include <algorithm>
 
-#include "lamina/kernels/gemm_amx.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/amx/amx.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/gemm.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/thin-inl.h"
-#include "lamina/kernels/tile-inl.h"
-#include "lamina/kernels/two_halves-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/products/thin-inl.h"
+#include "lamina/kernels/products/tile-inl.h"
+#include "lamina/kernels/products/two_halves-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_ARGS
 #define LAMINA_KERNELS_GEMM_ARGS

@@ -1,14 +1,14 @@
-#include "lamina/kernels/winograd.h"
+#include "lamina/kernels/convolution/winograd.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/winograd.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/winograd_tiles-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/convolution/winograd.cc"
+#include "lamina/kernels/convolution/winograd_tiles-inl.h"
+#include "lamina/kernels/machine/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

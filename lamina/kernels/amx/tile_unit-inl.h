@@ -1,17 +1,17 @@
 // The matrix unit itself: its registers, and products of up to four tiles of sums at a time.
 // Included by kernel sources; empty but for the instruction set that has the unit.
-#if defined(LAMINA_KERNELS_TILE_UNIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_TILE_UNIT_INL_H_
-#undef LAMINA_KERNELS_TILE_UNIT_INL_H_
+#if defined(LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
+#undef LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
 #else
-#define LAMINA_KERNELS_TILE_UNIT_INL_H_
+#define LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "lamina/kernels/split_bf16-inl.h"
+#include "lamina/kernels/amx/split_bf16-inl.h"
 #include "lamina/tensor.h"
 
 #if HWY_TARGET == HWY_AVX3
@@ -409,4 +409,4 @@ HWY_INLINE void multiply_few(TileBlock t, Index few_rows, Index few_columns) {
 HWY_AFTER_NAMESPACE();
 #endif  // HWY_AVX3
 
-#endif  // LAMINA_KERNELS_TILE_UNIT_INL_H_
+#endif  // LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_

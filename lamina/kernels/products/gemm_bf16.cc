@@ -1,17 +1,17 @@
 // Matrix products with operands rounded to bfloat16 and sums in float32.
 #include <algorithm>
 
-#include "lamina/kernels/bf16.h"
-#include "lamina/kernels/gemm.h"
-#include "lamina/kernels/gemm_amx.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/amx/amx.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/products/bf16.h"
+#include "lamina/kernels/products/gemm.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/gemm_bf16.cc"
-#include "lamina/kernels/bf16_tile-inl.h"
-#include "lamina/kernels/simd.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm_bf16.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/products/bf16_tile-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_BF16_ARGS
 #define LAMINA_KERNELS_GEMM_BF16_ARGS

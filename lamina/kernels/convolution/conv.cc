@@ -1,16 +1,16 @@
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
 
 #include <algorithm>
 
+#include "lamina/kernels/convolution/winograd.h"
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/winograd.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/conv.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/tile-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/products/tile-inl.h"
 
 #ifndef LAMINA_KERNELS_CONV_ARGS
 #define LAMINA_KERNELS_CONV_ARGS

@@ -1,17 +1,17 @@
 // Numbers cut into parts of bfloat16, and these laid out as the tiles of a matrix unit.
 // Included by kernel sources; empty but for the instruction set that has the unit.
-#if defined(LAMINA_KERNELS_SPLIT_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_SPLIT_BF16_INL_H_
-#undef LAMINA_KERNELS_SPLIT_BF16_INL_H_
+#if defined(LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
+#undef LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
 #else
-#define LAMINA_KERNELS_SPLIT_BF16_INL_H_
+#define LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
 
 #include "hwy/highway.h"
-#include "lamina/kernels/bf16_tile-inl.h"
+#include "lamina/kernels/products/bf16_tile-inl.h"
 #include "lamina/tensor.h"
 
 #if HWY_TARGET == HWY_AVX3
@@ -234,4 +234,4 @@ constexpr Index strip_bytes(Index tiles) { return tiles * kTileBytes + 64; }
 HWY_AFTER_NAMESPACE();
 #endif  // HWY_AVX3
 
-#endif  // LAMINA_KERNELS_SPLIT_BF16_INL_H_
+#endif  // LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_

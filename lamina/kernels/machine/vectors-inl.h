@@ -1,9 +1,9 @@
 // A loop over elements in vectors, and rounding. Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_VECTORS_INL_H_
-#undef LAMINA_KERNELS_VECTORS_INL_H_
+#if defined(LAMINA_KERNELS_MACHINE_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_MACHINE_VECTORS_INL_H_
+#undef LAMINA_KERNELS_MACHINE_VECTORS_INL_H_
 #else
-#define LAMINA_KERNELS_VECTORS_INL_H_
+#define LAMINA_KERNELS_MACHINE_VECTORS_INL_H_
 #endif
 
 #include "hwy/highway.h"
@@ -41,4 +41,4 @@ HWY_INLINE V rounded_to_bf16(D d, V v) {
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // LAMINA_KERNELS_VECTORS_INL_H_
+#endif  // LAMINA_KERNELS_MACHINE_VECTORS_INL_H_

@@ -1,15 +1,15 @@
 // Normalization over the rows of a matrix: one mean and variance a column.
 #include <cmath>
 
-#include "lamina/kernels/column_blocks.h"
-#include "lamina/kernels/norm.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/norm/column_blocks.h"
+#include "lamina/kernels/norm/norm.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/norm_columns.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/vectors-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/norm/columns.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

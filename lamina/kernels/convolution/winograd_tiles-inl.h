@@ -1,18 +1,18 @@
 // Convolutions and their gradients by Winograd's tiles, in whatever way the values at the points are held.
 // Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_WINOGRAD_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_WINOGRAD_TILES_INL_H_
-#undef LAMINA_KERNELS_WINOGRAD_TILES_INL_H_
+#if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
+#undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
 #else
-#define LAMINA_KERNELS_WINOGRAD_TILES_INL_H_
+#define LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
 #endif
 
 #include <algorithm>
 
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/winograd_grid.h"
-#include "lamina/kernels/winograd_ways-inl.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/convolution/winograd_grid.h"
+#include "lamina/kernels/convolution/winograd_ways-inl.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
@@ -346,4 +346,4 @@ HWY_INLINE void backward_filter(const ConvShape& s, const float* x, const float*
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // LAMINA_KERNELS_WINOGRAD_TILES_INL_H_
+#endif  // LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
 
 namespace lamina::kernels::winograd {
 

@@ -1,9 +1,9 @@
 // Long sums made in two halves, and their addition. Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_TWO_HALVES_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_TWO_HALVES_INL_H_
-#undef LAMINA_KERNELS_TWO_HALVES_INL_H_
+#if defined(LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
+#undef LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
 #else
-#define LAMINA_KERNELS_TWO_HALVES_INL_H_
+#define LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
 #endif
 
 #include "hwy/highway.h"
@@ -36,4 +36,4 @@ HWY_INLINE void add_other_half(Index rows, Index n, T* c, Index ldc, const T* ot
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // LAMINA_KERNELS_TWO_HALVES_INL_H_
+#endif  // LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_

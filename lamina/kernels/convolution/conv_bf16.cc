@@ -1,18 +1,18 @@
 // Convolution with operands rounded to bfloat16 and sums in float32.
 #include <algorithm>
 
-#include "lamina/kernels/bf16.h"
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
+#include "lamina/kernels/convolution/winograd.h"
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
-#include "lamina/kernels/winograd.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/products/bf16.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/conv_bf16.cc"
-#include "lamina/kernels/bf16_tile-inl.h"
-#include "lamina/kernels/simd.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv_bf16.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/products/bf16_tile-inl.h"
 
 #ifndef LAMINA_KERNELS_CONV_BF16_ARGS
 #define LAMINA_KERNELS_CONV_BF16_ARGS

@@ -1,10 +1,10 @@
 // The small transforms of Winograd's convolutions, along one line and over a square.
 // Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_WINOGRAD_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_WINOGRAD_INL_H_
-#undef LAMINA_KERNELS_WINOGRAD_INL_H_
+#if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
+#undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
 #else
-#define LAMINA_KERNELS_WINOGRAD_INL_H_
+#define LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
 #endif
 
 #include <array>
@@ -160,4 +160,4 @@ HWY_INLINE void both_ways(D d, Line line, Load load, Store store) {
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // LAMINA_KERNELS_WINOGRAD_INL_H_
+#endif  // LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_

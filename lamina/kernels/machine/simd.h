@@ -2,7 +2,7 @@
 //
 //   #undef HWY_TARGET_INCLUDE
 //   #define HWY_TARGET_INCLUDE "lamina/kernels/x.cc"     // this very file
-//   #include "lamina/kernels/simd.h"
+//   #include "lamina/kernels/machine/simd.h"
 //   HWY_BEFORE_NAMESPACE();
 //   namespace lamina::kernels::HWY_NAMESPACE { ... code, compiled once an instruction set ... }
 //   HWY_AFTER_NAMESPACE();

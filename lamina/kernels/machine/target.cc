@@ -1,4 +1,4 @@
-#include "lamina/kernels/target.h"
+#include "lamina/kernels/machine/target.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -11,7 +11,7 @@
 #include <cstdlib>
 
 #include "lamina/check.h"
-#include "lamina/kernels/simd.h"
+#include "lamina/kernels/machine/simd.h"
 
 namespace lamina::kernels {
 namespace {

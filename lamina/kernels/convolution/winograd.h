@@ -1,7 +1,7 @@
 // Convolution by fewer multiplications (Winograd), of channels-last float images with public (F, C, HH, WW) filters.
 #pragma once
 
-#include "lamina/kernels/conv.h"
+#include "lamina/kernels/convolution/conv.h"
 
 namespace lamina::kernels {
 

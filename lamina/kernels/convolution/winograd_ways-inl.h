@@ -1,17 +1,17 @@
 // In what values at Winograd's points are held and multiplied: floats, or pairs of bfloat16.
 // Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_WINOGRAD_WAYS_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_WINOGRAD_WAYS_INL_H_
-#undef LAMINA_KERNELS_WINOGRAD_WAYS_INL_H_
+#if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
+#undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
 #else
-#define LAMINA_KERNELS_WINOGRAD_WAYS_INL_H_
+#define LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
 #endif
 
 #include "hwy/highway.h"
-#include "lamina/kernels/bf16_tile-inl.h"
-#include "lamina/kernels/tile-inl.h"
-#include "lamina/kernels/vectors-inl.h"
-#include "lamina/kernels/winograd-inl.h"
+#include "lamina/kernels/convolution/winograd-inl.h"
+#include "lamina/kernels/machine/vectors-inl.h"
+#include "lamina/kernels/products/bf16_tile-inl.h"
+#include "lamina/kernels/products/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
@@ -173,4 +173,4 @@ struct PairWay {
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // LAMINA_KERNELS_WINOGRAD_WAYS_INL_H_
+#endif  // LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_

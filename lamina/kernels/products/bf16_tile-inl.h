@@ -1,10 +1,10 @@
 // The inner loop of products of bfloat16: one tile of C, held in registers while sums of pairs run over k.
 // Included by kernel sources; empty but for the instruction set that the instructions belong to.
-#if defined(LAMINA_KERNELS_BF16_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_BF16_TILE_INL_H_
-#undef LAMINA_KERNELS_BF16_TILE_INL_H_
+#if defined(LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_
+#undef LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_
 #else
-#define LAMINA_KERNELS_BF16_TILE_INL_H_
+#define LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_
 #endif
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "hwy/highway.h"
-#include "lamina/kernels/bf16.h"
+#include "lamina/kernels/products/bf16.h"
 
 #if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
@@ -209,4 +209,4 @@ HWY_INLINE void round_pairs(const float* x, const float* y, Index n, Pair* to) {
 HWY_AFTER_NAMESPACE();
 #endif  // HWY_AVX3
 
-#endif  // LAMINA_KERNELS_BF16_TILE_INL_H_
+#endif  // LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_

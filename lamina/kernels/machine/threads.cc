@@ -1,4 +1,4 @@
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,11 +1,11 @@
-#include "lamina/kernels/bf16.h"
+#include "lamina/kernels/products/bf16.h"
 
-#include "lamina/kernels/parallel.h"
+#include "lamina/kernels/machine/threads.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/bf16.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/vectors-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/products/bf16.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

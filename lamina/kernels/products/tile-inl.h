@@ -1,10 +1,10 @@
 // The inner loop of matrix products and convolutions: one tile of C, held in registers while sums run over k.
 // Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_TILE_INL_H_
-#undef LAMINA_KERNELS_TILE_INL_H_
+#if defined(LAMINA_KERNELS_PRODUCTS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_PRODUCTS_TILE_INL_H_
+#undef LAMINA_KERNELS_PRODUCTS_TILE_INL_H_
 #else
-#define LAMINA_KERNELS_TILE_INL_H_
+#define LAMINA_KERNELS_PRODUCTS_TILE_INL_H_
 #endif
 
 #include <algorithm>

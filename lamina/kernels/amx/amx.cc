@@ -1,21 +1,21 @@
-#include "lamina/kernels/gemm_amx.h"
+#include "lamina/kernels/amx/amx.h"
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 
-#include "lamina/kernels/gemm.h"
-#include "lamina/kernels/parallel.h"
-#include "lamina/kernels/target.h"
-#include "lamina/kernels/workspace.h"
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/products/gemm.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/gemm_amx.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/split_bf16-inl.h"
-#include "lamina/kernels/tile_unit-inl.h"
-#include "lamina/kernels/two_halves-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/amx/amx.cc"
+#include "lamina/kernels/amx/split_bf16-inl.h"
+#include "lamina/kernels/amx/tile_unit-inl.h"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/products/two_halves-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_AMX_SIZES
 #define LAMINA_KERNELS_GEMM_AMX_SIZES

@@ -5,12 +5,12 @@
 #include <type_traits>
 
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/norm.h"
+#include "lamina/kernels/norm/norm.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/norm_strips.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/vectors-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/norm/strips.cc"
+#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/vectors-inl.h"
 
 #ifndef LAMINA_KERNELS_NORM_STRIPS_ARGS
 #define LAMINA_KERNELS_NORM_STRIPS_ARGS

@@ -1,11 +1,11 @@
 // Winograd's convolutions whose values at the points are rounded to bfloat16, with sums and transforms in float32.
-#include "lamina/kernels/target.h"
-#include "lamina/kernels/winograd.h"
+#include "lamina/kernels/convolution/winograd.h"
+#include "lamina/kernels/machine/target.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/winograd_bf16.cc"
-#include "lamina/kernels/simd.h"
-#include "lamina/kernels/winograd_tiles-inl.h"
+#define HWY_TARGET_INCLUDE "lamina/kernels/convolution/winograd_bf16.cc"
+#include "lamina/kernels/convolution/winograd_tiles-inl.h"
+#include "lamina/kernels/machine/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

@@ -1,10 +1,10 @@
 // The last few columns of a matrix product, too few to fill a vector: there vectors run along k or along A's rows.
 // Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_THIN_INL_H_
-#undef LAMINA_KERNELS_THIN_INL_H_
+#if defined(LAMINA_KERNELS_PRODUCTS_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
+#undef LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
 #else
-#define LAMINA_KERNELS_THIN_INL_H_
+#define LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
 #endif
 
 #include <algorithm>
