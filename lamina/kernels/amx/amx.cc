@@ -12,9 +12,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/amx/amx.cc"
+#include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/amx/split_bf16-inl.h"
 #include "lamina/kernels/amx/tile_unit-inl.h"
-#include "lamina/kernels/machine/simd.h"
 #include "lamina/kernels/products/two_halves-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_AMX_SIZES

@@ -12,6 +12,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv_bf16.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/products/bf16_tile-inl.h"
 
 #ifndef LAMINA_KERNELS_CONV_BF16_ARGS

@@ -4,8 +4,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/winograd_bf16.cc"
-#include "lamina/kernels/convolution/winograd_tiles-inl.h"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
+#include "lamina/kernels/convolution/winograd_tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {

@@ -9,6 +9,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/products/thin-inl.h"
 #include "lamina/kernels/products/tile-inl.h"
 #include "lamina/kernels/products/two_halves-inl.h"

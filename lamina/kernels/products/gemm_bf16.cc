@@ -11,6 +11,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm_bf16.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/products/bf16_tile-inl.h"
 
 #ifndef LAMINA_KERNELS_GEMM_BF16_ARGS
