@@ -103,11 +103,4 @@ class Parameters {
   std::vector<Entry> entries_;
 };
 
-/// The gradient of a weight matrix (D, M) as what makes it, x^T dout: who uses it but once, as Updates does, makes it
-/// as it goes, and no memory holds it. Views: x (N, D) and dout (N, M) must stay until then.
-template <class T>
-struct WeightGradient {
-  TensorView<T> x, dout;
-};
-
 }  // namespace lamina

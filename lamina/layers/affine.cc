@@ -50,10 +50,9 @@ void affine_backward(std::string_view where, const TensorView<T>& dout, const Af
   if (w.rank() != 2) fail(where, "expected the cache of a forward pass, got an empty one");
   const Index N = x.dim(0), D = w.dim(0), M = w.dim(1);
   check_shape(where, "dout", dout.shape(), {N, M}, "out");
-  if (dw.rank() > 0) check_shape(where, "dw", dw.shape(), w.shape(), "w");
+  check_shape(where, "dw", dw.shape(), w.shape(), "w");
   check_shape(where, "db", db.shape(), {M}, "b");
-  if (dw.rank() > 0)
-    product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
+  product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
   kernels::column_sums(N, M, dout.data(), db.data());
   if (dx) {
     dx->resize(x.shape());
@@ -72,7 +71,6 @@ void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const Tensor
 template <class T>
 void affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                      TensorView<T> db) {
-  if (dw.rank() == 0) check_shape("affine_backward", "dw", dw.shape(), cache.w.shape(), "w");
   detail::affine_backward("affine_backward", dout, cache, dx, dw, db);
 }
 

@@ -49,7 +49,7 @@ namespace detail {
 template <class T>
 void affine_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                     bool relu, Tensor<T>& out, AffineCache<T>& cache, Precision precision = Precision::full);
-/// affine_backward; a default-made dw is left out.
+/// affine_backward under the name `where` in errors.
 template <class T>
 void affine_backward(std::string_view where, const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx,
                      TensorView<T> dw, TensorView<T> db);

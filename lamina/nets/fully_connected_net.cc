@@ -1,8 +1,5 @@
 #include "lamina/nets/fully_connected_net.h"
 
-#include <typeinfo>
-
-#include "lamina/kernels/products/gemm.h"
 #include "lamina/layers/softmax_loss.h"
 #include "lamina/nets/net_parts.h"
 
@@ -67,26 +64,6 @@ void FullyConnectedNet<T>::make_layers() {
   score_b_ = "b" + number;
 }
 
-// Small layers with nothing between them but ReLU, on a batch of N, go by blocks of rows.
-template <class T>
-void FullyConnectedNet<T>::link_layers(Index N, bool dropped) {
-  links_.clear();
-  if (hidden_.size() < 2 || options_.normalization != Normalization::none || dropped) return;
-  if (options_.precision != Precision::full) return;
-  const auto& params = this->params_;
-  for (std::size_t i = 1; i < hidden_.size(); ++i) links_.push_back({params[hidden_[i].W], params[hidden_[i].b]});
-  links_.push_back({params[score_W_], params[score_b_]});
-  if (!worth_rows<T>(N, links_)) return links_.clear();
-  for (std::size_t i = 1; i < hidden_.size(); ++i) {
-    HiddenLayer& layer = hidden_[i];
-    layer.out.resize({N, links_[i - 1].w.dim(1)});
-    layer.cache.relu.out = layer.out;
-    links_[i - 1].out = layer.out;
-  }
-  scores_.resize({N, links_.back().w.dim(1)});
-  links_.back().out = scores_;
-}
-
 template <class T>
 void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
   this->check_parameters(kWhere);
@@ -98,9 +75,8 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
     param.dropout = &dropout_param_;
     param.random = random_;
   }
-  link_layers(X.dim(0), param.dropout != nullptr);
   TensorView<T> x = X, gamma, beta;
-  for (HiddenLayer& layer : std::span(hidden_).first(links_.empty() ? hidden_.size() : 1)) {
+  for (HiddenLayer& layer : hidden_) {
     layer.bn_param.mode = mode;
     param.batchnorm = &layer.bn_param;
     param.layernorm.eps = layer.bn_param.eps;
@@ -108,10 +84,7 @@ void FullyConnectedNet<T>::forward(const TensorView<T>& X, Mode mode) {
     affine_norm_relu_dropout_forward(x, params[layer.W], params[layer.b], gamma, beta, param, layer.out, layer.cache);
     x = layer.out;
   }
-  if (links_.empty())
-    affine_forward(x, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
-  else
-    affine_relu_rows_forward<T>(x, links_);
+  affine_forward(x, params[score_W_], params[score_b_], scores_, score_cache_, options_.precision);
 }
 
 template <class T>
@@ -123,60 +96,21 @@ const Tensor<T>& FullyConnectedNet<T>::loss(const TensorView<T>& X) {
 
 template <class T>
 LossAndGradients<T> FullyConnectedNet<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
-  return {pass(X, y, false, nullptr), this->grads_};
-}
-
-template <class T>
-LossAndGradients<T> FullyConnectedNet<T>::loss_for_updates(const TensorView<T>& X, std::span<const Label> y,
-                                                           bool product, LeftToUpdates<T>& left) {
-  if (typeid(*this) != typeid(FullyConnectedNet))
-    return Net<T>::loss_for_updates(X, y, product, left);  // its own loss()
-  left = {};
-  const bool leaves_product = product && !hidden_.empty() && options_.precision == Precision::full && X.rank() > 0 &&
-                              kernels::blocks_pay<T>(options_.input_dim, options_.hidden_dims[0], X.dim(0));
-  return {pass(X, y, leaves_product, &left), this->grads_};
-}
-
-template <class T>
-double FullyConnectedNet<T>::pass(const TensorView<T>& X, std::span<const Label> y, bool leaves_product,
-                                  LeftToUpdates<T>* left) {
   detail::check_examples(kWhere, X, options_.input_dim);
   this->check_labels(kWhere, X, y, options_.num_classes);
   forward(X, Mode::train);
   auto& grads = this->grads_;
   const double data_loss = softmax_loss<T>(scores_, y, &dscores_, this->label_smoothing);
   std::size_t i = hidden_.size();
-  if (links_.empty()) {
-    affine_backward<T>(dscores_, score_cache_, i > 0 ? &dout_[(i - 1) % 2] : nullptr, grads[score_W_], grads[score_b_]);
-  } else {
-    for (i = 1; i < hidden_.size(); ++i) {
-      const HiddenLayer& layer = hidden_[i];
-      layer.cache.da.resize(layer.out.shape());
-      links_[i - 1].da = layer.cache.da;
-      links_[i - 1].dw = grads[layer.W];
-      links_[i - 1].db = grads[layer.b];
-    }
-    links_.back().da = dscores_;
-    links_.back().dw = grads[score_W_];
-    links_.back().db = grads[score_b_];
-    dout_[0].resize(hidden_[0].out.shape());
-    affine_relu_rows_backward<T>(hidden_[0].out, links_, dout_[0]);
-    i = 1;  // what is left
-  }
+  affine_backward<T>(dscores_, score_cache_, i > 0 ? &dout_[(i - 1) % 2] : nullptr, grads[score_W_], grads[score_b_]);
   TensorView<T> dgamma, dbeta;
   while (i-- > 0) {
     const HiddenLayer& layer = hidden_[i];
     if (!layer.gamma.empty()) dgamma = grads[layer.gamma], dbeta = grads[layer.beta];
     affine_norm_relu_dropout_backward<T>(dout_[i % 2], layer.cache, i > 0 ? &dout_[(i - 1) % 2] : nullptr,
-                                         i == 0 && leaves_product ? TensorView<T>() : grads[layer.W], grads[layer.b],
-                                         dgamma, dbeta);
+                                         grads[layer.W], grads[layer.b], dgamma, dbeta);
   }
-  if (leaves_product) {
-    const HiddenLayer& layer = hidden_[0];
-    left->name = layer.W;
-    left->gradient = {X.reshaped({X.dim(0), options_.input_dim}), layer.cache.da};
-  }
-  return data_loss + this->add_regularization(left);
+  return {data_loss + this->add_regularization(), grads};
 }
 
 template <class T>

@@ -9,7 +9,6 @@
 #include "lamina/nets/net.h"
 #include "lamina/random.h"
 #include "lamina/sandwiches/affine_norm_relu_dropout.h"
-#include "lamina/sandwiches/affine_relu_rows.h"
 
 namespace lamina {
 
@@ -42,9 +41,6 @@ class FullyConnectedNet : public Net<T> {
   using Net<T>::loss;
   const Tensor<T>& loss(const TensorView<T>& X) override;
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
-  /// Leaves the regularization, and it may be the gradient of W1.
-  LossAndGradients<T> loss_for_updates(const TensorView<T>& X, std::span<const Label> y, bool product,
-                                       LeftToUpdates<T>& left) override;
   std::vector<NamedTensor<T>> buffers() override;  // running_mean1 running_var1 ...
   NetSummary summary() const override;
   Index check_batch() const override { return 250; }  // weights, the larger part, are read once for all of them
@@ -75,8 +71,6 @@ class FullyConnectedNet : public Net<T> {
   };
   void make_layers();
   void forward(const TensorView<T>& X, Mode mode);
-  double pass(const TensorView<T>& X, std::span<const Label> y, bool leaves_product, LeftToUpdates<T>* left);
-  void link_layers(Index N, bool dropped);
 
   Options options_;
   RandomState* random_ = nullptr;
@@ -85,8 +79,7 @@ class FullyConnectedNet : public Net<T> {
   std::string score_W_, score_b_;
   AffineCache<T> score_cache_;
   Tensor<T> scores_, dscores_;
-  Tensor<T> dout_[2];                 // of hidden layer i: dout_[i % 2]
-  std::vector<AffineLink<T>> links_;  // all layers but the first, where they go by blocks of rows; else none
+  Tensor<T> dout_[2];  // of hidden layer i: dout_[i % 2]
 };
 
 }  // namespace lamina

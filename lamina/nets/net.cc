@@ -44,13 +44,8 @@ void Net<T>::check_labels(std::string_view where, const TensorView<T>& X, std::s
 }
 
 template <class T>
-double Net<T>::add_regularization(LeftToUpdates<T>* left) {
+double Net<T>::add_regularization() {
   if (reg == 0) return 0;
-  if (left && static_cast<T>(reg) != 0) {
-    left->reg = static_cast<T>(reg);
-    left->penalty = 0.5 * reg;
-    return 0;
-  }
   double sum = 0;
   auto gradient = grads_.begin();
   for (const auto& [name, W] : params_) {

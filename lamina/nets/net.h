@@ -91,15 +91,6 @@ struct LayerView {
   TensorView<T> output;  ///< (N, ..., units), after its ReLU, before dropout and pooling; valid until the next pass
 };
 
-/// What a pass has left to who uses its gradients.
-template <class T>
-struct LeftToUpdates {
-  T reg = 0;              ///< reg W is still to be added to the gradient of every parameter W...
-  double penalty = 0;     ///< and this times sum W^2 over these to the loss
-  std::string_view name;  ///< the parameter whose gradient is left as a product; empty: there is none
-  WeightGradient<T> gradient;
-};
-
 /// What a net's weights are when it is made: drawn, or zero for who sets them next, as after a file was read.
 enum class Weights { drawn, zero };
 
@@ -115,8 +106,7 @@ class Net {
 
   Parameters<T>& params() { return params_; }
   const Parameters<T>& params() const { return params_; }
-  /// Gradients of the last `loss(X, y)`. A Solver without hooks leaves them as it needs them, which is not to say
-  /// whole.
+  /// Gradients of the last `loss(X, y)`, regularization included.
   const Parameters<T>& grads() const { return grads_; }
   /// Where the next `loss(X, y)` writes them: a view may be made to point at other memory of its shape.
   Parameters<T>& grads() { return grads_; }
@@ -129,16 +119,6 @@ class Net {
   /// Loss, regularization included, and gradients of a training forward and backward pass. Throws
   /// std::invalid_argument where X or y do not fit.
   virtual LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) = 0;
-  /// The same for who hands all to Updates: what a net leaves to these is in `left`, and neither in the gradients nor
-  /// in the loss. One weight matrix's gradient may be left as the product that makes it, valid until the next pass, if
-  /// that is wanted.
-  virtual LossAndGradients<T> loss_for_updates(const TensorView<T>& X, std::span<const Label> y, bool product,
-                                               LeftToUpdates<T>& left) {
-    static_cast<void>(product);
-    left = {};
-    return loss(X, y);
-  }
-
   virtual NetSummary summary() const = 0;
   /// Examples that an accuracy check should hand to loss(X) at once. Scores do not depend on it but for rounding.
   virtual Index check_batch() const { return 100; }
@@ -165,9 +145,8 @@ class Net {
   void check_parameters(std::string_view where) const;
   /// Throws unless X has examples and y a class of 0 .. num_classes - 1 for each of them.
   static void check_labels(std::string_view where, const TensorView<T>& X, std::span<const Label> y, Index num_classes);
-  /// Adds reg W to the gradients of all parameters named W... and returns 0.5 reg sum W^2; or leaves both to the
-  /// updates, whose passes over memory they join.
-  double add_regularization(LeftToUpdates<T>* left = nullptr);
+  /// Adds reg W to the gradients of all parameters named W... and returns 0.5 reg sum W^2.
+  double add_regularization();
   /// Takes over parameters, reg and label_smoothing from a net of another precision.
   template <class U>
   void assign(const Net<U>& other) {

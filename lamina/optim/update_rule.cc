@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/machine/threads.h"
-#include "lamina/kernels/products/gemm.h"
 #include "lamina/kernels/update.h"
 
 namespace lamina {
 namespace {
 
-// Numbers that a thread takes at a time; sum_of_squares() sums them up as one of its parts.
+// Numbers that a thread takes at a time.
 constexpr Index kPart = 16384;
 
 struct Rule {
@@ -66,9 +64,6 @@ detail::UpdateStep<T> step_of(UpdateRule rule, TensorView<T> w, const TensorView
                              .dw = dw.data(),
                              .first = state.first.data(),
                              .second = state.second.data(),
-                             .regularized = nullptr,
-                             .reg = 0,
-                             .squares = nullptr,
                              .shrink = decays ? number(-rate * config.weight_decay) : T{0},
                              .momentum = number(config.momentum),
                              .decay_rate = number(config.decay_rate),
@@ -93,8 +88,6 @@ template <class T>
 void apply(const detail::UpdateStep<T>& s, Index at, Index count) {
   T* w = s.w + at;
   const T* dw = s.dw + at;
-  if (s.squares) s.squares[at / kPart] = kernels::sum_of_squares(count, w);
-  if (s.regularized) kernels::axpy(count, s.reg, w, s.regularized + at);
   if (s.shrink != 0) kernels::axpy(count, s.shrink, w, w);
   switch (s.rule) {
     case UpdateRule::sgd:
@@ -153,41 +146,10 @@ void update(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const Opt
 }
 
 template <class T>
-void Updates<T>::add(UpdateRule rule, TensorView<T> w, TensorView<T> dw, const OptimConfig& config,
-                     OptimState<T>& state, bool decays, T reg) {
+void Updates<T>::add(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config,
+                     OptimState<T>& state, bool decays) {
   check(rule, w, dw, state);
-  all_.push_back({rule, w, dw, config, &state, decays, reg, {}});
-}
-
-template <class T>
-void Updates<T>::add(UpdateRule rule, TensorView<T> w, const WeightGradient<T>& gradient, const OptimConfig& config,
-                     OptimState<T>& state, bool decays, T reg) {
-  const std::string_view where = find(rule).name;
-  const TensorView<T>&x = gradient.x, &dout = gradient.dout;
-  if (w.rank() != 2 || x.rank() != 2 || dout.rank() != 2 || x.dim(0) != dout.dim(0))
-    fail(where, "expected a gradient's x (N, D) and dout (N, M) for w (D, M), got ", x.shape(), " and ", dout.shape(),
-         " for ", w.shape());
-  check(rule, w, TensorView<T>(nullptr, {x.dim(1), dout.dim(1)}), state);
-  all_.push_back({rule, w, {}, config, &state, decays, reg, gradient});
-}
-
-// Rows of the gradient, a block at a time, and at once their update, while they are near.
-template <class T>
-void Updates<T>::run_by_rows(const One& one) {
-  const detail::UpdateStep<T> step = step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays);
-  const TensorView<T>&x = one.gradient.x, &dout = one.gradient.dout;
-  const Index D = x.dim(1), M = dout.dim(1);
-  const auto update_rows = [&](Index first, Index count, T* rows) {
-    detail::UpdateStep<T> part = step;
-    part.w += first * M;
-    part.dw = rows;
-    part.regularized = one.reg != 0 ? rows : nullptr;
-    part.reg = one.reg;
-    if (part.first) part.first += first * M;
-    if (part.second) part.second += first * M;
-    apply(part, 0, count * M);
-  };
-  kernels::gemm_in_blocks<T>(D, M, x.dim(0), x.data(), D, dout.data(), M, std::ref(update_rows));
+  all_.push_back({rule, w, dw, config, &state, decays});
 }
 
 // Each parameter in cells of kPart numbers; small ones go together.
@@ -209,46 +171,19 @@ void Updates<T>::share_out() {
 }
 
 template <class T>
-double Updates<T>::run() {
+void Updates<T>::run() {
   const struct Forget {
     std::vector<One>& all;
     ~Forget() { all.clear(); }
   } forget{all_};
-  const auto cells_of = [](const One& one) { return static_cast<std::size_t>((one.w.size() + kPart - 1) / kPart); };
-  std::size_t squares = 0;
-  for (const One& one : all_) squares += cells_of(one);
-  squares_.assign(squares, 0);
   steps_.clear();
-  double* to = squares_.data();
-  for (const One& one : all_) {
-    if (!one.dw.data() && one.w.size() > 0) {
-      if (one.reg != 0) *to = kernels::sum_of_squares(one.w.size(), one.w.data());
-      run_by_rows(one);
-    } else {
-      steps_.push_back(step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays));
-      if (one.reg != 0) {
-        TensorView<T> dw = one.dw;
-        steps_.back().regularized = dw.data();
-        steps_.back().reg = one.reg;
-        steps_.back().squares = to;
-      }
-    }
-    to += cells_of(one);
-  }
+  for (const One& one : all_) steps_.push_back(step_of(one.rule, one.w, one.dw, one.config, *one.state, one.decays));
   share_out();
   kernels::parallel_for(static_cast<Index>(parts_.size()) - 1, [&](Index part) {
     const auto i = static_cast<std::size_t>(part);
     for (std::size_t cell = parts_[i]; cell < parts_[i + 1]; ++cell)
       apply(steps_[cells_[cell].step], cells_[cell].at, cells_[cell].count);
   });
-  double all = 0;
-  const double* from = squares_.data();
-  for (const One& one : all_) {
-    double sum = 0;  // parameter by parameter, as a net adds them up
-    for (std::size_t i = cells_of(one); i > 0; --i) sum += *from++;
-    all += sum;
-  }
-  return all;
 }
 
 template <class T>

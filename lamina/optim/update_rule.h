@@ -76,17 +76,11 @@ struct UpdateStep {
   T* w;
   const T* dw;
   T *first, *second;
-  T* regularized;  ///< dw, which becomes dw + reg w first; null: it does not
-  T reg;
-  double* squares;  ///< of w before all that, summed up kPart numbers at a time; null: not wanted
-  T shrink;         ///< then w += shrink w; 0: it does not
+  T shrink;  ///< before the rule w += shrink w; 0: it does not
   T momentum, decay_rate, fresh;
   kernels::AdamStep<T> adam;  ///< its rate and epsilon are every rule's
 };
 }  // namespace detail
-
-/// Whether it is worth giving Updates a gradient as a product: for rules that wait for memory, not for divisions.
-constexpr bool products_pay(UpdateRule rule) { return rule == UpdateRule::sgd || rule == UpdateRule::sgd_momentum; }
 
 /// The updates of all of a net's parameters in one go: each thread takes its part of every parameter, so that small
 /// ones are shared out too and threads wait for one another once a step. What comes out is that of update(), to the
@@ -95,14 +89,11 @@ template <class T>
 class Updates {
  public:
   /// Throws as update() does. Nothing moves before run(), until when all stay where they are.
-  /// `decays`: decay_weights() comes first; but before that dw += reg w.
-  void add(UpdateRule rule, TensorView<T> w, TensorView<T> dw, const OptimConfig& config, OptimState<T>& state,
-           bool decays = false, T reg = 0);
-  /// The same with a gradient that run() makes and does not keep.
-  void add(UpdateRule rule, TensorView<T> w, const WeightGradient<T>& gradient, const OptimConfig& config,
-           OptimState<T>& state, bool decays = false, T reg = 0);
-  /// Does what was added, and forgets it. Gives sum w^2 over the parameters with a reg, as they were before.
-  double run();
+  /// `decays`: decay_weights() comes first.
+  void add(UpdateRule rule, TensorView<T> w, const TensorView<T>& dw, const OptimConfig& config, OptimState<T>& state,
+           bool decays = false);
+  /// Does what was added, and forgets it.
+  void run();
   /// Forgets what was added.
   void clear() { all_.clear(); }
 
@@ -113,10 +104,7 @@ class Updates {
     OptimConfig config;
     OptimState<T>* state;
     bool decays;
-    T reg;
-    WeightGradient<T> gradient;  // where dw has no memory
   };
-  static void run_by_rows(const One& one);
   void share_out();
 
   std::vector<One> all_;
@@ -128,7 +116,6 @@ class Updates {
   };
   std::vector<Cell> cells_;
   std::vector<std::size_t> parts_;  // the first cell of each, and the cells' number
-  std::vector<double> squares_;
 };
 
 }  // namespace lamina

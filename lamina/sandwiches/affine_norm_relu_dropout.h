@@ -49,7 +49,7 @@ void affine_norm_relu_dropout_forward(const TensorView<T>& x, const TensorView<T
                                       const TensorView<T>& gamma, const TensorView<T>& beta,
                                       const AffineNormReluDropoutParam<T>& param, Tensor<T>& out,
                                       AffineNormReluDropoutCache<T>& cache);
-/// Overwrites dw, unless it is default-made, db, dgamma and dbeta (where there is a normalization) and, unless null,
+/// Overwrites dw, db, dgamma and dbeta (where there is a normalization) and, unless null,
 /// *dx. Throws std::invalid_argument where a shape does not fit the forward pass's.
 template <class T>
 void affine_norm_relu_dropout_backward(const TensorView<T>& dout, const AffineNormReluDropoutCache<T>& cache,

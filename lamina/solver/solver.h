@@ -45,8 +45,7 @@ struct SolverData {
 };
 
 /// A loss that is NaN or infinite. what() names the iteration and the learning rate. The parameters are those that
-/// gave the loss, the histories those before it; where only the penalty on weights is not finite, the parameters have
-/// been updated once more.
+/// gave the loss, the histories those before it.
 class NonFiniteLoss : public std::runtime_error {
  public:
   NonFiniteLoss(Index iteration, Index num_iterations, double loss, double learning_rate);
@@ -127,7 +126,6 @@ class Solver {
   std::vector<Label> batch_y_;
   Tensor<T> batch_X_, scores_;
   Updates<T> updates_;
-  LeftToUpdates<T> left_;
   std::vector<NamedTensor<T>> buffers_;  // the model's, during train()
 };
 

@@ -128,21 +128,11 @@ double Solver<M>::step() {
   }
   for (std::size_t i = 0; i < batch; ++i) batch_y_[i] = data_.train.y[static_cast<std::size_t>(rows_[i])];
 
-  left_ = {};
-  const std::span<const Label> y(batch_y_);
-  const LossAndGradients<T> result = [&] {
-    if constexpr (std::derived_from<M, Net<T>>)
-      if (!before_update && !after_update && !on_iteration && !on_epoch)  // which may look at gradients
-        return model_.loss_for_updates(batch_X_, y, products_pay(options_.update_rule), left_);
-    return model_.loss(batch_X_, y);
-  }();
+  const LossAndGradients<T> result = model_.loss(batch_X_, std::span<const Label>(batch_y_));
   const StepEvent event{static_cast<Index>(state_.history.loss_history.size()) + 1, result.loss};
   if (before_update) before_update(event);
-  const auto check = [&](double loss) {
-    if (!std::isfinite(loss))
-      throw NonFiniteLoss(state_.iteration + 1, state_.num_iterations, loss, state_.learning_rate);
-  };
-  check(result.loss);
+  if (!std::isfinite(result.loss))
+    throw NonFiniteLoss(state_.iteration + 1, state_.num_iterations, result.loss, state_.learning_rate);
 
   OptimConfig config = options_.optim_config;
   const Index per_epoch = detail::iterations_per_epoch(data_.train.size(), options_.batch_size);
@@ -150,17 +140,10 @@ double Solver<M>::step() {
   config.learning_rate = std::max(state_.learning_rate * factor, std::numeric_limits<double>::denorm_min());
   auto optim = state_.optim.begin();
   updates_.clear();
-  for (auto& [name, w] : model_.params()) {
-    const bool is_weight = name.starts_with('W');
-    const T reg = is_weight ? left_.reg : T{0};
-    if (!left_.name.empty() && name == left_.name)
-      updates_.add(options_.update_rule, w, left_.gradient, config, *optim++, is_weight, reg);
-    else
-      updates_.add(options_.update_rule, w, TensorView<T>(result.grads[name]), config, *optim++, is_weight, reg);
-  }
-  const double squares = updates_.run(), loss = result.loss + left_.penalty * squares;
-  check(loss);
-  state_.history.loss_history.push_back(loss);
+  for (auto& [name, w] : model_.params())
+    updates_.add(options_.update_rule, w, result.grads[name], config, *optim++, name.starts_with('W'));
+  updates_.run();
+  state_.history.loss_history.push_back(result.loss);
   if (after_update) after_update(event);
   if (options_.average_decay > 0) average();
 

@@ -241,10 +241,10 @@ class LoopOf : public Loop {
     std::transform(given.begin(), given.end(), configs.begin(), config_of);
     LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     for (Index i = 0; i < count; ++i) {
-      double loss = step(lent, train, batch_size, rule);
+      const double loss = step(lent, train, batch_size);
       {
         const py::gil_scoped_release unlocked;
-        loss += update_all(rule, configs);
+        update_all(rule, configs);
       }
       copy_.end(Mode::train);
       losses.append(scalar(static_cast<double>(static_cast<T>(loss)), Type::float64));
@@ -330,7 +330,7 @@ class LoopOf : public Loop {
 
  private:
   // The loss; gradients are in the net. A step that does not end leaves the running averages as they were.
-  double step(LentRandom& lent, Examples& train, Index batch_size, UpdateRule rule) {
+  double step(LentRandom& lent, Examples& train, Index batch_size) {
     double loss = 0;
     copy_.begin();
     lent.take();
@@ -346,7 +346,7 @@ class LoopOf : public Loop {
           [&] {
             copy_.discard();
             lent.start_again();
-            loss = pass(train, batch_size, rule);
+            loss = pass(train, batch_size);
           },
           &lent);
       lent.keep();
@@ -359,26 +359,20 @@ class LoopOf : public Loop {
     return loss;
   }
 
-  double pass(Examples& train, Index batch_size, UpdateRule rule) {
+  double pass(Examples& train, Index batch_size) {
     y_.resize(rows_.size());
     train.take(rows_.data(), 0, batch_size, X_);
     std::transform(rows_.begin(), rows_.end(), y_.begin(), [&](Index row) { return train.label(row); });
-    return copy_.net().loss_for_updates(X_, std::span<const Label>(y_), products_pay(rule), left_).loss;
+    return copy_.net().loss(X_, std::span<const Label>(y_)).loss;
   }
 
-  // Gives what the pass has left to them of the loss.
-  double update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
+  void update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
     updates_.clear();
-    std::size_t i = 0;
-    for (auto& [name, w] : copy_.net().params()) {
-      const T reg = name.starts_with('W') ? left_.reg : T{0};
-      if (!left_.name.empty() && name == left_.name)
-        updates_.add(rule, w, left_.gradient, configs[i], states_[i], false, reg);
-      else
-        updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i], false, reg);
+    for (std::size_t i = 0; auto& [name, w] : copy_.net().params()) {
+      updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i]);
       ++i;
     }
-    return left_.penalty * updates_.run();
+    updates_.run();
   }
 
   Tensor<T> kept(std::size_t parameter, py::handle object) {
@@ -397,7 +391,6 @@ class LoopOf : public Loop {
   NetCopy<T> copy_;
   std::vector<OptimState<T>> states_;
   Updates<T> updates_;
-  LeftToUpdates<T> left_;
   std::vector<Index> rows_, times_;
   std::vector<Label> y_;
   Tensor<T> X_;

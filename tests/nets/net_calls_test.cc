@@ -1,8 +1,6 @@
 // What the nets promise about calls: parameters may be edited, errors are one line and change nothing, a test-time
 // pass changes nothing, gradients are overwritten, and both precisions agree.
 
-#include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/products/gemm.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"
@@ -311,70 +309,6 @@ TEST(NetCallsOfOneKind, CopiesStandAlone) {
   EXPECT_EQ(copy.loss(batch.X, batch.y).loss, loss);
   const ConvNet<double> moved = std::move(copy);
   EXPECT_EQ(moved.params().size(), 6u);
-}
-
-// What is left to Updates makes up the loss and the gradients of loss(), to the bit.
-TYPED_TEST(NetCalls, GradientsWithWhatIsLeftAreThoseOfLoss) {
-  using T = TypeParam;
-  for (const Normalization normalization : {Normalization::none, Normalization::batchnorm, Normalization::layernorm})
-    for (const Index hidden : {90, 8})
-      for (const bool product : {true, false}) {
-        FullyConnectedNetOptions options;
-        options.hidden_dims = {hidden, 20};
-        options.input_dim = 1000;
-        options.reg = 0.3;
-        options.normalization = normalization;
-        options.dropout = 0.8;
-        RandomState random(3), same(3);
-        FullyConnectedNet<T> net(options, random), other(options, same);
-        const Batch<T> batch{testing::random_tensor<T>(Shape{70, 10, 100}, random), std::vector<Label>(70, 1)};
-        same = random;
-        const auto expected = net.loss(batch.X, batch.y);
-        LeftToUpdates<T> left;
-        const auto found = other.loss_for_updates(batch.X, batch.y, product, left);
-        double squares = 0;
-        for (const auto& [name, w] : net.params())
-          if (name.starts_with('W')) squares += kernels::sum_of_squares(w.size(), w.data());
-        EXPECT_EQ(found.loss + left.penalty * squares, expected.loss);
-        EXPECT_EQ(left.penalty, 0.15);
-        const bool leaves = product && hidden == 90 && kernels::blocks_pay<T>(1000, 90, 70);
-        EXPECT_EQ(left.name, leaves ? "W1" : "");
-        EXPECT_EQ(left.reg, static_cast<T>(0.3));
-        for (const auto& [name, gradient] : expected.grads) {
-          const TensorView<T>& w = net.params()[name];
-          Tensor<T> g(found.grads[name]);
-          if (name == left.name) {
-            g.fill(0);
-            const auto& [x, dout] = left.gradient;
-            kernels::gemm<T>(true, false, 1000, hidden, 70, x.data(), 1000, dout.data(), hidden, g.data(), hidden);
-          }
-          if (name.starts_with('W')) kernels::axpy(g.size(), left.reg, w.data(), g.data());
-          EXPECT_TRUE(testing::close(g, gradient, 0)) << name;
-        }
-      }
-}
-
-// A net of somebody's own whose loss is another.
-struct OwnLoss : FullyConnectedNet<float> {
-  using FullyConnectedNet::FullyConnectedNet;
-  using FullyConnectedNet::loss;
-  LossAndGradients<float> loss(const TensorView<float>& X, std::span<const Label> y) override {
-    const auto [loss, grads] = FullyConnectedNet::loss(X, y);
-    return {loss + 1000, grads};
-  }
-};
-
-TEST(NetCalls, AnOwnLossIsAskedForUpdatesToo) {
-  FullyConnectedNetOptions options;
-  options.hidden_dims = {100};
-  options.reg = 0.1;
-  RandomState random(1);
-  OwnLoss net(options, random);
-  const Batch<float> batch{testing::random_tensor<float>(Shape{100, 3, 32, 32}, random), std::vector<Label>(100, 1)};
-  LeftToUpdates<float> left;
-  EXPECT_GT(net.loss_for_updates(batch.X, batch.y, true, left).loss, 1000);
-  EXPECT_EQ(left.name, "");
-  EXPECT_EQ(left.reg, 0);
 }
 
 }  // namespace

@@ -5,9 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/machine/threads.h"
-#include "lamina/kernels/products/gemm.h"
 #include "tests/optim/optim_testing.h"
 
 namespace lamina {
@@ -77,85 +75,6 @@ TEST(Updates, EqualSingleOnesWithAnyNumberOfThreads) {
     }
   }
   kernels::set_num_threads(0);
-}
-
-// dw as a product, dw += reg w, decay and the rule, in that order, as one by one.
-template <class T>
-void products_equal_single_ones(UpdateRule rule, T reg, Index N, Index D, Index M) {
-  RandomState random(8);
-  Parameter<T> alone(random, D * M, 0);
-  alone.config.weight_decay = 0.1;
-  Parameter<T> together = alone, kept = alone;
-  const Tensor<T> x = drawn<T>(random, N * D), dout = drawn<T>(random, N * M);
-  const WeightGradient<T> gradient{x.reshaped({N, D}), dout.reshaped({N, M})};
-  Updates<T> updates;
-  for (int step = 0; step < 3; ++step) {
-    Tensor<T> dw(Shape{D, M});
-    kernels::gemm<T>(true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M);
-    Tensor<T> left = dw;
-    if (reg != 0) kernels::axpy(D * M, reg, alone.w().data(), dw.data());
-    decay_weights<T>(rule, alone.w(), alone.config);
-    update<T>(rule, alone.w(), dw.reshaped({D * M}), alone.config, alone.state);
-    const auto matrix = [&](Parameter<T>& p) { return p.w().reshaped({D, M}); };
-    if (step == 0) together.state = kept.state = {};
-    updates.add(rule, matrix(together), gradient, together.config, together.state, true, reg);
-    updates.add(rule, matrix(kept), left, kept.config, kept.state, true, reg);
-    // Of w as it was before: of both, one by one.
-    const double squares = reg == 0 ? 0 : kernels::sum_of_squares(D * M, together.w().data());
-    EXPECT_EQ(updates.run(), squares + squares);
-    expect_same_bits(std::vector<T>(left.begin(), left.end()), std::vector<T>(dw.begin(), dw.end()), "dw");
-  }
-  for (Parameter<T>* p : {&together, &kept})
-    expect_same_bits(std::vector<T>(p->around.begin(), p->around.end()),
-                     std::vector<T>(alone.around.begin(), alone.around.end()), std::string(name_of(rule)));
-}
-
-TEST(Updates, ProductsAndRegularizationEqualSingleOnes) {
-  for (const int threads : {1, 2, 5}) {
-    kernels::set_num_threads(threads);
-    SCOPED_TRACE(threads);
-    for (const UpdateRule rule : kRules)
-      for (const double reg : {0.0, 0.3}) {
-        products_equal_single_ones<float>(rule, static_cast<float>(reg), 100, 1030, 100);
-        products_equal_single_ones<float>(rule, static_cast<float>(reg), 3, 70, 1);
-        products_equal_single_ones<double>(rule, reg, 20, 1030, 70);
-      }
-  }
-  kernels::set_num_threads(0);
-}
-
-// As a net adds the squares up, whatever lies beside a parameter and whoever updates it.
-TEST(Updates, SumsOfSquaresOfWhatHasAReg) {
-  for (const int threads : {1, 2, 5}) {
-    kernels::set_num_threads(threads);
-    RandomState random(9);
-    Updates<float> updates;
-    double expected = 0;
-    std::vector<Parameter<float>> all;
-    for (int i = 0; const Index n : {100, 16385, 0, 16384, 64, 50000, 16383, 3}) all.emplace_back(random, n, i++);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      Parameter<float>& p = all[i];
-      const float reg = i % 3 == 0 ? 0 : 0.1f;
-      if (reg != 0) expected += kernels::sum_of_squares(p.w().size(), p.w().data());
-      updates.add(UpdateRule::adam, p.w(), p.dw, p.config, p.state, p.decays, reg);
-    }
-    EXPECT_EQ(updates.run(), expected);
-    for (Parameter<float>& p : all) updates.add(UpdateRule::adam, p.w(), p.dw, p.config, p.state);
-    EXPECT_EQ(updates.run(), 0);
-  }
-  kernels::set_num_threads(0);
-}
-
-TEST(Updates, RefuseProductsOfOtherShapes) {
-  Tensor<float> w(Shape{4, 3}), x(Shape{2, 4}), dout(Shape{2, 2}), few(Shape{1, 3});
-  OptimState<float> state;
-  Updates<float> updates;
-  const auto added = [&](const Tensor<float>& y) {
-    return message_of([&] { updates.add(UpdateRule::sgd, w, WeightGradient<float>{x, y}, {}, state); });
-  };
-  EXPECT_EQ(added(dout), "[sgd] expected dw of shape (4, 3) to match w, got (4, 2)");
-  EXPECT_EQ(added(few),
-            "[sgd] expected a gradient's x (N, D) and dout (N, M) for w (D, M), got (2, 4) and (1, 3) for (4, 3)");
 }
 
 TEST(Updates, NothingMovesWhereOneIsRefused) {

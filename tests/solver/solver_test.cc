@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "lamina/nets/fully_connected_net.h"
 #include "tests/solver/own_models.h"
 
 namespace lamina {
@@ -268,6 +269,26 @@ TEST(Solver, NonFiniteLossStopsBeforeTheUpdate) {
     EXPECT_EQ(solver.history().loss_history.size(), 15u);
     EXPECT_EQ(solver.epoch(), 3);
   }
+}
+
+// Also where the data's part of the loss is finite, and only the penalty on large weights is not.
+TEST(Solver, NonFinitePenaltyStopsBeforeTheUpdate) {
+  FullyConnectedNetOptions net_options;
+  net_options.hidden_dims = {3};
+  net_options.input_dim = 2;
+  net_options.num_classes = 2;
+  net_options.weight_scale = 1e-3;
+  net_options.reg = 1e308;
+  RandomState random(0);
+  FullyConnectedNet<double> net(net_options, random);
+  net.params()["W1"].fill(10);
+  net.params()["W2"].fill(0);
+  const Parameters<double> before = net.params();
+  Solver solver(net, {labelled_split(10, 2), labelled_split(2, 0)}, quiet(2, 1), random);
+  EXPECT_THROW(solver.train(), NonFiniteLoss);
+  for (const auto& [name, value] : net.params())
+    EXPECT_TRUE(std::equal(value.begin(), value.end(), before[name].begin())) << name;
+  EXPECT_TRUE(solver.history().loss_history.empty());
 }
 
 TEST(Solver, HooksAndStopping) {
