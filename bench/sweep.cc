@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "lamina/experiments/sweep.h"
 #include "lamina/solver/solver.h"
+#include "workbench/runs/sweep.h"
 
 namespace {
 

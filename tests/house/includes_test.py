@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What is included stands to the left:
 
-{tensor, check, random, parameters, gradient_check} <- kernels <- {layers <- sandwiches <- nets, optim, io <- data}
-  <- solver <- vis <- experiments <- {cli, python}
+{tensor, check, random, parameters, gradient_check} <- kernels <- {layers <- sandwiches <- nets, optim, data, io}
+  <- solver <- datasets <- workbench <- notebooks
 
-and SIMD and threads stand in lamina/kernels/ alone.
+within the workbench pages <- runs <- search <- cli; python stands on lamina/, datasets/ and workbench/; and SIMD and
+threads stand in lamina/kernels/ alone.
 """
 import pathlib
 import re
@@ -23,11 +24,14 @@ PARTS = {
     "sandwiches": BASE | {"layers"},
     "nets": BASE | {"layers", "sandwiches"},
     "optim": BASE,
-    "data": BASE | {"io"},  # folders of images
+    "data": BASE,
     "io": BASE,
 }
-for left, part in [("nets", "solver"), ("solver", "vis"), ("vis", "experiments"), ("experiments", "cli"), ("experiments", "python")]:
-    PARTS[part] = set(PARTS[left]) | {left} | ({"optim", "data", "io"} if part == "solver" else set())
+PARTS["solver"] = set(PARTS)
+for part in ["datasets", "workbench/pages", "workbench/runs", "workbench/search", "workbench/cli", "notebooks"]:
+    PARTS[part] = set(PARTS)
+PARTS["python"] = set(PARTS) - {"notebooks"}
+TOPS = ("lamina", "datasets", "workbench", "notebooks", "python")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 MACHINE = re.compile(r"^(hwy/.*|.*intrin\.h|arm_(neon|sve)\.h|omp\.h|pthread\.h|thread|future|execution|barrier|latch|semaphore)$")
@@ -38,17 +42,17 @@ SUFFIXES = {".h", ".cc", ".cpp", ".hpp"}
 def part_of(path):
     """The part of a path relative to the root: "lamina/layers/conv.h" -> "layers"; None outside the parts."""
     names = path.split("/")
-    if names[0] in ("cli", "python"):
-        return names[0]
-    if names[0] != "lamina":
-        return None
-    return "foundation" if len(names) == 2 else names[1]
+    if names[0] == "lamina":
+        return "foundation" if len(names) == 2 else names[1]
+    if names[0] == "workbench":
+        return "/".join(names[:2])
+    return names[0] if names[0] in TOPS else None
 
 
 def faults(root):
     """One line for each include under root that breaks the order, sorted."""
     found = []
-    files = [p for top in ("lamina", "cli", "python") for p in (root / top).rglob("*") if p.suffix in SUFFIXES]
+    files = [p for top in TOPS for p in (root / top).rglob("*") if p.suffix in SUFFIXES]
     for path in sorted(files):
         name = path.relative_to(root).as_posix()
         part = part_of(name)
@@ -94,15 +98,21 @@ class Includes(unittest.TestCase):
             ("lamina/kernels/products/gemm.cc", '#include "lamina/layers/affine.h"'),
             ("lamina/tensor.h", '#  include "lamina/kernels/products/gemm.h"'),
             ("lamina/data/dataset.h", '#include "lamina/nets/net.h"'),
-            ("lamina/io/npz.h", '#include "lamina/solver/solver.h"'),
-            ("lamina/solver/solver.h", '#include "lamina/vis/report.h"'),
+            ("lamina/data/dataset.h", '#include "datasets/images.h"'),
+            ("lamina/io/safetensors.h", '#include "lamina/solver/solver.h"'),
+            ("lamina/solver/solver.h", '#include "datasets/load.h"'),
             ("lamina/solver/solver.cc", "#include <thread>"),
             ("lamina/nets/net.cc", "#include <hwy/highway.h>"),
             ("lamina/nets/net.cc", '#include "hwy/highway.h"'),
             ("lamina/layers/conv.cc", "#include <immintrin.h>"),
             ("lamina/layers/conv.cc", "#pragma omp parallel for"),
-            ("lamina/vis/page.cc", '#include "cli/flags.h"'),
+            ("datasets/load.cc", '#include "workbench/pages/report.h"'),
+            ("datasets/load.cc", "#include <thread>"),
+            ("workbench/pages/report.cc", '#include "workbench/runs/run_config.h"'),
+            ("workbench/cli/flags.cc", '#include "notebooks/reproduce.h"'),
+            ("python/bindings/nets.cc", '#include "notebooks/reproduce.h"'),
             ("lamina/extras/x.h", ""),
+            ("workbench/extras/x.h", ""),
         ]:
             self.assertEqual(len(self.planted(name, "#pragma once\n" + text + "\n")), 1, f"{name}: {text}")
 
@@ -112,7 +122,9 @@ class Includes(unittest.TestCase):
             ("lamina/kernels/machine/threads.cc", "#include <thread>"),
             ("lamina/kernels/products/gemm.cc", '#include "hwy/highway.h"'),
             ("lamina/solver/solver.h", '#include "lamina/optim/update_rule.h"\n#include "lamina/nets/net.h"'),
-            ("cli/train.cc", '#include "lamina/vis/report.h"\n#include "cli/flags.h"'),
+            ("workbench/cli/train.cc", '#include "workbench/pages/report.h"\n#include "datasets/load.h"'),
+            ("notebooks/command.cc", '#include "workbench/cli/flags.h"\n#include "lamina/solver/solver.h"'),
+            ("python/bindings/nets.cc", '#include "workbench/runs/run_config.h"\n#include "datasets/load.h"'),
             ("lamina/layers/relu.h", '// #include "lamina/optim/update_rule.h"'),
         ]:
             self.assertEqual(self.planted(name, text + "\n"), [], f"{name}: {text}")

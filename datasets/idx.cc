@@ -1,0 +1,167 @@
+#include "datasets/idx.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <sstream>
+
+#include "datasets/gz_file.h"
+#include "lamina/check.h"
+#include "lamina/io/atomic_file.h"
+
+namespace lamina {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kWhere = "read_idx";
+constexpr Index kMostElements = Index{1} << 33;
+constexpr Index kDeflateRatio = 1032;  // no deflated byte stands for more
+
+const std::vector<std::string> kFashionNames = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                                "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+
+// The file of that name, e.g. "train-images-idx3-ubyte", in one of the forms it goes by; empty where there is none.
+fs::path find_file(const fs::path& directory, const std::string& name) {
+  std::string dotted = name;
+  dotted[dotted.rfind("-idx")] = '.';
+  std::error_code error;
+  for (const std::string& form : {name, name + ".gz", dotted, dotted + ".gz"})
+    if (fs::exists(directory / form, error)) return directory / form;
+  return {};
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+std::string name_of(const fs::path& directory) {
+  std::error_code error;
+  fs::path whole = fs::weakly_canonical(directory, error);
+  if (error) whole = directory;
+  if (!whole.has_filename()) whole = whole.parent_path();
+  if (lower(whole.string()).find("fashion") != std::string::npos) return "Fashion-MNIST";
+  return lower(whole.string()).find("mnist") != std::string::npos ? "MNIST" : whole.filename().string();
+}
+
+LabelledImages read_pair(const fs::path& directory, const std::string& prefix, Index most_classes) {
+  const auto find = [&](const std::string& name) {
+    const fs::path file = find_file(directory, name);
+    if (file.empty()) fail_file(kWhere, directory, "expected a file ", name, " or ", name, ".gz, found neither");
+    return file;
+  };
+  const fs::path images_file = find(prefix + "-images-idx3-ubyte"), labels_file = find(prefix + "-labels-idx1-ubyte");
+  const Tensor<std::uint8_t> labels = read_idx(labels_file);
+  if (labels.rank() != 1) fail_file(kWhere, labels_file, "expected labels with 1 axis, found ", labels.rank());
+  const Tensor<std::uint8_t> images = read_idx(images_file);
+
+  if (images.rank() != 3) fail_file(kWhere, images_file, "expected images with 3 axes, found ", images.rank());
+  const Index count = images.dim(0);
+  if (labels.size() != count)
+    fail_file(kWhere, labels_file, "expected ", count, " labels, one for each image of ",
+              images_file.filename().string(), ", found ", labels.size());
+  LabelledImages pair{Tensor<std::uint8_t>(images.reshaped(Shape{count, 1, images.dim(1), images.dim(2)})), {}};
+  for (Index i = 0; i < count; ++i) {
+    if (labels[i] >= most_classes)
+      fail_file(kWhere, labels_file, "expected labels of 0 to ", most_classes - 1, ", found ", int{labels[i]},
+                " at place ", i);
+    pair.labels.push_back(labels[i]);
+  }
+  return pair;
+}
+
+// The lines of class-names.txt, without blanks at their ends and empty lines at the file's end.
+std::vector<std::string> read_class_names(const fs::path& file, std::size_t least) {
+  std::vector<std::string> names;
+  std::istringstream lines(read_file(file, 1 << 20));
+  for (std::string line; std::getline(lines, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
+    names.push_back(line);
+  }
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  if (names.size() < least || names.size() > 256)
+    fail_file(kWhere, file, "expected ", least, " to 256 names of classes, one a line, found ", names.size());
+  return names;
+}
+
+}  // namespace
+
+bool is_idx(const fs::path& directory) { return !find_file(directory, "train-images-idx3-ubyte").empty(); }
+
+Tensor<std::uint8_t> read_idx(const fs::path& path) {
+  GzFile file(kWhere, path);
+  const auto read = [&](void* to, Index size) {
+    const Index got = file.read(to, size);
+    if (got < 0) fail_file(kWhere, path, "expected an IDX file, found: ", file.error());
+    return got;
+  };
+  std::array<std::uint8_t, 4> word{};
+  if (const Index got = read(word.data(), 4); got < 4)
+    fail_file(kWhere, path, "expected an IDX file, found only ", got, " bytes");
+  if (word[0] != 0 || word[1] != 0 || word[2] != 8 || word[3] < 1 || word[3] > 4)
+    fail_file(kWhere, path, "expected an IDX file of bytes, which begins with 0, 0, 8 and 1 to 4 axes, found ",
+              int{word[0]}, ", ", int{word[1]}, ", ", int{word[2]}, ", ", int{word[3]});
+  std::array<Index, 4> lengths{};
+  const int rank = word[3];
+  Index total = 1;
+  for (int axis = 0; axis < rank; ++axis) {
+    if (read(word.data(), 4) < 4) fail_file(kWhere, path, "expected the lengths of ", rank, " axes, found fewer");
+    const Index length = Index{word[0]} << 24 | Index{word[1]} << 16 | Index{word[2]} << 8 | Index{word[3]};
+    lengths[static_cast<std::size_t>(axis)] = length;
+    if (length == 0) fail_file(kWhere, path, "expected axes of length 1 or more, found 0");
+    if (length > kMostElements / total)
+      fail_file(kWhere, path, "expected at most 2^33 elements, found more in its header");
+    total *= length;
+  }
+  const Shape shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(rank)));
+
+  // No memory is asked for that the file could not fill.
+  std::error_code error;
+  const auto on_disk = static_cast<Index>(fs::file_size(path, error));
+  const Index header = 4 + 4 * rank;
+  const Index most = error ? 0 : file.packed() ? on_disk * kDeflateRatio : on_disk - header;
+  if (total > most)
+    fail_file(kWhere, path, "expected ", total, " bytes of shape ", shape, " after the header, found at most ",
+              std::max<Index>(most, 0));
+  Tensor<std::uint8_t> out;
+  out.resize(shape);
+  if (const Index got = read(out.data(), total); got < total)
+    fail_file(kWhere, path, "expected ", total, " bytes of shape ", shape, " after the header, found ", got);
+  if (read(word.data(), 1) != 0)
+    fail_file(kWhere, path, "expected ", total, " bytes of shape ", shape, " after the header, found more");
+  return out;
+}
+
+Dataset load_idx(const fs::path& directory, std::string name) {
+  if (name.empty()) name = name_of(directory);
+  const bool ten = name == "MNIST" || name == "Fashion-MNIST";
+  LabelledImages train = read_pair(directory, "train", ten ? 10 : 256);
+  LabelledImages test = read_pair(directory, "t10k", ten ? 10 : 256);
+  if (train.images.dim(0) < 2)
+    fail_file("load_idx", directory, "expected 2 or more training images, found ", train.images.dim(0));
+  for (int axis = 2; axis < 4; ++axis)
+    if (train.images.dim(axis) != test.images.dim(axis))
+      fail_file("load_idx", directory, "expected test images of the training images' size ", train.images.dim(2), " x ",
+                train.images.dim(3), ", found ", test.images.dim(2), " x ", test.images.dim(3));
+  std::vector<std::string> class_names;
+  if (name == "Fashion-MNIST") {
+    class_names = kFashionNames;
+  } else {
+    const Label largest = ten ? 9
+                              : std::max(*std::max_element(train.labels.begin(), train.labels.end()),
+                                         *std::max_element(test.labels.begin(), test.labels.end()));
+    for (Label label = 0; label <= largest; ++label) class_names.push_back(std::to_string(label));
+  }
+  std::string identity;
+  std::error_code error;
+  if (const fs::path names = directory / "class-names.txt"; fs::exists(names, error)) {
+    class_names = read_class_names(names, class_names.size());
+    for (const std::string& class_name : class_names) identity += class_name + '\n';
+  }
+  Dataset data = split_dataset(std::move(name), std::move(class_names), std::move(train), std::move(test));
+  data.identity = std::move(identity);
+  return data;
+}
+
+}  // namespace lamina

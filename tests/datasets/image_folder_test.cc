@@ -1,0 +1,195 @@
+#include "datasets/image_folder.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "datasets/images.h"
+#include "datasets/load.h"
+#include "tests/datasets/data_testing.h"
+
+namespace lamina {
+namespace {
+
+using namespace lamina::testing;
+
+// An image of one colour.
+void write_image(const fs::path& path, Index height, Index width, std::array<std::uint8_t, 3> colour) {
+  Tensor<std::uint8_t> image(Shape{height, width, 3});
+  for (Index i = 0; i < image.size(); ++i) image[i] = colour[static_cast<std::size_t>(i % 3)];
+  fs::create_directories(path.parent_path());
+  write_png(path, image);
+}
+
+// Class c's image i has the red value 16 c + i, so that each can be told in a batch.
+void write_set(const fs::path& directory, const std::vector<std::pair<std::string, int>>& classes, bool grey = false) {
+  for (std::size_t c = 0; c < classes.size(); ++c)
+    for (int i = 0; i < classes[c].second; ++i) {
+      const auto red = static_cast<std::uint8_t>(16 * c + static_cast<std::size_t>(i));
+      const std::uint8_t green = grey ? red : 200, blue = grey ? red : 100;
+      write_image(directory / classes[c].first / ("i" + std::to_string(10 + i) + ".png"), 5 + i, 40 - i,
+                  {red, green, blue});
+    }
+}
+
+// The red value of each image.
+std::vector<int> reds(const Split& split) {
+  std::vector<int> result;
+  Tensor<double> image;
+  for (Index i = 0; i < split.size(); ++i) {
+    split.X.with_mean(nullptr).slice(i, 1, image);
+    result.push_back(static_cast<int>(image[0]));
+  }
+  return result;
+}
+
+TEST(ImageFolder, ClassesAreFoldersInTheOrderOfTheirNames) {
+  const TemporaryDirectory temporary;
+  const fs::path here = temporary.path() / "animals";
+  write_set(here, {{"cat", 10}, {"ant", 16}, {"bee", 12}});
+  EXPECT_TRUE(is_image_folder(here));
+  EXPECT_FALSE(is_image_folder(here / "cat"));
+  const Dataset data = load_dataset(here.string());
+  EXPECT_EQ(data.name, "animals");
+  EXPECT_EQ(data.class_names, (std::vector<std::string>{"ant", "bee", "cat"}));
+  EXPECT_EQ(data.example_shape(), (Shape{3, 32, 32}));
+  EXPECT_EQ(data.val.size(), 2 + 1 + 1);
+  EXPECT_EQ(data.test.size(), 2 + 1 + 1);
+  EXPECT_EQ(data.train.size(), 12 + 10 + 8);
+
+  // Every image is in one split, with its class: cat's reds are 0 to 9, ant's 16 to 31, bee's 32 to 43.
+  std::multiset<int> seen;
+  for (const Split* split : {&data.train, &data.val, &data.test}) {
+    const std::vector<int> red = reds(*split);
+    for (std::size_t i = 0; i < red.size(); ++i) {
+      seen.insert(red[i]);
+      EXPECT_EQ(split->y[i], red[i] < 16 ? 2 : red[i] < 32 ? 0 : 1);
+    }
+  }
+  std::multiset<int> all;
+  for (int i = 0; i < 10; ++i) all.insert(i);
+  for (int i = 0; i < 16; ++i) all.insert(16 + i);
+  for (int i = 0; i < 12; ++i) all.insert(32 + i);
+  EXPECT_EQ(seen, all);
+  // The first images of the training split are of several classes.
+  EXPECT_GT(std::set<Label>(data.train.y.begin(), data.train.y.begin() + 8).size(), 1u);
+
+  // The mean is that of the training images alone, and is subtracted.
+  double sum = 0;
+  for (const int red : reds(data.train)) sum += red;
+  EXPECT_DOUBLE_EQ((*data.mean)[0], sum / 30);
+  EXPECT_DOUBLE_EQ((*data.mean)[1024], 200);
+  Tensor<double> image;
+  data.val.X.slice(0, 1, image);
+  EXPECT_DOUBLE_EQ(image[0], reds(data.val)[0] - sum / 30);
+}
+
+TEST(ImageFolder, TheSeedDecidesTheSplit) {
+  const TemporaryDirectory temporary;
+  write_set(temporary.path(), {{"a", 16}, {"b", 16}});
+  const auto load = [&](std::uint32_t seed) { return load_image_folder(temporary.path(), {.split_seed = seed}); };
+  const Dataset first = load(3), again = load(3), other = load(4);
+  EXPECT_EQ(reds(first.train), reds(again.train));
+  EXPECT_EQ(reds(first.val), reds(again.val));
+  EXPECT_NE(reds(first.train), reds(other.train));
+  const Dataset halves = load_image_folder(temporary.path(), {.val_fraction = 0.25, .test_fraction = 0.5});
+  EXPECT_EQ(halves.val.size(), 8);
+  EXPECT_EQ(halves.test.size(), 16);
+}
+
+TEST(ImageFolder, ImagesAreResizedAsForPrediction) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  Tensor<std::uint8_t> image(Shape{30, 50, 3});
+  for (Index i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * i % 251);
+  fs::create_directories(here / "a");
+  fs::create_directories(here / "b");
+  for (const char* name : {"a/x.png", "b/x.PNG"}) write_png(here / name, image);
+  const Tensor<std::uint8_t> wanted = fit_image(image, Shape{3, 12, 16});
+  write_image(here / "b" / "y.png", 7, 7, {9, 8, 7});
+  const Dataset data = load_image_folder(here, {.height = 12, .width = 16});
+  EXPECT_EQ(data.example_shape(), (Shape{3, 12, 16}));
+  Tensor<float> pixels;
+  data.train.X.with_mean(nullptr).gather(std::vector<Index>{data.train.y[0] == 0 ? 0 : 1}, pixels);
+  ASSERT_EQ(pixels.size(), wanted.size());
+  for (Index i = 0; i < wanted.size(); ++i) ASSERT_EQ(pixels[i], wanted[i]) << i;
+}
+
+TEST(ImageFolder, GreyImagesHaveOneChannelWhereAllAreGrey) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here, {{"a", 4}, {"b", 4}}, true);
+  EXPECT_EQ(load_image_folder(here).example_shape(), (Shape{1, 32, 32}));
+  EXPECT_EQ(reds(load_image_folder(here).train).size(), 4u);
+  EXPECT_EQ(load_image_folder(here, {.channels = 3}).example_shape(), (Shape{3, 32, 32}));
+  const std::vector<int> grey = reds(load_image_folder(here).train);
+  EXPECT_EQ(grey, reds(load_image_folder(here, {.channels = 1}).train));
+  write_image(here / "b" / "z.png", 9, 9, {10, 10, 11});
+  EXPECT_EQ(load_image_folder(here).example_shape(), (Shape{3, 32, 32}));
+}
+
+TEST(ImageFolder, FewImagesAreEnough) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here, {{"a", 1}, {"b", 2}, {"c", 3}});
+  const Dataset data = load_image_folder(here);
+  const auto count = [](const Split& split, Label label) { return std::count(split.y.begin(), split.y.end(), label); };
+  EXPECT_EQ(count(data.train, 0), 1);
+  EXPECT_EQ(count(data.train, 1), 1);
+  EXPECT_EQ(count(data.val, 1), 1);
+  for (const Split* split : {&data.train, &data.val, &data.test}) EXPECT_EQ(count(*split, 2), 1);
+  const Dataset greedy = load_image_folder(here, {.val_fraction = 0.9, .test_fraction = 0.05});
+  for (Label label = 0; label < 3; ++label) EXPECT_EQ(count(greedy.train, label), 1) << label;
+}
+
+TEST(ImageFolder, WhatIsSkippedIsCounted) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here, {{"a", 3}, {"b", 3}});
+  std::vector<std::string> said;
+  const auto load = [&] {
+    said.clear();
+    return load_image_folder(here, {.say = [&](std::string_view line) { said.emplace_back(line); }});
+  };
+  EXPECT_EQ(load().train.size(), 2);
+  EXPECT_TRUE(said.empty());
+  write_bytes(here / "a" / ".hidden.png", "x");
+  EXPECT_EQ(load().train.size(), 2);
+  EXPECT_EQ(said,
+            std::vector<std::string>{"skipped 1 entry that is hidden, or no PNG or JPEG file in a class's folder: " +
+                                     (here / "a" / ".hidden.png").string()});
+  write_bytes(here / ".git" / "x.png", "x");
+  write_bytes(here / "b" / "notes.txt", "x");
+  write_bytes(here / "b" / "deeper" / "x.png", "x");
+  write_bytes(here / "readme", "x");
+  EXPECT_EQ(load().train.size(), 2);
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_EQ(said[0].find("skipped 5 entries that are hidden"), 0u) << said[0];
+}
+
+TEST(ImageFolder, FaultsAreNamed) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  const auto said = [&] { return thrown([&] { load_image_folder(here); }); };
+  write_set(here, {{"a", 3}});
+  EXPECT_EQ(said(), "[load_image_folder] " + here.string() + ": expected two or more folders, one a class, found 1");
+  fs::create_directories(here / "b");
+  EXPECT_EQ(said(), "[load_image_folder] " + (here / "b").string() +
+                        ": expected PNG or JPEG images in each class's folder, found none");
+  write_set(here, {{"a", 20}, {"b", 20}});
+  const fs::path broken = here / "b" / "i15.png";
+  const std::string whole = read_bytes(broken);
+  write_bytes(broken, whole.substr(0, whole.size() / 2));
+  write_bytes(here / "b" / "i16.png", "");
+  const std::string line = said();
+  EXPECT_TRUE(line.find(broken.string()) != std::string::npos ||
+              line.find((here / "b" / "i16.png").string()) != std::string::npos)
+      << line;
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_EQ(line, said()) << "the same line each time";
+  EXPECT_THROW(load_image_folder(here, {.height = 0}), std::invalid_argument);
+  EXPECT_THROW(load_image_folder(here, {.val_fraction = 0.6, .test_fraction = 0.5}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace lamina

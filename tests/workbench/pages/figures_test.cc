@@ -1,0 +1,211 @@
+#include "workbench/pages/figures.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "lamina/io/atomic_file.h"
+#include "tests/io/io_checks.h"
+
+namespace lamina {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+Figure figure_of(std::vector<double> x, std::vector<double> y) {
+  Figure figure;
+  figure.title = "T";
+  figure.series = {{"s", std::move(x), std::move(y), true, true, false, 0}};
+  return figure;
+}
+
+/// Every coordinate of the drawing is a number within the picture.
+void expect_inside(const std::string& svg) {
+  EXPECT_EQ(svg.find("nan"), std::string::npos) << svg;
+  EXPECT_EQ(svg.find("inf"), std::string::npos) << svg;
+  const std::regex circle("cx=\"([-0-9.]+)\" cy=\"([-0-9.]+)\"");
+  for (std::sregex_iterator it(svg.begin(), svg.end(), circle), end; it != end; ++it) {
+    const double x = std::stod((*it)[1]);
+    const double y = std::stod((*it)[2]);
+    EXPECT_TRUE(x >= 60 && x <= 640 && y >= 40 && y <= 380) << x << " " << y;
+  }
+}
+
+class Figures : public testing_io::InDirectory {};
+
+TEST_F(Figures, AreWellFormedXmlWhateverTheirNumbersAndTexts) {
+  std::vector<Figure> figures = {
+      figure_of({}, {}),
+      figure_of({1}, {2}),
+      figure_of({1, 2}, {3, 3}),
+      figure_of({1, 2, 3}, {0, 0, 0}),
+      figure_of({1, 2, 3}, {kNan, kInf, -kInf}),
+      figure_of({1, 2, 3}, {1, kNan, 3}),
+      figure_of({1, 2, 3}, {-1e308, 1e308, 5}),
+      figure_of({1, 2, 3}, {-1e299, 1e299, 5}),
+      figure_of({1, 2, 3}, {1e-300, 2e-300, 5e-300}),
+      figure_of({1, 2, 3}, {1e12, 1e12 + 1, 1e12 + 2}),
+      figure_of({kNan, 2, 1e15}, {1, 2}),
+  };
+  for (std::size_t i = figures.size(); i-- > 0;) {
+    figures.push_back(figures[i]);
+    figures.back().log_y = true;
+    figures.push_back(figures[i]);
+    figures.back().percent = figures.back().from_zero = true;
+  }
+  figures.push_back(figure_of({1, 2}, {1, 2}));
+  figures.back().title = figures.back().y_label = "<b>\"&'\x01";
+  figures.back().marks = {{2, 2, "</text><script>"}, {1, kNan, "none"}};
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    SCOPED_TRACE(i);
+    const std::string svg = to_svg(figures[i]);
+    expect_inside(svg);
+    write_file_atomically(dir_ / (std::to_string(i) + ".svg"), svg);
+    EXPECT_TRUE(nlohmann::json::accept(figure_data(figures[i])));
+  }
+  EXPECT_TRUE(python("import glob, xml.dom.minidom\nfor f in glob.glob('*.svg'): xml.dom.minidom.parse(f)\n"));
+}
+
+TEST(Svg, PutsPointsWhereTheAxesSay) {
+  Figure figure = figure_of({0, 5, 10}, {0, 0.5, 1});
+  const nlohmann::json data = nlohmann::json::parse(figure_data(figure));
+  EXPECT_EQ(data["x"], (std::vector<double>{0, 10}));
+  EXPECT_EQ(data["y"], (std::vector<double>{0, 1}));
+  const double left = data["plot"][0], top = data["plot"][1], width = data["plot"][2], height = data["plot"][3];
+  const std::string svg = to_svg(figure);
+  const std::regex circle("cx=\"([0-9.]+)\" cy=\"([0-9.]+)\"");
+  std::vector<std::pair<double, double>> points;
+  for (std::sregex_iterator it(svg.begin(), svg.end(), circle), end; it != end; ++it)
+    points.emplace_back(std::stod((*it)[1]), std::stod((*it)[2]));
+  ASSERT_EQ(points.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(points[i].first, left + width * static_cast<double>(i) / 2, 0.06);
+    EXPECT_NEAR(points[i].second, top + height * (1 - static_cast<double>(i) / 2), 0.06);
+  }
+  figure.percent = true;
+  EXPECT_EQ(count(to_svg(figure), ">100%<"), 1u);
+  EXPECT_EQ(count(to_svg(figure), ">50%<") + count(to_svg(figure), ">40%<"), 1u);
+}
+
+TEST(Svg, PutsLabelsBesideCurvesInsideThePlotAndOffOneAnother) {
+  Figure figure = figure_of({0, 1, 2, 3, 4}, {0.1, 0.35, 0.5, 0.55, 0.6});
+  figure.series.push_back(figure.series[0]);
+  figure.series[1].y = {0.1, 0.3, 0.45, 0.5, 0.45};
+  const nlohmann::json plot = nlohmann::json::parse(figure_data(figure))["plot"];
+  const double left = plot[0], top = plot[1], width = plot[2], height = plot[3];
+  const std::regex text("mark-text\" text-anchor=\"(end|start)\" x=\"([0-9.]+)\" y=\"([0-9.]+)\"");
+  const std::regex path("class=\"c0 line\" d=\"M([0-9. L]+)\"");
+  const std::string label = "best of all: 51.0%";
+  for (std::size_t at = 1; at < 5; ++at) {
+    SCOPED_TRACE(at);
+    figure.marks.assign(2, Mark{figure.series[1].x[at], figure.series[1].y[at], label});
+    const std::string svg = to_svg(figure);
+    std::vector<std::array<double, 4>> boxes;  // left, top, right, bottom: the letters, narrower than any font's
+    for (std::sregex_iterator it(svg.begin(), svg.end(), text), end; it != end; ++it) {
+      const double x = std::stod((*it)[2]), y = std::stod((*it)[3]), wide = 6 * static_cast<double>(label.size());
+      boxes.push_back({(*it)[1] == "end" ? x - wide : x, y - 10, (*it)[1] == "end" ? x : x + wide, y});
+      EXPECT_GE(boxes.back()[0], left);
+      EXPECT_GE(boxes.back()[1], top);
+      EXPECT_LE(boxes.back()[2], left + width);
+      EXPECT_LE(boxes.back()[3], top + height);
+    }
+    ASSERT_EQ(boxes.size(), 2u);
+    EXPECT_TRUE(boxes[0][1] >= boxes[1][3] || boxes[1][1] >= boxes[0][3] || boxes[0][0] >= boxes[1][2] ||
+                boxes[1][0] >= boxes[0][2]);
+    std::size_t curves = 0;
+    for (std::sregex_iterator it(svg.begin(), svg.end(), path), end; it != end; ++it, ++curves) {
+      std::string places = (*it)[1];
+      std::replace(places.begin(), places.end(), 'L', ' ');
+      std::istringstream in(places);
+      double from_x = 0, from_y = 0, x = 0, y = 0;
+      in >> from_x >> from_y;
+      for (; in >> x >> y; from_x = x, from_y = y)
+        for (int step = 0; step <= 500; ++step) {
+          const double px = from_x + (x - from_x) * step / 500, py = from_y + (y - from_y) * step / 500;
+          for (const auto& box : boxes)
+            ASSERT_FALSE(box[0] < px && px < box[2] && box[1] < py && py < box[3]) << px << ' ' << py;
+        }
+    }
+    EXPECT_EQ(curves, 2u);
+  }
+}
+
+TEST(Svg, BreaksLinesAtNumbersThatAreNotFinite) {
+  const std::string svg = to_svg(figure_of({1, 2, 3, 4}, {1, 2, kNan, 3}));
+  EXPECT_EQ(count(svg, "<circle"), 3u);
+  EXPECT_EQ(count(svg.substr(svg.find("class=\"c0 line\" d=\"M", svg.find("class=\"tick\""))), "M"),
+            3u);  // legend, two parts
+}
+
+TEST(Svg, ThinsLongCurvesAndKeepsTheirPeaks) {
+  std::vector<double> x, y;
+  for (int i = 0; i < 200000; ++i) {
+    x.push_back(i);
+    y.push_back(i == 100100 || i == 150150 ? 10 : i == 100150 || i == 150100 ? -10 : i % 7);
+  }
+  Figure figure = figure_of(x, y);
+  figure.series[0].dots = false;
+  const std::string svg = to_svg(figure);
+  EXPECT_LT(svg.size(), 60000u);
+  EXPECT_EQ(count(svg, " 62.0"), 2u);  // both peaks reach the plot's top, both troughs its bottom
+  EXPECT_EQ(count(svg, " 326.0"), 2u);
+  EXPECT_LT(figure_data(figure).size(), 60000u);
+}
+
+TEST(Svg, FollowsLightAndDarkPages) {
+  const std::string svg = to_svg(figure_of({1}, {1}));
+  EXPECT_NE(svg.find("prefers-color-scheme:dark"), std::string::npos);
+  EXPECT_EQ(to_svg(figure_of({1}, {1}), false).find("<style>"), std::string::npos);
+}
+
+TEST(LossFigure, SmoothsLongRunsAndGoesLogarithmic) {
+  RunRecord record;
+  record.history.loss_history.assign(50, 2.0);
+  EXPECT_EQ(loss_figure(record).series.size(), 1u);
+  record.history.loss_history.assign(200, 2.0);
+  record.history.loss_history[50] = kNan;
+  const Figure figure = loss_figure(record);
+  ASSERT_EQ(figure.series.size(), 2u);
+  for (const double mean : figure.series[1].y) ASSERT_EQ(mean, 2.0);
+  EXPECT_FALSE(figure.log_y);
+  record.history.loss_history[0] = 1e6;
+  EXPECT_TRUE(loss_figure(record).log_y);
+  record.history.loss_history[1] = 0;
+  EXPECT_FALSE(loss_figure(record).log_y);
+  EXPECT_EQ(loss_figure(RunRecord{}).series.size(), 1u);
+}
+
+TEST(AccuracyFigure, MarksTheBestCheck) {
+  RunRecord record;
+  record.history.loss_history.assign(20, 1.0);
+  record.iterations_per_epoch = 10;
+  record.history.train_acc_history = {0.1, 0.5, 0.7};
+  record.history.val_acc_history = {0.1, 0.45, kNan};
+  const Figure figure = accuracy_figure(record);
+  EXPECT_EQ(figure.series[0].x, (std::vector<double>{0.1, 1, 2}));
+  ASSERT_EQ(figure.marks.size(), 1u);
+  EXPECT_EQ(figure.marks[0].x, 1);
+  EXPECT_EQ(figure.marks[0].label, "best on validation: 45.0%");
+  EXPECT_TRUE(accuracy_figure(RunRecord{}).marks.empty());
+}
+
+TEST(EscapeHtml, LeavesNoMarkup) {
+  EXPECT_EQ(escape_html("<a href=\"x\">&'\x02"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39; ");
+  EXPECT_EQ(escape_html("plain \xc3\xa9"), "plain \xc3\xa9");
+}
+
+}  // namespace
+}  // namespace lamina

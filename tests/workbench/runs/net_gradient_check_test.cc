@@ -1,0 +1,84 @@
+#include "workbench/runs/net_gradient_check.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "workbench/runs/training_run.h"
+
+namespace lamina {
+namespace {
+
+/// A loss whose gradient is known: sum of W^3 / 3 + sum of 0 times b.
+struct Cubic {
+  Parameters<double> params{{{"W", {4, 3}}, {"b", {2}}}}, grads = params;
+  Cubic() {
+    RandomState random(3);
+    for (double& w : params["W"]) w = 1 + 0.1 * random.randn();
+    for (Index i = 0; i < 12; ++i) grads["W"][i] = params["W"][i] * params["W"][i];
+  }
+  double loss() const {
+    double sum = 0;
+    for (const double w : params["W"]) sum += w * w * w / 3;
+    return sum;
+  }
+  std::vector<ParameterCheck> check() {
+    RandomState places(1);
+    return check_gradients(
+        params, grads, [this] { return loss(); }, places, 100);
+  }
+};
+
+TEST(GradientCheck, ARightGradientPasses) {
+  Cubic cubic;
+  const Parameters<double> before = cubic.params;
+  const auto checks = cubic.check();
+  ASSERT_EQ(checks.size(), 2u);
+  EXPECT_TRUE(checks[0].passed);
+  EXPECT_EQ(checks[0].checked, 12);
+  EXPECT_LT(checks[0].relative_error, 1e-7);
+  EXPECT_TRUE(checks[1].passed);
+  EXPECT_EQ(checks[1].small, 2);
+  for (Index i = 0; i < 12; ++i) EXPECT_EQ(cubic.params["W"][i], before["W"][i]) << "the parameters are put back";
+}
+
+TEST(GradientCheck, AWrongGradientFails) {
+  const std::vector<std::pair<std::string, std::function<void(Parameters<double>&)>>> faults = {
+      {"0.1% too large", [](Parameters<double>& g) { g["W"][5] *= 1.001; }},
+      {"left out", [](Parameters<double>& g) { g["W"][11] = 0; }},
+      {"nothing at all", [](Parameters<double>& g) { g["W"].fill(0); }},
+      {"the other sign", [](Parameters<double>& g) { g["W"][0] *= -1; }},
+      {"its neighbour's", [](Parameters<double>& g) { g["W"][2] = g["W"][3]; }},
+      {"not a number", [](Parameters<double>& g) { g["W"][7] = std::nan(""); }},
+      {"one where there is none", [](Parameters<double>& g) { g["b"][1] = 1e-3; }},
+  };
+  for (const auto& [what, spoil] : faults) {
+    Cubic cubic;
+    spoil(cubic.grads);
+    bool passed = true;
+    for (const ParameterCheck& check : cubic.check()) passed = passed && check.passed;
+    EXPECT_FALSE(passed) << what;
+  }
+}
+
+TEST(GradientCheck, NetsPass) {
+  NetConfig config;
+  config.model = "fc";
+  config.hidden = {7, 5};
+  config.normalization = Normalization::batchnorm;
+  config.dropout = 0.75;
+  config.input_dim = Shape{1, 3, 4};
+  for (const ParameterCheck& check : check_net_gradients(config, 231)) EXPECT_TRUE(check.passed) << check.name;
+}
+
+// A killed run loses at most this much work; 30 s are promised.
+TEST(TrainingRun, CheckpointsAreAtMostThirtySecondsApart) {
+  unsetenv("LAMINA_CHECKPOINT_SECONDS");
+  EXPECT_LE(checkpoint_seconds(), 30);
+}
+
+}  // namespace
+}  // namespace lamina

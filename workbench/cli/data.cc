@@ -1,0 +1,145 @@
+// lamina data info and lamina data fetch.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "datasets/fetch.h"
+#include "datasets/load.h"
+#include "workbench/cli/commands.h"
+#include "workbench/cli/progress_bar.h"
+
+namespace lamina::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct DataFlags {
+  std::string data, url, md5;
+  fs::path data_dir;
+  Index height = 32, width = 32;
+};
+
+CLI::Validator md5_digest() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        if (text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos) return {};
+        return "expected 32 digits of 0 to 9 and a to f, got '" + text + "'";
+      },
+      "");
+}
+
+/// Examples of each class in a split.
+std::vector<Index> counts(const Split& split, std::size_t classes) {
+  std::vector<Index> result(classes);
+  for (const Label label : split.y) ++result[static_cast<std::size_t>(label)];
+  return result;
+}
+
+void print_dataset(const Dataset& data) {
+  const Shape shape = data.example_shape();
+  fmt::print("{}: images of {} channel{}, {} x {} pixels, {} classes\n", data.name, shape[0], shape[0] == 1 ? "" : "s",
+             shape[1], shape[2], data.class_names.size());
+  std::vector<std::string> means;
+  if (data.mean) {
+    const Index pixels = shape[1] * shape[2];
+    for (Index c = 0; c < shape[0]; ++c) {
+      double sum = 0;
+      for (Index i = 0; i < pixels; ++i) sum += (*data.mean)[c * pixels + i];
+      means.push_back(fmt::format("{:.1f}", sum / static_cast<double>(pixels)));
+    }
+    fmt::print("Mean of the training images by channel, of 0 to 255: {}\n", fmt::join(means, ", "));
+  }
+  const std::size_t classes = data.class_names.size();
+  const auto train = counts(data.train, classes), val = counts(data.val, classes), test = counts(data.test, classes);
+  fmt::print("\n{:<20} {:>10} {:>10} {:>10}\n", "class", "train", "val", "test");
+  for (std::size_t i = 0; i < classes; ++i)
+    fmt::print("{:<20} {:>10} {:>10} {:>10}\n", data.class_names[i], with_commas(train[i]), with_commas(val[i]),
+               with_commas(test[i]));
+  fmt::print("{:<20} {:>10} {:>10} {:>10}\n", "all", with_commas(data.train.size()), with_commas(data.val.size()),
+             with_commas(data.test.size()));
+}
+
+int run_info(const DataFlags& flags) {
+  if (!flags.data.empty()) {
+    LoadOptions options;
+    options.say = [](std::string_view line) { fmt::print(stderr, "lamina data info: {}\n", line); };
+    options.images.height = flags.height;
+    options.images.width = flags.width;
+    print_dataset(load_dataset(flags.data, flags.data_dir, options));
+    return 0;
+  }
+  fmt::print("{:<16} {}\n", "name", "where");
+  for (const char* name : {"cifar10", "fashion-mnist", "mnist"}) {
+    const fs::path path = find_dataset(name, flags.data_dir);
+    fmt::print("{:<16} {}\n", name, path.empty() ? "not found" : path.string());
+  }
+  fmt::print("{:<16} {}\n", "synthetic", "made from a seed");
+  const fs::path home = data_home(flags.data_dir);
+  fmt::print("\nDownloads go to {}. More of one set: lamina data info NAME\n", home.string());
+  return 0;
+}
+
+int run_fetch(const DataFlags& flags) {
+  StatusLine status;
+  FetchOptions options;
+  if (!flags.url.empty()) options.url = flags.url;
+  if (!flags.md5.empty()) options.md5 = flags.md5;
+  const bool terminal = on_terminal();
+  Index shown = -1;
+  options.progress = [&](std::int64_t done, std::int64_t total) {
+    const double mb = static_cast<double>(done) / 1e6, all = static_cast<double>(total) / 1e6;
+    if (terminal) {
+      if (!status.due()) return;
+      if (total > 0)
+        status.draw(fmt::format("{} {:.1f} of {:.1f} MB",
+                                bar(static_cast<double>(done) / static_cast<double>(total), 40), mb, all));
+      else
+        status.draw(fmt::format("{:.1f} MB", mb));
+    } else if (total > 0 && done * 10 / total > shown) {
+      shown = done * 10 / total;
+      fmt::print("{:.1f} of {:.1f} MB\n", mb, all);
+      std::fflush(stdout);
+    }
+  };
+  const fs::path directory = fetch_cifar10(data_home(flags.data_dir), options);
+  status.clear();
+  fmt::print("CIFAR-10 is in {}\n", directory.string());
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Command> add_data(CLI::App& app) {
+  CLI::App* data = app.add_subcommand("data", "Data sets: what is there, and downloading");
+  data->require_subcommand(1);
+  auto flags = std::make_shared<DataFlags>();
+
+  CLI::App* info = data->add_subcommand("info", "Which data sets are found and where; or all about one of them");
+  info->add_option("data", flags->data, "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory or archive")
+      ->type_name("NAME|DIR");
+  add_image_size(*info, flags->height, flags->width);
+  add_data_dir(*info, flags->data_dir);
+  info->footer("Examples:\n  lamina data info\n  lamina data info fashion-mnist");
+
+  CLI::App* fetch = data->add_subcommand("fetch", "Download a data set; a broken download is resumed");
+  auto name = std::make_shared<std::string>();
+  fetch->add_option("data", *name, "cifar10")->type_name("NAME")->check(one_of({"cifar10"}))->required();
+  fetch->add_option("--url", flags->url, "Another address of the archive [" + std::string(kCifar10Url) + "]")
+      ->type_name("URL");
+  fetch->add_option("--md5", flags->md5, "MD5 of the archive at that address [" + std::string(kCifar10Md5) + "]")
+      ->type_name("DIGEST")
+      ->check(md5_digest());
+  add_data_dir(*fetch, flags->data_dir);
+  fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
+  const auto checked_info = [flags, info] {
+    if (flags->data.empty() && info->get_option("--image-size")->count() > 0)
+      throw UsageError("--image-size belongs to a directory with one folder of images a class, got none");
+    check_folder_flags(*info, flags->data);
+    return run_info(*flags);
+  };
+  return {{info, checked_info}, {fetch, [flags, name] { return run_fetch(*flags); }}};
+}
+
+}  // namespace lamina::cli

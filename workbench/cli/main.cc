@@ -1,0 +1,110 @@
+// The command `lamina`: reads the command line, runs one command, makes every failure one line on stderr.
+// Exit codes: 0 success, 1 failure, 2 a call that does not make sense.
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/machine/threads.h"
+#include "workbench/cli/commands.h"
+#include "workbench/cli/help.h"
+
+namespace lamina::cli {
+namespace {
+
+std::string version() {
+  const int threads = kernels::num_threads();
+  return fmt::format("lamina {}, {}, {} thread{}", LAMINA_VERSION, kernels::target_name(), threads,
+                     threads == 1 ? "" : "s");
+}
+
+/// The application or command that the words of the command line lead to.
+CLI::App* deepest(CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
+  return app;
+}
+
+std::string full_name(const CLI::App* app) {
+  return app->get_parent() == nullptr ? "lamina" : full_name(app->get_parent()) + " " + app->get_name();
+}
+
+int report(const CLI::App* app, const std::string& text, int code) {
+  std::string line = on_one_line(without_tag(text));
+  const std::string name = full_name(app);
+  if (code == 2) line += fmt::format(" (see {} --help)", name);
+  std::fflush(stdout);
+  fmt::print(stderr, "{}: {}\n", name, line);
+  return code;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Trains neural networks on the CPU: fully connected and convolutional nets on CIFAR-10, MNIST,\n"
+      "Fashion-MNIST or a directory of one's own."};
+  app.name("lamina");
+  app.set_version_flag("--version", version, "Version, instruction set and threads");
+  app.set_help_flag("-h,--help", "This help");
+  app.formatter(help_layout());
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
+  app.footer(
+      "Start with: lamina train --data auto\n"
+      "Exit codes: 0 success, 1 failure, 2 a call that does not make sense.");
+
+  std::vector<Command> commands = {add_train(app),     add_eval(app),      add_predict(app), add_summary(app),
+                                   add_gradcheck(app), add_reproduce(app), add_search(app)};
+  for (Command& command : add_data(app)) commands.push_back(std::move(command));
+
+  check_values(app);
+  if (argc <= 1) {
+    std::cout << app.help();
+    return 0;
+  }
+  try {
+    app.parse(argc, argv);
+    for (const Command& command : commands)
+      if (command.app->parsed()) return command.run();
+    throw UsageError("expected a command");
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    const CLI::App* at = deepest(&app);
+    return report(at, one_line(*at, error), 2);
+  } catch (const UsageError& error) {
+    return report(deepest(&app), error.what(), 2);
+  } catch (const std::invalid_argument& error) {
+    return report(deepest(&app), error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return report(deepest(&app), "out of memory", 1);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(
+        deepest(&app),
+        fmt::format("{}: expected a place that can be used, got: {}", error.path1().string(), error.code().message()),
+        1);
+  } catch (const std::exception& error) {
+    return report(deepest(&app), error.what(), 1);
+  }
+}
+
+/// The exit code, which is not 0 where what was printed got nowhere: a full disk, say.
+int finished(int code) {
+  errno = 0;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written) return code;
+  fmt::print(stderr, "lamina: expected an output that can be written to, got: {}\n",
+             errno != 0 ? std::generic_category().message(errno) : "an error while writing");
+  return code == 0 ? 1 : code;
+}
+
+}  // namespace
+
+}  // namespace lamina::cli
+
+int main(int argc, char** argv) { return lamina::cli::finished(lamina::cli::run(argc, argv)); }

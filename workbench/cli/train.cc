@@ -1,0 +1,342 @@
+// lamina train: flags to a run, and what the user sees of it.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <deque>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "lamina/kernels/machine/threads.h"
+#include "workbench/cli/commands.h"
+#include "workbench/cli/progress_bar.h"
+#include "workbench/cli/train_flags.h"
+#include "workbench/runs/training_run.h"
+
+namespace lamina::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// Read by the threads of a search too; lock-free, so that a signal's handler may set it.
+std::atomic<bool> stopping{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void request_stop(int) { stopping.store(true); }
+
+/// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
+bool diverges_at_default(const RunConfig& config) {
+  const NetConfig& net = config.net;
+  return net.model == "two-layer" || (net.model == "fc" && net.normalization == Normalization::none) ||
+         (net.model == "convnet" && !net.use_batch_norm);
+}
+
+/// "- " and the words, in lines of up to 100 characters.
+std::string list_item(const std::string& text) {
+  std::string item = "-";
+  std::size_t width = 1;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (width + 1 + word.size() > 100) item += "\n ", width = 1;
+    item += " " + word;
+    width += 1 + word.size();
+  }
+  return item + "\n";
+}
+
+/// What stands on the screen while a run works: on a terminal one line that moves, else the notebooks' lines.
+class Screen {
+ public:
+  Screen(bool quiet, bool terminal) : quiet_(quiet), terminal_(terminal) {}
+
+  void start(const RunStart& start) {
+    start_ = start;
+    val_acc_ = start.best_val_acc;
+    iteration_ = start.first_iteration;
+    began_ = Clock::now();
+    if (quiet_) return;
+    fmt::print("{}: {} train, {} val and {} test images of {}\n", start.data_name, with_commas(start.num_train),
+               with_commas(start.num_val), with_commas(start.num_test), start.config.net.input_dim.to_string());
+    fmt::print("{}: {} parameters\n", start.net_title, with_commas(start.parameter_count));
+    if (start.first_iteration > 0)
+      fmt::print("Going on after iteration {} of {}\n", start.first_iteration, start.num_iterations);
+    std::fflush(stdout);
+  }
+
+  void iteration(const IterationEvent& event) {
+    ++iteration_;
+    ++done_;
+    step_seconds_ += event.seconds;
+    if (terminal_ && !quiet_ && status_.due()) draw(event.loss);
+  }
+
+  void epoch(const EpochEvent& event) {
+    val_acc_ = event.val_acc;
+    checked_ = true;
+    if (!terminal_ || quiet_) return;
+    status_.clear();
+    fmt::print("(Epoch {} / {}) train acc: {:.6f}; val_acc: {:.6f}\n", event.epoch, event.num_epochs, event.train_acc,
+               event.val_acc);
+    std::fflush(stdout);
+  }
+
+  void findings(const std::vector<Finding>& found) {
+    status_.clear();
+    fmt::print("What the net's inside shows:\n");
+    for (const Finding& finding : found) fmt::print("{}", list_item(finding.text));
+    std::fflush(stdout);
+  }
+
+  void notice(const std::string& text) {
+    status_.clear();
+    std::fflush(stdout);
+    fmt::print(stderr, "lamina train: {}\n", text);
+  }
+
+  void clear() { status_.clear(); }
+
+ private:
+  void draw(double loss) {
+    const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
+    const double left = elapsed / static_cast<double>(done_) * static_cast<double>(start_.num_iterations - iteration_);
+    const double images = static_cast<double>(done_ * start_.config.batch_size) / std::max(step_seconds_, 1e-9);
+    const std::string accuracy = checked_ || start_.first_iteration > 0 ? fmt::format("{:.3f}", val_acc_) : "  -  ";
+    const Index epoch = (iteration_ - 1) * start_.config.epochs / std::max<Index>(1, start_.num_iterations) + 1;
+    const std::string head = fmt::format("epoch {}/{} ", epoch, start_.config.epochs);
+    const std::string tail = fmt::format(" loss {:.4f}  val acc {}  {} img/s  {} left", loss, accuracy,
+                                         with_commas(static_cast<long long>(images)), clock_text(left));
+    const int room = terminal_width() - 1 - static_cast<int>(head.size() + tail.size()) - 5;
+    const double fraction = static_cast<double>(iteration_) / static_cast<double>(start_.num_iterations);
+    status_.draw(head + bar(fraction, std::min(room, 40)) + tail);
+  }
+
+  bool quiet_, terminal_;
+  StatusLine status_;
+  RunStart start_{};
+  Clock::time_point began_;
+  Index iteration_ = 0, done_ = 0;
+  double step_seconds_ = 0, val_acc_ = 0;
+  bool checked_ = false;
+};
+
+void print_end(const RunResult& result) {
+  const std::string directory = shown(result.directory);
+  fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iterations\n", result.best_val_acc, result.epochs,
+             result.epochs == 1 ? "" : "s", with_commas(result.iterations));
+  fmt::print("Training steps {:.1f} s, {} images/s\n", result.seconds,
+             with_commas(static_cast<long long>(result.images_per_second)));
+  fmt::print("Run directory: {}\n", directory);
+  fmt::print("Report:        {}\n", shown(result.directory / "report.html"));
+  fmt::print("Model:         {}\n", shown(result.directory / "model.safetensors"));
+  fmt::print("Next:          lamina eval {} --split test\n", directory);
+  fmt::print("               lamina predict {} IMAGE.png\n", directory);
+}
+
+int run_train(TrainFlags& flags, CLI::App& app) {
+  if (!flags.toml.empty()) read_config_file(app, flags.toml);
+  const bool resuming = !flags.resume.empty();
+  if (resuming) {
+    for (const CLI::Option* option : app.get_options()) {
+      const std::string name = option->get_name();
+      if (option->count() > 0 && name != "--resume" && name != "--data-dir" && name != "--threads" && name != "--quiet")
+        throw UsageError(fmt::format("--resume goes on with the run's own settings: {} cannot be given with it", name));
+    }
+  }
+  kernels::set_num_threads(flags.threads);
+  const RunConfig& config = flags.config;
+  fs::path out = flags.out;
+  if (!resuming) {
+    complete_run_flags(app, flags);
+    if (!flags.diagnose.empty()) flags.config.diagnose = flags.diagnose == "auto" ? -1 : std::stoll(flags.diagnose);
+    if (out.empty()) out = default_directory(config.net.model);
+  }
+
+  catch_signals();
+  const bool terminal = on_terminal();
+  Screen screen(flags.quiet, terminal);
+  RunWatcher watcher;
+  if (!terminal && !flags.quiet) watcher.lines = &std::cout;
+  watcher.on_start = [&](const RunStart& start) { screen.start(start); };
+  watcher.on_iteration = [&](const IterationEvent& event) { screen.iteration(event); };
+  watcher.on_epoch = [&](const EpochEvent& event) { screen.epoch(event); };
+  watcher.on_findings = [&](const std::vector<Finding>& found) { screen.findings(found); };
+  watcher.on_notice = [&](const std::string& text) { screen.notice(text); };
+  watcher.should_stop = [] { return stop_requested(); };
+  const RunResult result =
+      resuming ? resume_run(flags.resume, config.data_dir, watcher) : start_run(config, out, flags.overwrite, watcher);
+  screen.clear();
+  std::cout.flush();
+  if (!result.finished) {
+    fmt::print(stderr, "lamina train: interrupted after iteration {}; go on with: lamina train --resume {}\n",
+               result.iterations, shown(result.directory));
+    return 1;
+  }
+  if (result.already_finished) fmt::print("This run is finished; nothing is left to do.\n");
+  print_end(result);
+  return 0;
+}
+
+}  // namespace
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = request_stop;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool stop_requested() { return stopping.load(); }
+
+fs::path default_directory(const std::string& name) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local);
+  const fs::path base = fs::path("runs") / (name + "-" + text);
+  fs::path path = base;
+  for (int i = 2; fs::exists(path); ++i) path = fs::path(base.string() + "-" + std::to_string(i));
+  return path;
+}
+
+std::string shown(const fs::path& path) {
+  const std::string text = path.string();
+  if (!text.empty() && text.find_first_of(" '\"$&()*;<>?[\\]`{|}~") == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+void complete_run_flags(const CLI::App& app, TrainFlags& flags) {
+  RunConfig& config = flags.config;
+  config.net = flags.model.net_config();
+  config.net.precision = precision_of(flags.precision, config.dtype);
+  flags.training.complete(app, config);
+  if (config.optim_config.learning_rate == 0 && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
+  TrainingFlags::check(config);
+  check_folder_flags(app, config.data);
+}
+
+void add_run_flags(CLI::App* train, TrainFlags* flags) {
+  RunConfig& config = flags->config;
+  flags->model.add_to(*train);
+
+  const std::string training = "Training";
+  const auto add = [&](CLI::Option* option, const std::string& group) { return option->group(group); };
+  add(train->add_option("--dtype", config.dtype, "float32 or float64")
+          ->type_name("NAME")
+          ->check(one_of({"float32", "float64"}))
+          ->capture_default_str(),
+      training);
+  add(add_precision(*train, flags->precision), training);
+  flags->training.add_to(*train, config);
+  add(train->add_option("--epochs", config.epochs, "Passes over the training split")
+          ->type_name("N")
+          ->check(whole_number(1))
+          ->capture_default_str(),
+      training);
+  add(train->add_option("--batch-size", config.batch_size, "Images a step")
+          ->type_name("N")
+          ->check(whole_number(1, 1'000'000))
+          ->capture_default_str(),
+      training);
+  add(train
+          ->add_option("--num-train", config.num_train,
+                       "Train on the first N images of the training split (the mean stays that of the whole split) "
+                       "[all]")
+          ->type_name("N")
+          ->check(whole_number(1)),
+      training);
+  add(train->add_option("--seed", config.seed, "Seed of all random draws, 0 to 4294967295")
+          ->type_name("N")
+          ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
+          ->capture_default_str(),
+      training);
+  add_threads(*train, flags->threads);
+  train->get_option("--threads")->group(training);
+
+  const std::string files = "Data and files";
+  add(train
+          ->add_option("--data", config.data,
+                       "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, "
+                       "synthetic, a directory that holds one, or a directory with one folder of PNG and JPEG images "
+                       "a class")
+          ->type_name("NAME|DIR")
+          ->capture_default_str(),
+      files);
+  add(add_image_size(*train, config.image_height, config.image_width), files);
+  add(train->add_option("--val-fraction", config.val_fraction, "Share of each folder's images that are for validation")
+          ->type_name("X")
+          ->check(number("a share above 0 and below 1", [](double x) { return x > 0 && x < 1; }))
+          ->capture_default_str(),
+      files);
+  add(train->add_option("--test-fraction", config.test_fraction, "Share of each folder's images that are for testing")
+          ->type_name("X")
+          ->check(number("a share from 0 to below 1", [](double x) { return x >= 0 && x < 1; }))
+          ->capture_default_str(),
+      files);
+  add(add_split_seed(*train, config.split_seed), files);
+  add_data_dir(*train, config.data_dir);
+  train->get_option("--data-dir")->group(files);
+}
+
+Command add_train(CLI::App& app) {
+  CLI::App* train = app.add_subcommand("train", "Train a net, or go on with a run that was interrupted");
+  auto flags = std::make_shared<TrainFlags>();
+  RunConfig& config = flags->config;
+  add_run_flags(train, flags.get());
+
+  const auto add = [&](CLI::Option* option, const std::string& group) { return option->group(group); };
+  const std::string files = "Data and files";
+  add(train
+          ->add_option("--out", flags->out,
+                       "The run directory: history, model, checkpoint, figures, report "
+                       "[runs/MODEL-DATE-TIME]")
+          ->type_name("DIR"),
+      files);
+  add(train->add_flag("--overwrite", flags->overwrite, "Replace the run that --out holds already"), files);
+  add(train
+          ->add_option("--resume", flags->resume,
+                       "Go on with the run in DIR from its last checkpoint, with its settings; the result is that of "
+                       "a run which never stopped")
+          ->type_name("DIR"),
+      files);
+  add(train
+          ->add_option("--config", flags->toml,
+                       "TOML file of these flags without their dashes (learning-rate = 1e-3, num-filters = [16, 32]); "
+                       "flags on the command line win")
+          ->type_name("FILE"),
+      files);
+
+  const std::string output = "Output";
+  add(train->add_option("--print-every", config.print_every, "In a pipe: iterations from one printed loss to the next")
+          ->type_name("N")
+          ->check(whole_number(1))
+          ->capture_default_str(),
+      output);
+  add(train
+          ->add_option("--diagnose", flags->diagnose,
+                       "Look into the net every N iterations: norms of weights, gradients and updates, activations and "
+                       "dead ReLUs of each layer, and say what is wrong. Without N, about 200 times in the run")
+          ->type_name("[N]")
+          ->expected(0, 1)
+          ->default_str("auto")
+          ->check(CLI::Validator([](std::string& text) { return text == "auto" ? "" : whole_number(1)(text); }, "")),
+      output);
+  add(train->add_flag("--quiet", flags->quiet, "Print the closing lines only"), output);
+  train->footer(
+      "Ctrl-C saves a checkpoint and says how to go on. Examples:\n"
+      "  lamina train --model fc --hidden 100,100 --update-rule adam --data fashion-mnist\n"
+      "  lamina train --num-filters 16,32,64 --filter-sizes 7,7,3 --conv-stride 2 --weight-scale 0.01 \\\n"
+      "    --update-rule sgd_momentum --learning-rate 5e-3 --batch-size 32 --epochs 3 --out runs/cnn\n"
+      "  lamina train --resume runs/cnn");
+  return {train, [flags, train] { return run_train(*flags, *train); }};
+}
+
+}  // namespace lamina::cli

@@ -1,0 +1,177 @@
+// lamina eval and lamina predict: a trained net at work.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "datasets/images.h"
+#include "lamina/kernels/machine/threads.h"
+#include "workbench/cli/commands.h"
+#include "workbench/cli/progress_bar.h"
+#include "workbench/runs/evaluation.h"
+
+namespace lamina::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+struct UseFlags {
+  fs::path run, data_dir;
+  std::string split = "val", data;
+  std::vector<std::string> images;
+  Index top = 3;
+  int threads = 0;
+  bool json = false, mirror = false;
+};
+
+double fraction(Index part, Index whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+
+Index row_sum(const std::vector<Index>& row) {
+  Index sum = 0;
+  for (const Index n : row) sum += n;
+  return sum;
+}
+
+void print_evaluation(const Evaluation& found) {
+  std::size_t width = 5;
+  for (const std::string& name : found.class_names) width = std::max(width, name.size());
+  fmt::print("{}, {} split: {} images, accuracy {:.4f}\n\n", found.data_name, found.split, with_commas(found.count),
+             found.accuracy());
+  fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", "class", width, "images", "right", "accuracy");
+  for (std::size_t i = 0; i < found.class_names.size(); ++i) {
+    const Index images = row_sum(found.confusion[i]), right = found.confusion[i][i];
+    const std::string accuracy = images > 0 ? fmt::format("{:.4f}", fraction(right, images)) : "-";
+    fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", found.class_names[i], width, with_commas(images), with_commas(right),
+               accuracy);
+  }
+  fmt::print("\nConfusion: a row is a true class, a column what its images were taken for\n");
+  fmt::print("{:<{}}", "", width);
+  for (const std::string& name : found.class_names) fmt::print(" {:>5}", name.substr(0, 5));
+  fmt::print("\n");
+  for (std::size_t i = 0; i < found.class_names.size(); ++i) {
+    fmt::print("{:<{}}", found.class_names[i], width);
+    for (const Index n : found.confusion[i]) fmt::print(" {:>5}", n);
+    fmt::print("\n");
+  }
+}
+
+void print_json(const Evaluation& found) {
+  ordered_json classes = ordered_json::array();
+  for (std::size_t i = 0; i < found.class_names.size(); ++i) {
+    const Index images = row_sum(found.confusion[i]);
+    classes.push_back({{"name", found.class_names[i]},
+                       {"images", images},
+                       {"right", found.confusion[i][i]},
+                       {"accuracy", fraction(found.confusion[i][i], images)}});
+  }
+  const ordered_json all = {{"data", found.data_name},      {"split", found.split},
+                            {"images", found.count},        {"right", found.right},
+                            {"accuracy", found.accuracy()}, {"classes", std::move(classes)},
+                            {"confusion", found.confusion}};
+  fmt::print("{}\n", all.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+int run_eval(const UseFlags& flags) {
+  kernels::set_num_threads(flags.threads);
+  TrainedNet net(flags.run);
+  if (flags.mirror) net.set_mirror_averaging(true);
+  const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
+                                    [](std::string_view line) { fmt::print(stderr, "lamina eval: {}\n", line); });
+  const Evaluation found = net.evaluate(data, flags.split);
+  if (flags.json)
+    print_json(found);
+  else
+    print_evaluation(found);
+  return 0;
+}
+
+int run_predict(const UseFlags& flags) {
+  kernels::set_num_threads(flags.threads);
+  TrainedNet net(flags.run);
+  if (flags.mirror) net.set_mirror_averaging(true);
+  int code = 0;
+  for (const std::string& path : flags.images) {
+    try {
+      const std::vector<Guess> guesses = net.predict(read_image(path), flags.top);
+      if (flags.json) {
+        ordered_json classes = ordered_json::array();
+        for (const Guess& guess : guesses)
+          classes.push_back({{"name", guess.class_name}, {"probability", guess.probability}});
+        const ordered_json line = {{"image", path}, {"classes", std::move(classes)}};
+        fmt::print("{}\n", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+      } else {
+        std::vector<std::string> words;
+        words.reserve(guesses.size());
+        for (const Guess& guess : guesses)
+          words.push_back(fmt::format("{} {:.3f}", guess.class_name, guess.probability));
+        fmt::print("{}: {}\n", path, fmt::join(words, ", "));
+      }
+    } catch (const std::exception& error) {
+      std::fflush(stdout);
+      fmt::print(stderr, "lamina predict: {}\n", on_one_line(without_tag(error.what())));
+      code = 1;
+    }
+  }
+  return code;
+}
+
+CLI::Option* add_run(CLI::App& app, UseFlags& flags) {
+  return app.add_option("run", flags.run, "A run directory, or a model.safetensors alone")
+      ->type_name("DIR|FILE")
+      ->required();
+}
+
+void add_mirror(CLI::App& app, UseFlags& flags) {
+  app.add_flag("--mirror-averaging", flags.mirror,
+               "Take the mean of an image's scores and those of its mirror image, also where training did not");
+}
+
+}  // namespace
+
+Command add_eval(CLI::App& app) {
+  CLI::App* eval = app.add_subcommand("eval", "Accuracy of a trained net, class by class, and its confusion matrix");
+  auto flags = std::make_shared<UseFlags>();
+  add_run(*eval, *flags);
+  eval->add_option("--split", flags->split, "train, val or test; on val the accuracy is the run's best_val_acc")
+      ->type_name("NAME")
+      ->check(one_of({"train", "val", "test"}))
+      ->capture_default_str();
+  eval->add_option("--data", flags->data,
+                   "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, a directory that "
+                   "holds one, or a directory with one folder of PNG and JPEG images a class")
+      ->type_name("NAME|DIR");
+  add_data_dir(*eval, flags->data_dir);
+  add_threads(*eval, flags->threads);
+  add_mirror(*eval, *flags);
+  eval->add_flag("--json", flags->json, "Print one JSON object");
+  eval->footer("Example: lamina eval runs/cnn --split test");
+  return {eval, [flags] { return run_eval(*flags); }};
+}
+
+Command add_predict(CLI::App& app) {
+  CLI::App* predict = app.add_subcommand("predict", "What a trained net sees in PNG and JPEG images of any size");
+  auto flags = std::make_shared<UseFlags>();
+  add_run(*predict, *flags);
+  predict
+      ->add_option("images", flags->images, "PNG or JPEG files; cropped in the middle and resized to the net's input")
+      ->type_name("IMAGE...")
+      ->required();
+  predict->add_option("--top", flags->top, "Classes to name, the most probable first")
+      ->type_name("N")
+      ->check(whole_number(1))
+      ->capture_default_str();
+  add_threads(*predict, flags->threads);
+  add_mirror(*predict, *flags);
+  predict->add_flag("--json", flags->json, "Print one JSON object an image");
+  predict->footer(
+      "An image that cannot be read gets a line on standard error; the others are answered, and the exit\n"
+      "code is 1. Example: lamina predict runs/cnn cat.jpg dog.png");
+  return {predict, [flags] { return run_predict(*flags); }};
+}
+
+}  // namespace lamina::cli

@@ -1,0 +1,36 @@
+// report.html: a run on one page that needs no network and no other file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lamina/nets/net.h"
+#include "lamina/solver/diagnostics.h"
+#include "workbench/pages/run_files.h"
+
+namespace lamina {
+
+struct ReportInput {
+  std::string title;                 ///< "ConvNet on CIFAR-10"
+  std::string data_name;             ///< "CIFAR-10"
+  Index num_train = 0, num_val = 0;  ///< examples
+  Index num_epochs = 0;              ///< asked for; 0: not said
+  RunRecord record;
+  Diagnostics diagnostics;  ///< every 0: the run did not look into its net
+  std::optional<NetSummary> net;
+  std::optional<double> test_acc;
+  Index batch_size = 0;          ///< for the memory of a step; 0: not said
+  Tensor<std::uint8_t> filters;  ///< picture (H, W, 3) of the first layer's filters; empty: none
+  std::string run_directory;     ///< as the commands to go on name it
+  std::string started;           ///< "2026-01-31 14:05"; empty: not said
+};
+
+/// The page as HTML text.
+std::string report_html(const ReportInput& input);
+/// Writes it to `path`, atomically.
+void write_report(const std::filesystem::path& path, const ReportInput& input);
+
+}  // namespace lamina

@@ -1,0 +1,91 @@
+#include "workbench/runs/net_gradient_check.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "lamina/check.h"
+
+namespace lamina {
+namespace {
+
+constexpr std::array<double, 4> kSteps = {1e-6, 1e-5, 1e-7, 1e-4};
+constexpr double kRelativeBound = 1e-4, kAbsoluteBound = 1e-9, kGood = 1e-7, kSmall = 1e-6;
+
+struct Errors {
+  double relative = std::numeric_limits<double>::infinity(), absolute = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace
+
+std::vector<ParameterCheck> check_gradients(Parameters<double>& params, const Parameters<double>& grads,
+                                            const std::function<double()>& loss, RandomState& places, Index entries) {
+  double largest = 0;
+  for (const double g : grads.flat()) largest = std::max(largest, std::abs(g));
+
+  std::vector<ParameterCheck> checks;
+  for (auto& [name, w] : params) {
+    ParameterCheck check;
+    check.name = name;
+    check.shape = w.shape();
+    check.checked = std::min(entries, w.size());
+    std::vector<Index> at(static_cast<std::size_t>(check.checked));
+    if (w.size() <= entries)
+      std::iota(at.begin(), at.end(), Index{0});
+    else
+      places.choice(w.size(), at);
+    const TensorView<double>& grad = grads[name];
+    for (const Index i : at) {
+      const double old = w[i], g = grad[i];
+      const bool meaningful = std::abs(g) > kSmall * largest;
+      Errors best;
+      for (const double h : kSteps) {
+        w[i] = old + h;
+        const double above = loss();
+        w[i] = old - h;
+        const double below = loss();
+        w[i] = old;
+        const double numerical = (above - below) / (2 * h), error = std::abs(numerical - g);
+        best.absolute = std::min(best.absolute, error);
+        best.relative = std::min(best.relative, error / std::max(1e-300, std::abs(numerical) + std::abs(g)));
+        if (meaningful ? best.relative < kGood : best.absolute < kAbsoluteBound) break;
+      }
+      if (meaningful) {
+        check.relative_error = std::max(check.relative_error, best.relative);
+        check.passed = check.passed && best.relative < kRelativeBound;
+      } else {
+        ++check.small;
+        check.absolute_error = std::max(check.absolute_error, best.absolute);
+        check.passed = check.passed && best.absolute < kAbsoluteBound;
+      }
+    }
+    checks.push_back(check);
+  }
+  return checks;
+}
+
+std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::uint32_t seed, Index batch_size,
+                                                Index entries) {
+  if (batch_size < 1 || entries < 1)
+    fail("check_net_gradients", "expected a batch size and entries from 1 on, got ", batch_size, " and ", entries);
+  RandomState random(seed);
+  const auto net = make_net<double>(config, random);
+  Tensor<double> X = random.randn(Shape{batch_size, config.input_dim[0], config.input_dim[1], config.input_dim[2]});
+  std::vector<Label> y(static_cast<std::size_t>(batch_size));
+  for (Label& label : y) label = static_cast<Label>(random.randint(config.num_classes));
+  const RandomState::State start = random.state();
+  RandomState places(seed + 1);
+
+  // Each pass draws the same dropout masks.
+  const auto loss = [&] {
+    random.set_state(start);
+    return net->loss(X, y).loss;
+  };
+  loss();
+  const Parameters<double> grads = net->grads();
+  return check_gradients(net->params(), grads, loss, places, entries);
+}
+
+}  // namespace lamina

@@ -1,0 +1,88 @@
+#include "workbench/runs/run_data.h"
+
+#include <algorithm>
+#include <bit>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+
+#include "lamina/check.h"
+
+namespace lamina {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// FNV-1a over 32-bit words.
+class Digest {
+ public:
+  void add(std::uint32_t word) { hash_ = (hash_ ^ word) * 0x100000001b3u; }
+  void add(double value) {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    add(static_cast<std::uint32_t>(bits));
+    add(static_cast<std::uint32_t>(bits >> 32));
+  }
+  void add(const std::string& text) {
+    add(static_cast<std::uint32_t>(text.size()));
+    for (const char c : text) add(static_cast<std::uint32_t>(static_cast<unsigned char>(c)));
+  }
+  void add(const Split& split, bool images) {
+    add(static_cast<std::uint32_t>(split.size()));
+    for (const Label label : split.y) add(static_cast<std::uint32_t>(label));
+    Tensor<float> batch;
+    for (Index first = 0; images && first < split.size(); first += 100) {
+      split.X.slice(first, std::min<Index>(100, split.size() - first), batch);
+      for (const float value : batch) add(std::bit_cast<std::uint32_t>(value));
+    }
+  }
+  std::string text() const {
+    char digits[17];
+    std::snprintf(digits, sizeof digits, "%016" PRIx64, hash_);
+    return digits;
+  }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325u;
+};
+
+/// The name under which load_dataset finds the set that "auto" was.
+std::string own_name(const Dataset& data) { return data.name == "CIFAR-10" ? "cifar10" : "fashion-mnist"; }
+
+}  // namespace
+
+std::string data_digest(const Dataset& data) {
+  Digest digest;
+  if (data.mean)
+    for (const double value : *data.mean) digest.add(value);
+  if (!data.identity.empty()) digest.add(data.identity);
+  digest.add(data.train, !data.mean || !data.identity.empty());
+  digest.add(data.val, true);
+  digest.add(data.test, true);
+  return digest.text();
+}
+
+Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
+  std::error_code error;
+  LoadOptions options = given;
+  options.images.height = config.image_height;
+  options.images.width = config.image_width;
+  options.images.split_seed = config.split_seed;
+  options.images.val_fraction = config.val_fraction;
+  options.images.test_fraction = config.test_fraction;
+  if (!config.data_dir.empty()) config.data_dir = fs::absolute(config.data_dir);
+  Dataset data = load_dataset(config.data, config.data_dir, options);
+  if (config.data == "auto")
+    config.data = own_name(data);
+  else if (config.data.find('/') != std::string::npos || fs::exists(config.data, error))
+    config.data = fs::absolute(config.data).string();
+  const std::string digest = data_digest(data);
+  if (!config.data_digest.empty() && config.data_digest != digest)
+    fail_file("train", config.data, "expected the data that the run started with (", config.data_digest,
+              "), found others (", digest, ")");
+  config.data_digest = digest;
+  config.net.input_dim = data.example_shape();
+  config.net.num_classes = static_cast<Index>(data.class_names.size());
+  return data;
+}
+
+}  // namespace lamina
