@@ -19,9 +19,9 @@
 #include "bench/sweep.h"
 #include "lamina/data/dataset.h"
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
+#include "lamina/threads.h"
 
 namespace {
 
@@ -130,7 +130,7 @@ nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
   const auto kind = request.at("kind").get<std::string>();
   const std::string precision = request.value("precision", "float32");
   const int threads = request.at("threads").get<int>();
-  kernels::set_num_threads(threads);
+  set_num_threads(threads);
   if (kind == "peak") {
     const double gflops = precision == "bfloat16" ? bench::bf16_peak_gflops(threads) : bench::peak_gflops(threads);
     return {{"gflops", gflops}, {"precision", precision}, {"target", kernels::target_name()}};

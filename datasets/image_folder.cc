@@ -11,8 +11,8 @@
 
 #include "datasets/images.h"
 #include "lamina/check.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/random.h"
+#include "lamina/threads.h"
 
 namespace lamina {
 namespace {
@@ -136,7 +136,7 @@ Pixels read_all(const std::vector<Image>& files, Index channels, const ImageFold
   pixels.images.resize(Shape{count, channels, options.height, options.width});
   const Index jobs = (count + kImagesAJob - 1) / kImagesAJob;
   std::vector<char> grey(static_cast<std::size_t>(jobs), 1);
-  const auto errors = kernels::side_by_side(jobs, [&](Index job) {
+  const auto errors = side_by_side(jobs, [&](Index job) {
     for (Index i = job * kImagesAJob; i < std::min(count, (job + 1) * kImagesAJob); ++i) {
       const Tensor<std::uint8_t> image = read_image(files[static_cast<std::size_t>(i)].path);
       if (!all_grey(image)) grey[static_cast<std::size_t>(job)] = 0;

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "datasets/load.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "notebooks/reproduce.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/flags.h"
@@ -91,7 +91,7 @@ std::string call_of(const ReproduceFlags& flags) {
 
 int run_reproduce(const ReproduceFlags& flags, const CLI::App& app) {
   check_folder_flags(app, flags.data);
-  kernels::set_num_threads(flags.threads);
+  set_num_threads(flags.threads);
   StatusLine status;
   Pace pace;
   const bool terminal = on_terminal();

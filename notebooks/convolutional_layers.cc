@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/batchnorm.h"
 #include "lamina/layers/conv.h"
 #include "lamina/layers/conv_naive.h"
@@ -13,6 +12,7 @@
 #include "lamina/layers/max_pool.h"
 #include "lamina/layers/max_pool_naive.h"
 #include "lamina/nets/conv_net.h"
+#include "lamina/threads.h"
 #include "notebooks/layer_checks.h"
 
 namespace lamina::reproduce {
@@ -223,7 +223,7 @@ void conv_net_gradients_cell(Cell& cell) {
   ConvNetOptions options;
   options.input_dim = {3, 8, 8};
   ConvNet<double> model(options, random);
-  const kernels::Alone alone;  // passes this small are not worth a second thread
+  const Alone alone;  // passes this small are not worth a second thread
 
   // W_1: with the step of the notebook, and with a shorter one where that step is too long.
   model.loss(X, y);

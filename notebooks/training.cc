@@ -14,9 +14,9 @@
 #include <streambuf>
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/model_file.h"
+#include "lamina/threads.h"
 #include "workbench/runs/training_run.h"
 
 namespace lamina::reproduce {
@@ -156,7 +156,7 @@ void train_side_by_side(Cell& cell, const std::string& what, std::vector<SideTra
   const auto& progress = notebook.setting().watcher.progress;
   const auto count = static_cast<Index>(trainings.size());
   Index finished = 0;
-  const auto errors = kernels::side_by_side(
+  const auto errors = side_by_side(
       count,
       [&](Index i) {
         SideTraining& training = trainings[static_cast<std::size_t>(i)];

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 
 namespace lamina::reproduce {
 
@@ -36,7 +36,7 @@ void run_trials(Cell& cell, const std::string& what, std::vector<Trial>& trials,
   const auto& progress = notebook.setting().watcher.progress;
   const auto count = static_cast<Index>(trials.size());
   Index finished = 0;
-  const auto errors = kernels::side_by_side(
+  const auto errors = side_by_side(
       count,
       [&](Index i) {
         Trial& trial = trials[static_cast<std::size_t>(i)];

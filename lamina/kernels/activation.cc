@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 
 namespace lamina::kernels {
 namespace {

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/elementwise.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();

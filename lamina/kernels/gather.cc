@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/simd.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/products/gemm.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/layout.cc"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 
 namespace lamina::kernels {

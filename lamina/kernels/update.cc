@@ -3,11 +3,12 @@
 
 #include <algorithm>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/machine/vectors-inl.h"
 #include "lamina/kernels/to_nearest-inl.h"
 

@@ -5,7 +5,7 @@
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/update.h"
 
 namespace lamina {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/tensor.h"
 
 namespace lamina::python {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "python/bindings/random.h"
 
 namespace lamina::python {
@@ -27,10 +27,10 @@ template <class F, class Lent = GlobalRandom>
 void interruptible(F&& f, Lent* lent = nullptr) {
   try {
     const py::gil_scoped_release unlocked;
-    const kernels::Stoppable stoppable(&interrupted);
+    const Stoppable stoppable(&interrupted);
     f();
     return;
-  } catch (const kernels::Stopped&) {
+  } catch (const Stopped&) {
   }
   const bool taken = lent && lent->taken();
   if (taken) lent->give_back();

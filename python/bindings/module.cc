@@ -1,14 +1,14 @@
 // The Python module lamina._core: the library on NumPy arrays. The functions that users call are in python/lamina/*.py.
 #include <pybind11/pybind11.h>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "python/bindings/bindings.h"
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The library lamina on NumPy arrays. Use lamina.layers and its neighbours.";
   m.attr("__version__") = LAMINA_VERSION;
-  m.def("num_threads", &lamina::kernels::num_threads);
-  m.def("set_num_threads", &lamina::kernels::set_num_threads, pybind11::arg("threads"));
+  m.def("num_threads", &lamina::num_threads);
+  m.def("set_num_threads", &lamina::set_num_threads, pybind11::arg("threads"));
   lamina::python::bind_cache(m);
   lamina::python::bind_activations(m);
   lamina::python::bind_affine(m);

@@ -3,8 +3,8 @@
 #include "lamina/kernels/products/bf16.h"
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/products/gemm.h"
+#include "lamina/threads.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {
@@ -89,7 +89,7 @@ TEST(Bf16, ConvolutionsEqualPlainSums) {
 
 TEST(Bf16, ConvolutionsSameBitsForAnyNumberOfThreads) {
   RandomState random(6);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   testing::over_targets(40, [&](int i) {
     ConvShape s = testing::random_conv_shape(random, i * 10);
     s.N = i % 2 ? 2 : 40;  // few images: chunks of rows; many: several groups in the filter's gradient
@@ -99,7 +99,7 @@ TEST(Bf16, ConvolutionsSameBitsForAnyNumberOfThreads) {
     const Tensor<float> dout = random_tensor<float>(Shape{s.N, s.OH, s.OW, s.F}, random);
     std::vector<Tensor<float>> expected;
     for (int threads : {1, 2, 3}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       std::vector<Tensor<float>> got = {Tensor<float>(dout.shape()), Tensor<float>(x.shape()),
                                         Tensor<float>(w.shape())};
       kernels::conv_forward_bf16(s, x.data(), w.data(), b.data(), false, got[0].data());
@@ -109,7 +109,7 @@ TEST(Bf16, ConvolutionsSameBitsForAnyNumberOfThreads) {
       for (std::size_t k = 0; k < got.size(); ++k) EXPECT_TRUE(testing::close(got[k], expected[k], 0)) << threads;
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 struct Product {
@@ -174,14 +174,14 @@ TEST(Bf16, NothingToSumLeavesTheBias) {
 
 TEST(Bf16, MatrixProductsSameBitsForAnyNumberOfThreads) {
   RandomState random(8);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   testing::over_targets(30, [&](int) {
     const Product s = random_product(random, true);
     const auto a = random_tensor<float>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
     const auto b = random_tensor<float>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
     Tensor<float> expected;
     for (int threads : {1, 2, 3, 5}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       Tensor<float> c(Shape{s.m, s.ldc});
       kernels::gemm_bf16(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), s.lda, b.data(), s.ldb, c.data(),
                          s.ldc);
@@ -189,7 +189,7 @@ TEST(Bf16, MatrixProductsSameBitsForAnyNumberOfThreads) {
       EXPECT_TRUE(testing::close(c, expected, 0)) << threads << " threads";
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 // What is not finite reaches the sums that it belongs to, and no others.

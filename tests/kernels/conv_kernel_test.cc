@@ -1,6 +1,6 @@
 // Channels-last convolution and its gradients against plain sums, on hostile sizes, for every instruction set.
 #include "lamina/kernels/convolution/conv.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {
@@ -49,7 +49,7 @@ TYPED_TEST(ConvKernel, EqualsPlainSums) {
 TYPED_TEST(ConvKernel, SameBitsForAnyNumberOfThreads) {
   using T = TypeParam;
   RandomState random(6);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   testing::over_targets(40, [&](int i) {
     ConvShape s = random_conv_shape(random, i * 10);
     s.N = i % 2 ? 2 : 40;  // few images: chunks of rows; many: several groups in the filter's gradient
@@ -59,7 +59,7 @@ TYPED_TEST(ConvKernel, SameBitsForAnyNumberOfThreads) {
     const Tensor<T> dout = random_tensor<T>(Shape{s.N, s.OH, s.OW, s.F}, random);
     std::vector<Tensor<T>> expected;
     for (int threads : {1, 2, 3}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       std::vector<Tensor<T>> got = {Tensor<T>(dout.shape()), Tensor<T>(x.shape()), Tensor<T>(w.shape()),
                                     Tensor<T>(b.shape())};
       kernels::conv_forward_direct(s, x.data(), w.data(), b.data(), false, got[0].data());
@@ -69,7 +69,7 @@ TYPED_TEST(ConvKernel, SameBitsForAnyNumberOfThreads) {
       for (std::size_t k = 0; k < got.size(); ++k) EXPECT_TRUE(testing::close(got[k], expected[k], 0)) << threads;
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 }  // namespace

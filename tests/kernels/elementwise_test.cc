@@ -1,7 +1,7 @@
 // Elementwise kernels against plain loops: every remainder of a vector, several chunks, every instruction set.
 #include "lamina/kernels/elementwise.h"
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -60,14 +60,14 @@ TYPED_TEST(Elementwise, ReluKeepsNaN) {
 TYPED_TEST(Elementwise, ColumnSums) {
   using T = TypeParam;
   RandomState random(9);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   testing::over_targets(60, [&](int i) {
     const Index rows = i % 10 == 0 ? 3000 : testing::random_length(random, 90),
                 columns = testing::random_length(random, 90);
     const Tensor<T> x = random_tensor<T>(Shape{rows, columns}, random);
     Tensor<T> first;
     for (int threads : {1, 3}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       Tensor<T> sums = testing::poisoned<T>(Shape{columns});
       kernels::column_sums(rows, columns, x.data(), sums.data());
       if (threads == 1) first = sums;
@@ -82,7 +82,7 @@ TYPED_TEST(Elementwise, ColumnSums) {
       ASSERT_NEAR(static_cast<double>(first[j]), sum, 4 * norm * std::numeric_limits<T>::epsilon());
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/random.h"
+#include "lamina/threads.h"
 
 namespace lamina::kernels {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "lamina/kernels/amx/amx.h"
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/products/gemm.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -200,17 +200,17 @@ TEST_F(GemmAmx, LeavesNoProductOfUsualSizeToFloat32) {
 TEST_F(GemmAmx, SameBitsForAnyNumberOfThreads) {
   if (!has_unit()) return;
   RandomState random(34);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   for (const auto& [m, n, k] :
        {std::array<Index, 3>{100, 100, 3072}, {3072, 70, 100}, {3072, 100, 200}, {33, 700, 2100}, {300, 70, 128}})
     for (int transposed = 0; transposed < 4; ++transposed) {
       const Case s{transposed % 2 == 1, transposed / 2 == 1, m, n, k};
       const auto a = random_tensor<float>(s.transpose_a ? Shape{k, m} : Shape{m, k}, random);
       const auto b = random_tensor<float>(s.transpose_b ? Shape{n, k} : Shape{k, n}, random);
-      kernels::set_num_threads(1);
+      set_num_threads(1);
       const Tensor<float> expected = product(s, a, b);
       for (int threads : {2, 3, 5, 8}) {
-        kernels::set_num_threads(threads);
+        set_num_threads(threads);
         EXPECT_TRUE(testing::close(product(s, a, b), expected, 0)) << threads << " threads";
       }
     }
@@ -219,20 +219,20 @@ TEST_F(GemmAmx, SameBitsForAnyNumberOfThreads) {
   auto a = random_tensor<float>(Shape{s.m, s.k}, random);
   const auto b = random_tensor<float>(Shape{s.k, s.n}, random);
   for (Index i = 0; i < 64 * s.k; ++i) a[i] *= 1e-30F;
-  kernels::set_num_threads(1);
+  set_num_threads(1);
   const Tensor<float> expected = product(s, a, b);
   for (int threads : {2, 4, 6, 16}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     EXPECT_TRUE(testing::close(product(s, a, b), expected, 0)) << threads << " threads";
   }
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 // Few columns or rows behind pairs of whole tiles are made in tiles of their own, those of one thread's share too.
 TEST_F(GemmAmx, FewRowsAndColumns) {
   if (!has_unit()) return;
   RandomState random(35);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   int i = 0;
   for (const Index few : {1, 3, 5, 6, 7, 8, 9})
     for (const Index k : {64, 100, 128, 200, 700, 2100}) {
@@ -248,18 +248,18 @@ TEST_F(GemmAmx, FewRowsAndColumns) {
       const auto b = random_tensor<float>(s.transpose_b ? Shape{n, s.k} : Shape{s.k, n}, random);
       const auto bias = random_tensor<float>(Shape{n}, random);
       const bool relu = i % 4 == 0;
-      kernels::set_num_threads(1);
+      set_num_threads(1);
       const Tensor<float> c = product(s, a, b, bias.data(), relu);
       Errors errors;
       compare(s, a, b, &bias, relu, c, errors);
       EXPECT_LT(errors.worst, 2.5 * static_cast<double>(std::numeric_limits<float>::epsilon()));
       for (const int threads : {2, 3, 7}) {
-        kernels::set_num_threads(threads);
+        set_num_threads(threads);
         EXPECT_TRUE(testing::close(product(s, a, b, bias.data(), relu), c, 0)) << threads << " threads";
       }
       ++i;
     }
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 // A block that the unit cannot stand for is float32's own, the others are the unit's.
@@ -307,13 +307,13 @@ TEST_F(GemmAmx, StopsWithinALargeProduct) {
   if (!has_unit()) return;
   const Case s{false, false, 2500, 2500, 2500};  // several times as long as it takes to look again
   const Tensor<float> a(Shape{s.m, s.k}, 1), b(Shape{s.k, s.n}, 1);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   for (int threads : {1, 2}) {
-    kernels::set_num_threads(threads);
-    const kernels::Stoppable stoppable(always);
-    EXPECT_THROW(product(s, a, b), kernels::Stopped) << threads << " threads";
+    set_num_threads(threads);
+    const Stoppable stoppable(always);
+    EXPECT_THROW(product(s, a, b), Stopped) << threads << " threads";
   }
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include "lamina/kernels/products/gemm.h"
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -93,27 +93,27 @@ TYPED_TEST(Gemm, NaNStaysNaN) {
 TYPED_TEST(Gemm, SameBitsForAnyNumberOfThreads) {
   using T = TypeParam;
   RandomState random(4);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   over_targets(16, [&](int i) {
     const Case s = random_case(random, i * 40);
     const Tensor<T> a = random_tensor<T>(Shape{s.transpose_a ? s.k : s.m, s.lda}, random);
     const Tensor<T> b = random_tensor<T>(Shape{s.transpose_b ? s.n : s.k, s.ldb}, random);
     Tensor<T> expected;
     for (int threads : {1, 2, 3, 5}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       Tensor<T> c(Shape{s.m, s.ldc});
       kernels::gemm<T>(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), s.lda, b.data(), s.ldb, c.data(), s.ldc);
       if (threads == 1) expected = c;
       EXPECT_TRUE(testing::close(c, expected, 0)) << threads << " threads";
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 TYPED_TEST(Gemm, BlocksAreTheProductsRowsForAnyNumberOfThreads) {
   using T = TypeParam;
   RandomState random(5);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   constexpr Index kSizes[][3] = {{3072, 100, 100}, {1000, 100, 200}, {3072, 500, 64}, {70, 33, 2047},
                                  {256, 600, 200},  {600, 7, 9},      {1, 1, 1}};
   over_targets(std::size(kSizes), [&](int i) {
@@ -123,7 +123,7 @@ TYPED_TEST(Gemm, BlocksAreTheProductsRowsForAnyNumberOfThreads) {
     Tensor<T> expected(Shape{m, n});
     kernels::gemm<T>(true, false, m, n, k, a.data(), lda, b.data(), n, expected.data(), n);
     for (int threads : {1, 2, 3, 5}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       Tensor<T> c = testing::poisoned<T>(Shape{m, n});
       Tensor<double> times(Shape{m});
       kernels::gemm_in_blocks<T>(m, n, k, a.data(), lda, b.data(), n, [&](Index first, Index count, T* rows) {
@@ -137,7 +137,7 @@ TYPED_TEST(Gemm, BlocksAreTheProductsRowsForAnyNumberOfThreads) {
       EXPECT_TRUE(testing::close(times, Tensor<double>(Shape{m}, 1.0), 0));
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <functional>
 
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/softmax.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina::kernels {

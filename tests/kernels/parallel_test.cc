@@ -1,4 +1,6 @@
 // Every chunk is done once, whatever the number of threads, callers and nested calls.
+#include "lamina/kernels/machine/parallel.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -8,8 +10,6 @@
 #include <stdexcept>
 #include <thread>
 #include <vector>
-
-#include "lamina/kernels/machine/threads.h"
 
 namespace lamina::kernels {
 namespace {
@@ -90,9 +90,9 @@ TEST_F(Parallel, ACallInsideABodyIsDoneThere) {
 }
 
 TEST_F(Parallel, ABodyMayAskForTheNumberOfThreads) {
-  kernels::set_num_threads(3);
+  set_num_threads(3);
   std::atomic<int> right{0};
-  kernels::parallel_for(20, [&](Index) { right += kernels::num_threads() == 3; });
+  kernels::parallel_for(20, [&](Index) { right += num_threads() == 3; });
   EXPECT_EQ(right, 20);
 }
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "tests/kernels/conv_testing.h"
 
 namespace lamina {
@@ -182,15 +182,15 @@ TEST(Winograd, PairsEqualRoundedFloats) {
 
 TEST(Winograd, SameBitsForAnyNumberOfThreads) {
   RandomState random(17);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   testing::over_targets(40, [&](int i) {
     ConvShape s = testing::random_conv_shape(random, i * 10);
     s.N = i % 2 ? 2 : 40;
     const Operands o(s, random);
-    kernels::set_num_threads(1);
+    set_num_threads(1);
     const Results expected[] = {by_winograd(s, o), by_winograd_bf16(s, o)};
     for (int threads : {2, 3}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       const Results all[] = {by_winograd(s, o), by_winograd_bf16(s, o)};
       for (int k = 0; k < 2; ++k) {
         EXPECT_TRUE(testing::close(all[k].out, expected[k].out, 0));
@@ -199,7 +199,7 @@ TEST(Winograd, SameBitsForAnyNumberOfThreads) {
       }
     }
   });
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 // What an image gives does not depend on the images beside it.

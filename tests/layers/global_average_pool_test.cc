@@ -1,9 +1,9 @@
 #include "lamina/layers/global_average_pool.h"
 
 #include "lamina/gradient_check.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/global_average_pool_naive.h"
 #include "lamina/layers/layout_naive.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -68,11 +68,11 @@ TYPED_TEST(GlobalAveragePoolTyped, EveryRemainder) {
 TYPED_TEST(GlobalAveragePoolTyped, LargeShapes) {
   RandomState random(3);
   for (const int threads : {1, 3}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     check_against_naive<TypeParam>({70, 33, 16, 16}, random);
     check_against_naive<TypeParam>({3, 70, 33, 31}, random);
   }
-  kernels::set_num_threads(0);
+  set_num_threads(0);
 }
 
 TEST(GlobalAveragePool, NoImages) {

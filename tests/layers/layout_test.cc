@@ -1,7 +1,7 @@
 #include "lamina/layers/layout.h"
 
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/layout_naive.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -45,9 +45,9 @@ TYPED_TEST(LayoutTyped, RandomShapes) {
 
 // Several chunks of work: of whole images and of parts of one.
 TYPED_TEST(LayoutTyped, LargeShapes) {
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   for (const int threads : {1, 3}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     check<TypeParam>({50, 3, 32, 32});
     check<TypeParam>({2, 5, 211, 199});
     check<TypeParam>({1, 3, 211, 199});
@@ -56,7 +56,7 @@ TYPED_TEST(LayoutTyped, LargeShapes) {
     check<TypeParam>({1, 70001, 1, 3});
     check<TypeParam>({0, 3, 8, 8});
   }
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 TEST(Layout, Errors) {

@@ -1,9 +1,9 @@
 #include "lamina/layers/max_pool.h"
 
 #include "lamina/gradient_check.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/layers/layout_naive.h"
 #include "lamina/layers/max_pool_naive.h"
+#include "lamina/threads.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -141,15 +141,15 @@ TYPED_TEST(MaxPoolTyped, EveryRemainder) {
 // Several chunks of work, on 1 and on 3 threads.
 TYPED_TEST(MaxPoolTyped, LargeShapes) {
   RandomState random(3);
-  const int before = kernels::num_threads();
+  const int before = num_threads();
   for (const int threads : {1, 3}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     check_against_naive<TypeParam>({{5, 24, 33, 32}, {}}, random);
     check_against_naive<TypeParam>({{3, 17, 31, 32}, {.pool_height = 3, .pool_width = 3, .stride = 2}}, random);
     check_against_naive<TypeParam>(
         {{2, 3, 4, 5}, {.pool_height = 2, .pool_width = 3, .stride = std::numeric_limits<Index>::max()}}, random);
   }
-  kernels::set_num_threads(before);
+  set_num_threads(before);
 }
 
 TEST(MaxPool, NoImages) {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "tests/nets/net_testing.h"
 
 namespace {
@@ -56,7 +56,7 @@ std::vector<NetCase> all_cases(Index size) {
 template <class T>
 class NetSteady : public ::testing::Test {
  protected:
-  ~NetSteady() override { kernels::set_num_threads(0); }
+  ~NetSteady() override { set_num_threads(0); }
 };
 TYPED_TEST_SUITE(NetSteady, lamina::testing::Scalars);
 
@@ -68,7 +68,7 @@ TYPED_TEST(NetSteady, CountsAllocations) {
 
 TYPED_TEST(NetSteady, AStepAllocatesNothing) {
   using T = TypeParam;
-  kernels::set_num_threads(1);
+  set_num_threads(1);
   for (const NetCase& c : all_cases<T>(12)) {
     SCOPED_TRACE(c.name);
     RandomState random(7);
@@ -90,7 +90,7 @@ TYPED_TEST(NetSteady, AStepAllocatesNothing) {
 // share, and ten steps in a row allocate nothing.
 TYPED_TEST(NetSteady, AStepOfThreeThreadsAllocatesNothing) {
   using T = TypeParam;
-  kernels::set_num_threads(3);
+  set_num_threads(3);
   std::vector<NetCase> cases = all_cases<T>(12);
   cases.push_back(cases[2]);
   cases.back().name += ", by blocks of rows";
@@ -119,7 +119,7 @@ TYPED_TEST(NetSteady, BitsDoNotDependOnThreads) {
     std::vector<T> one;
     std::vector<double> losses_of_one;
     for (const int threads : {1, 2, 3}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       RandomState random(7);
       const auto net = make_net<T>(c.config, random);
       const Batch<T> batch = random_batch<T>(33, 16, random);

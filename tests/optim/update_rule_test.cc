@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/random.h"
+#include "lamina/threads.h"
 #include "tests/optim/optim_testing.h"
 
 namespace lamina {
@@ -175,14 +175,14 @@ TEST(UpdateRule, EqualsTheFormulaWhenCorrectionsEnd) {
 
 TEST(UpdateRule, SameBitsWithAnyNumberOfThreads) {
   for (const UpdateRule rule : kRules) {
-    kernels::set_num_threads(1);
+    set_num_threads(1);
     const std::vector<float> one = Steps<float>(rule, {}, 3, 100003, 2).all();
     for (const int threads : {2, 3}) {
-      kernels::set_num_threads(threads);
+      set_num_threads(threads);
       expect_same_bits(Steps<float>(rule, {}, 3, 100003, 2).all(), one, std::string(name_of(rule)));
     }
   }
-  kernels::set_num_threads(0);
+  set_num_threads(0);
 }
 
 // Elements next to the tensor stay as they are.

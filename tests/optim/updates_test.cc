@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "tests/optim/optim_testing.h"
 
 namespace lamina {
@@ -64,7 +64,7 @@ void updates_equal_single_ones(UpdateRule rule, const std::vector<Index>& sizes)
 
 TEST(Updates, EqualSingleOnesWithAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3, 5}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     SCOPED_TRACE(threads);
     for (const UpdateRule rule : kRules) {
       for (const std::vector<Index>& sizes :
@@ -74,7 +74,7 @@ TEST(Updates, EqualSingleOnesWithAnyNumberOfThreads) {
       }
     }
   }
-  kernels::set_num_threads(0);
+  set_num_threads(0);
 }
 
 TEST(Updates, NothingMovesWhereOneIsRefused) {

@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"
 #include "lamina/nets/two_layer_net.h"
 #include "lamina/solver/solver.h"
+#include "lamina/threads.h"
 #include "tests/solver/own_models.h"
 
 namespace {
@@ -49,7 +49,7 @@ namespace {
 template <class M>
 void expect_no_allocations(M& model, SolverData data, UpdateRule rule, RandomState& random, const std::string& what,
                            SolverOptions options = {}) {
-  kernels::set_num_threads(1);
+  set_num_threads(1);
   options.update_rule = rule;
   options.batch_size = 8;
   options.num_epochs = 4;
@@ -68,7 +68,7 @@ void expect_no_allocations(M& model, SolverData data, UpdateRule rule, RandomSta
   };
   solver.train();
   EXPECT_EQ(steady, 12);
-  kernels::set_num_threads(0);
+  set_num_threads(0);
 }
 
 SolverData byte_images(RandomState& random) {

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/solver/solver.h"
+#include "lamina/threads.h"
 
 namespace lamina {
 namespace {
@@ -153,11 +153,11 @@ std::vector<T> trained(const json& c) {
 
 TEST_P(Golden, SameBitsWithTwoThreads) {
   const json& c = cases()[GetParam()];
-  kernels::set_num_threads(1);
+  set_num_threads(1);
   const auto one = trained<float>(c);
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   const auto two = trained<float>(c);
-  kernels::set_num_threads(0);
+  set_num_threads(0);
   EXPECT_TRUE(one == two) << c.at("name");
 }
 

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/solver.h"
+#include "lamina/threads.h"
 #include "tests/solver/own_models.h"
 
 namespace lamina {
@@ -315,7 +315,7 @@ INSTANTIATE_TEST_SUITE_P(SolverOptions, Resumed, ::testing::ValuesIn(names()),
 // The parameters and averages after a run with all options, in one list.
 template <class T>
 std::vector<T> trained_with_all(Precision precision, int threads) {
-  kernels::set_num_threads(threads);
+  set_num_threads(threads);
   RandomState random(5);
   const auto split = [&](Index n) {
     auto bytes = std::make_shared<Tensor<std::uint8_t>>(Shape{n, 3, 16, 16});
@@ -342,7 +342,7 @@ std::vector<T> trained_with_all(Precision precision, int threads) {
   const SolverState<T> state = solver.state();
   std::vector<T> all(state.params.flat().begin(), state.params.flat().end());
   all.insert(all.end(), state.average_params.flat().begin(), state.average_params.flat().end());
-  kernels::set_num_threads(0);
+  set_num_threads(0);
   return all;
 }
 

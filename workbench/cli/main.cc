@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/help.h"
 
@@ -19,7 +19,7 @@ namespace lamina::cli {
 namespace {
 
 std::string version() {
-  const int threads = kernels::num_threads();
+  const int threads = num_threads();
   return fmt::format("lamina {}, {}, {} thread{}", LAMINA_VERSION, kernels::target_name(), threads,
                      threads == 1 ? "" : "s");
 }

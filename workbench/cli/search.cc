@@ -9,7 +9,7 @@
 #include <memory>
 #include <optional>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/cli/search_space.h"
@@ -48,7 +48,7 @@ class Screen {
     for (std::size_t i = 0; i < trials_.size(); ++i) see(static_cast<Index>(i), result.states[i]);
     if (quiet_) return;
     const Index count = static_cast<Index>(trials_.size());
-    const Index together = std::min<Index>(count, kernels::num_threads());
+    const Index together = std::min<Index>(count, num_threads());
     std::string line = fmt::format("{} of {}, {} at a time", several(count, "trial", "trials"),
                                    trials_.front().config.net.model, together);
     if (rungs_.size() > 1) {
@@ -252,7 +252,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   const bool resuming = !flags.resume.empty();
   SearchPlan plan = resuming ? plan_to_resume(flags, app) : plan_of(flags, app);
   std::vector<SearchTrial> trials = make_trials(plan);
-  kernels::set_num_threads(flags.run.threads);
+  set_num_threads(flags.run.threads);
   fs::path directory = resuming ? flags.resume : flags.out;
   if (directory.empty()) directory = default_directory("search-" + trials.front().config.net.model);
 

@@ -11,7 +11,7 @@
 #include <memory>
 #include <sstream>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/cli/train_flags.h"
@@ -147,7 +147,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
         throw UsageError(fmt::format("--resume goes on with the run's own settings: {} cannot be given with it", name));
     }
   }
-  kernels::set_num_threads(flags.threads);
+  set_num_threads(flags.threads);
   const RunConfig& config = flags.config;
   fs::path out = flags.out;
   if (!resuming) {

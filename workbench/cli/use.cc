@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/images.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/runs/evaluation.h"
@@ -77,7 +77,7 @@ void print_json(const Evaluation& found) {
 }
 
 int run_eval(const UseFlags& flags) {
-  kernels::set_num_threads(flags.threads);
+  set_num_threads(flags.threads);
   TrainedNet net(flags.run);
   if (flags.mirror) net.set_mirror_averaging(true);
   const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
@@ -91,7 +91,7 @@ int run_eval(const UseFlags& flags) {
 }
 
 int run_predict(const UseFlags& flags) {
-  kernels::set_num_threads(flags.threads);
+  set_num_threads(flags.threads);
   TrainedNet net(flags.run);
   if (flags.mirror) net.set_mirror_averaging(true);
   int code = 0;

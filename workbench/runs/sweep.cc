@@ -3,9 +3,9 @@
 #include <exception>
 
 #include "lamina/check.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
+#include "lamina/threads.h"
 
 namespace lamina {
 namespace {
@@ -57,7 +57,7 @@ std::vector<SweepResult> run_sweep(const std::vector<RunConfig>& configs, const 
   const auto count = static_cast<Index>(configs.size());
   std::vector<SweepResult> results(configs.size());
   Index finished = 0;
-  kernels::side_by_side(
+  side_by_side(
       count,
       [&](Index run) {
         const auto i = static_cast<std::size_t>(run);

@@ -28,7 +28,7 @@ struct SweepEvent {
   const SweepResult& result;
 };
 
-/// Trains a net by each configuration, kernels::num_threads() of them at a time, each on one thread with its own
+/// Trains a net by each configuration, num_threads() of them at a time, each on one thread with its own
 /// stream, seeded by config.seed: bit for bit what it gives when trained on its own. The data are `data` for all,
 /// shared; of the configurations, data, data_dir, data_digest and print_every are not read, and the net's input and
 /// classes are the data's. Results are in the order of `configs`. A training that fails (a configuration of no net,

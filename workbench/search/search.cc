@@ -13,7 +13,7 @@
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/threads.h"
 #include "workbench/runs/directory_lock.h"
 #include "workbench/runs/run_output.h"
 #include "workbench/runs/training_run.h"
@@ -194,7 +194,7 @@ class Search {
       job(0);
       done(0);
     } else {
-      errors = kernels::side_by_side(static_cast<Index>(jobs.size()), job, done);
+      errors = side_by_side(static_cast<Index>(jobs.size()), job, done);
     }
     for (const std::exception_ptr& error : errors)
       if (error) std::rethrow_exception(error);

@@ -5,8 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/products/gemm.h"
 

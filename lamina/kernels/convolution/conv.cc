@@ -4,7 +4,7 @@
 
 #include "lamina/kernels/convolution/winograd.h"
 #include "lamina/kernels/elementwise.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -4,8 +4,8 @@
 #include "lamina/kernels/convolution/conv.h"
 #include "lamina/kernels/convolution/winograd.h"
 #include "lamina/kernels/elementwise.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/products/bf16.h"
 

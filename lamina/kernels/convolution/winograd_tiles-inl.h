@@ -11,7 +11,7 @@
 
 #include "lamina/kernels/convolution/winograd_grid.h"
 #include "lamina/kernels/convolution/winograd_ways-inl.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -1,7 +1,7 @@
 // Normalization over the rows of a matrix: one mean and variance a column.
 #include <cmath>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/norm/column_blocks.h"
 #include "lamina/kernels/norm/norm.h"
@@ -9,6 +9,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm/columns.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();

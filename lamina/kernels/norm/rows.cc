@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/norm/norm.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm/rows.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -10,6 +10,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm/strips.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
 #include "lamina/kernels/machine/vectors-inl.h"
 
 #ifndef LAMINA_KERNELS_NORM_STRIPS_ARGS

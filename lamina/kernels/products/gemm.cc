@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lamina/kernels/amx/amx.h"
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "lamina/kernels/amx/amx.h"
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/target.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/products/bf16.h"
 #include "lamina/kernels/products/gemm.h"

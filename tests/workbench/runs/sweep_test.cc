@@ -11,16 +11,16 @@
 #include <stdexcept>
 
 #include "lamina/data/synthetic.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
+#include "lamina/threads.h"
 
 namespace lamina {
 namespace {
 
 class Sweep : public ::testing::Test {
  protected:
-  ~Sweep() override { kernels::set_num_threads(before_); }
+  ~Sweep() override { set_num_threads(before_); }
 
   // Fully connected nets and ConvNets of both precisions, with dropout, batch normalization and all update rules.
   static std::vector<RunConfig> configs() {
@@ -70,17 +70,17 @@ class Sweep : public ::testing::Test {
   }
 
   const Dataset data_ = synthetic_dataset(3, 1100, 10);
-  int before_ = kernels::num_threads();
+  int before_ = num_threads();
 };
 
 TEST_F(Sweep, EachTrainingIsTheOneAlone) {
   const std::vector<RunConfig> runs = configs();
   std::vector<History> wanted;
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   for (const RunConfig& config : runs)
     wanted.push_back(config.dtype == "float32" ? trained_alone<float>(config) : trained_alone<double>(config));
   for (int threads : {1, 2, 4}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     const auto results = run_sweep(runs, data_);
     ASSERT_EQ(results.size(), runs.size());
     for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -95,7 +95,7 @@ TEST_F(Sweep, EachTrainingIsTheOneAlone) {
 }
 
 TEST_F(Sweep, TellsOfEachTrainingOnce) {
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   const std::vector<RunConfig> runs = configs();
   std::set<Index> seen;
   Index finished = 0;
@@ -111,7 +111,7 @@ TEST_F(Sweep, TellsOfEachTrainingOnce) {
 }
 
 TEST_F(Sweep, AFailureIsReportedForItsTraining) {
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   std::vector<RunConfig> runs = configs();
   runs[1].net.model = "deep";
   runs[2].optim_config.learning_rate = 1e30;  // the loss overflows in the second or third step

@@ -9,8 +9,8 @@
 
 #include "lamina/data/synthetic.h"
 #include "lamina/io/atomic_file.h"
-#include "lamina/kernels/machine/threads.h"
 #include "lamina/solver/model_file.h"
+#include "lamina/threads.h"
 #include "workbench/runs/run_data.h"
 #include "workbench/runs/run_output.h"
 #include "workbench/runs/sweep.h"
@@ -30,7 +30,7 @@ class SearchRun : public ::testing::Test {
     base_ = name;
   }
   void TearDown() override {
-    kernels::set_num_threads(before_);
+    set_num_threads(before_);
     fs::remove_all(base_);
   }
 
@@ -81,11 +81,11 @@ class SearchRun : public ::testing::Test {
 
   fs::path base_;
   const Dataset data_ = synthetic_dataset(3, 1100, 10);
-  int before_ = kernels::num_threads();
+  int before_ = num_threads();
 };
 
 TEST_F(SearchRun, EachFinishedTrialIsTheTrainingAlone) {
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   const SearchPlan made = plan();
   const auto all = trials(made);
   const SearchResult result = search("one", made, all);
@@ -118,16 +118,16 @@ TEST_F(SearchRun, EachFinishedTrialIsTheTrainingAlone) {
 TEST_F(SearchRun, DoesNotDependOnThreads) {
   const SearchPlan made = plan();
   const auto all = trials(made);
-  kernels::set_num_threads(1);
+  set_num_threads(1);
   const std::string one = table(made, all, search("t1", made, all));
   for (const int threads : {2, 5}) {
-    kernels::set_num_threads(threads);
+    set_num_threads(threads);
     EXPECT_EQ(table(made, all, search("t" + std::to_string(threads), made, all)), one);
   }
 }
 
 TEST_F(SearchRun, GoesOnWhereItWasStopped) {
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   const SearchPlan made = plan();
   const auto all = trials(made);
   const std::string whole = table(made, all, search("whole", made, all));
@@ -196,7 +196,7 @@ TEST_F(SearchRun, APartThatIsInTheCheckpointIsNotTrained) {
 }
 
 TEST_F(SearchRun, AFailedTrialIsARowAndTheSearchGoesOn) {
-  kernels::set_num_threads(2);
+  set_num_threads(2);
   const SearchPlan made = plan();
   auto all = trials(made);
   all[2].config.net.model = "deep";

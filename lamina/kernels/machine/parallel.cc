@@ -1,42 +1,17 @@
-#include "lamina/kernels/machine/threads.h"
+#include "lamina/kernels/machine/parallel.h"
 
 #include <pthread.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <string>
-#include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
-
-#include "lamina/check.h"
 
 namespace lamina::kernels {
 namespace {
-
-int available_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
-
-int default_threads() {
-  if (const char* text = std::getenv("LAMINA_NUM_THREADS"); text && *text) {
-    char* end = nullptr;
-    const long threads = std::strtol(text, &end, 10);
-    if (*end || threads < 1 || threads > 4096)
-      fail("num_threads", "expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got '", text, "'");
-    return static_cast<int>(threads);
-  }
-  return available_cores();
-}
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -70,6 +45,7 @@ class Pool {
     wake();
     for (std::thread& thread : threads_) thread.join();
   }
+  int threads() const { return static_cast<int>(shares_.size()); }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -137,12 +113,8 @@ class Pool {
   std::atomic<bool> stop_{false};
 };
 
-thread_local bool inside_body = false;  // or in the life of an Alone
-thread_local Stoppable* stoppable = nullptr;
-constexpr std::chrono::milliseconds kPatience{20};
-
 void Pool::work(std::size_t self) {
-  inside_body = true;
+  const Alone nested;  // calls from inside bodies
   const auto call_of = [&] {
     return static_cast<std::uint32_t>(shares_[self].left.load(std::memory_order_acquire) >> 32);
   };
@@ -167,59 +139,45 @@ void Pool::work(std::size_t self) {
   }
 }
 
-std::mutex busy;  // held during a call of parallel_for
+std::mutex busy;  // held during a call of parallel_for, and guards the pool
 std::unique_ptr<Pool> pool;
-std::atomic<int> wanted{0};  // 0: not yet decided; changed with `busy` held
 
-// In the child of a fork, which has none of the pool's threads to join: it makes a pool of its own.
+// The child of a fork has none of the pool's threads, so it cannot join them: it forgets the pool and makes its own.
 void forget_pool() {
   static_cast<void>(pool.release());
   new (&busy) std::mutex;
 }
 
-void make_pool() {
+// The pool of so many threads; null for one thread.
+Pool* pool_of(int threads) {
   static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
   static_cast<void>(registered);
-  pool = std::make_unique<Pool>(wanted - 1);
+  if (pool && pool->threads() != threads) pool.reset();
+  if (!pool && threads > 1) pool = std::make_unique<Pool>(threads - 1);
+  return pool.get();
 }
 
 void run_all(Index chunks, detail::Chunk chunk, void* body) {
-  const auto alone = [&] {
+  const auto by_caller = [&] {
     for (Index i = 0; i < chunks; ++i) chunk(body, i);
   };
   if (chunks <= 0) return;
-  if (inside_body || chunks >= Index{0xffffffff}) return alone();
+  if (works_alone() || chunks >= Index{0xffffffff}) return by_caller();
   std::unique_lock<std::mutex> lock(busy, std::try_to_lock);
-  if (!lock) return alone();
-  if (wanted == 0) wanted = default_threads();
-  if (wanted == 1) {
+  if (!lock) return by_caller();
+  Pool* const helpers = pool_of(num_threads());
+  if (!helpers) {
     lock.unlock();
-    return alone();
+    return by_caller();
   }
-  if (!pool) make_pool();
   const Alone nested;  // calls from inside the body
-  pool->run(chunks, chunk, body);
+  helpers->run(chunks, chunk, body);
 }
 
 }  // namespace
 
-int num_threads() {
-  if (const int threads = wanted) return threads;  // also from inside a body, while `busy` is held
-  const std::lock_guard<std::mutex> lock(busy);
-  if (wanted == 0) wanted = default_threads();
-  return wanted;
-}
-
-void set_num_threads(int threads) {
-  if (threads < 0 || threads > 4096) fail("set_num_threads", "expected 0 to 4096 threads, got ", threads);
-  const std::lock_guard<std::mutex> lock(busy);
-  const int before = wanted;
-  wanted = threads == 0 ? default_threads() : threads;
-  if (wanted != before) pool.reset();
-}
-
 void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
-  if (!stoppable || inside_body) return run_all(chunks, chunk, body);
+  if (!Stoppable::lives() || works_alone()) return run_all(chunks, chunk, body);
   struct Call {
     Chunk chunk;
     void* body;
@@ -230,66 +188,13 @@ void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
       [](void* c, Index i) {
         Call& its = *static_cast<Call*>(c);
         if (its.stopped.load(std::memory_order_relaxed)) return;
-        if (stoppable && stoppable->stop())
+        if (Stoppable::asked())  // on the caller's thread; others have no Stoppable
           its.stopped.store(true, std::memory_order_relaxed);
         else
           its.chunk(its.body, i);
       },
       &call);
   if (call.stopped) throw Stopped();
-}
-
-bool works_alone() { return inside_body; }
-
-Alone::Alone() : before_(std::exchange(inside_body, true)) {}
-Alone::~Alone() { inside_body = before_; }
-
-Stoppable::Stoppable(bool (*asked)())
-    : asked_(asked), next_(std::chrono::steady_clock::now() + kPatience), before_(std::exchange(stoppable, this)) {}
-Stoppable::~Stoppable() { stoppable = before_; }
-
-bool Stoppable::stop() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_) return false;
-  next_ = now + kPatience;
-  return asked_();
-}
-
-std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<void(Index)>& job,
-                                             const std::function<void(Index)>& done) {
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(std::max<Index>(jobs, 0)));
-  std::atomic<Index> next{0};
-  std::mutex telling;
-  std::exception_ptr from_done;
-  const auto work = [&] {
-    const Alone alone;
-    for (Index i; (i = next.fetch_add(1)) < jobs;) {
-      try {
-        job(i);
-      } catch (...) {
-        errors[static_cast<std::size_t>(i)] = std::current_exception();
-      }
-      if (!done) continue;
-      const std::lock_guard<std::mutex> lock(telling);
-      if (from_done) return;
-      try {
-        done(i);
-      } catch (...) {
-        from_done = std::current_exception();
-        next.store(jobs);
-      }
-    }
-  };
-  std::vector<std::thread> threads;
-  const Index others = inside_body ? 0 : std::min<Index>(jobs, num_threads()) - 1;
-  try {
-    for (Index i = 0; i < others; ++i) threads.emplace_back(work);
-  } catch (const std::system_error&) {  // no more threads to be had: those that run do all
-  }
-  work();
-  for (std::thread& thread : threads) thread.join();
-  if (from_done) std::rethrow_exception(from_done);
-  return errors;
 }
 
 }  // namespace lamina::kernels
