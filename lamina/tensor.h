@@ -8,11 +8,12 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
+
+#include "lamina/memory.h"
 
 namespace lamina {
 
@@ -128,31 +129,6 @@ class TensorView {
   T* data_ = nullptr;
   Shape shape_;
 };
-
-namespace detail {
-/// Memory aligned to 64 bytes, or for a MiB and more to the system's large pages, which it is asked for: rows far apart
-/// then need few entries of the processor's table of pages. Such blocks are kept when they are given back, up to 96 MiB
-/// or a 32nd of the machine's memory, for the next of their size: the system would clear them page by page. Where it
-/// has no more memory for a tensor they are given back; others' wishes, or a container's limit, they do not hear of.
-struct Memory {
-  void* start = nullptr;
-  std::size_t bytes = 0;  ///< at least those asked for
-};
-#if defined(__SANITIZE_ADDRESS__)
-#define LAMINA_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define LAMINA_ADDRESS_SANITIZER 1
-#endif
-#endif
-#if defined(LAMINA_ADDRESS_SANITIZER)
-inline constexpr bool kKeepsMemory = false;  // a use after the end is to be found
-#else
-inline constexpr bool kKeepsMemory = true;
-#endif
-Memory allocate(std::size_t bytes);
-void give_back(Memory memory) noexcept;
-}  // namespace detail
 
 /// A tensor that owns its memory, aligned to 64 bytes. Copies are deep.
 template <class T>
