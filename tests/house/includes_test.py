@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What is included stands to the left:
 
-{tensor, memory, check, random, parameters, gradient_check, threads} <- kernels <- {layers <- sandwiches <- nets, optim, data, io}
+{tensor, memory, threads, check, random, parameters, ...} <- kernels <- {layers <- sandwiches <- nets, optim, data, io}
   <- solver <- datasets <- workbench <- notebooks
 
 within the workbench pages <- runs <- search <- cli; python stands on lamina/, datasets/ and workbench/. SIMD stands in

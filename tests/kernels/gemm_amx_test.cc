@@ -262,45 +262,6 @@ TEST_F(GemmAmx, FewRowsAndColumns) {
   set_num_threads(before);
 }
 
-// A block that the unit cannot stand for is float32's own, the others are the unit's.
-TEST_F(GemmAmx, BlocksGoBackToFloat32OneByOne) {
-  if (!has_unit()) return;
-  RandomState random(36);
-  const Case s{true, false, 3072, 100, 200};
-  auto a = random_tensor<float>(Shape{s.k, s.m}, random);
-  const auto b = random_tensor<float>(Shape{s.k, s.n}, random);
-  const Tensor<float> of_unit = product(s, a, b);
-  product(s, a, random_tensor<float>(Shape{s.k, s.n}, random));  // other tiles, which must not be taken for B's
-  a(7, 5) = std::numeric_limits<float>::infinity();
-  kernels::set_target("AVX-512");
-  const Tensor<float> of_float32 = product(s, a, b);
-  kernels::set_target("AMX");
-  Tensor<float> c(Shape{s.m, s.n});
-  Index odd = 0;
-  kernels::gemm_in_blocks<float>(
-      s.m, s.n, s.k, a.data(), s.m, b.data(), s.n, [&](Index first, Index count, float* rows) {
-        const bool has_infinity = first <= 5;
-        if (has_infinity) odd = count;
-        const float* expected = (has_infinity ? of_float32 : of_unit).data() + first * s.n;
-        EXPECT_EQ(std::memcmp(rows, expected, static_cast<std::size_t>(count * s.n) * sizeof(float)), 0) << first;
-      });
-  EXPECT_GT(odd, 0);
-  EXPECT_LT(odd, s.m);
-  // B's numbers, which are looked at once a thread, count for every block.
-  Tensor<float> tiny = b;
-  for (float& value : tiny) value *= 1e-30F;
-  a(7, 5) = 1;
-  kernels::set_target("AVX-512");
-  const Tensor<float> expected = product(s, a, tiny);
-  kernels::set_target("AMX");
-  kernels::gemm_in_blocks<float>(
-      s.m, s.n, s.k, a.data(), s.m, tiny.data(), s.n, [&](Index first, Index count, const float* rows) {
-        EXPECT_EQ(
-            std::memcmp(rows, expected.data() + first * s.n, static_cast<std::size_t>(count * s.n) * sizeof(float)), 0)
-            << first;
-      });
-}
-
 bool always() { return true; }
 
 TEST_F(GemmAmx, StopsWithinALargeProduct) {

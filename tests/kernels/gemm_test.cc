@@ -110,35 +110,5 @@ TYPED_TEST(Gemm, SameBitsForAnyNumberOfThreads) {
   set_num_threads(before);
 }
 
-TYPED_TEST(Gemm, BlocksAreTheProductsRowsForAnyNumberOfThreads) {
-  using T = TypeParam;
-  RandomState random(5);
-  const int before = num_threads();
-  constexpr Index kSizes[][3] = {{3072, 100, 100}, {1000, 100, 200}, {3072, 500, 64}, {70, 33, 2047},
-                                 {256, 600, 200},  {600, 7, 9},      {1, 1, 1}};
-  over_targets(std::size(kSizes), [&](int i) {
-    const auto [m, n, k] = kSizes[i];
-    const Index lda = m + 3;
-    const Tensor<T> a = random_tensor<T>(Shape{k, lda}, random), b = random_tensor<T>(Shape{k, n}, random);
-    Tensor<T> expected(Shape{m, n});
-    kernels::gemm<T>(true, false, m, n, k, a.data(), lda, b.data(), n, expected.data(), n);
-    for (int threads : {1, 2, 3, 5}) {
-      set_num_threads(threads);
-      Tensor<T> c = testing::poisoned<T>(Shape{m, n});
-      Tensor<double> times(Shape{m});
-      kernels::gemm_in_blocks<T>(m, n, k, a.data(), lda, b.data(), n, [&](Index first, Index count, T* rows) {
-        std::copy_n(rows, count * n, c.data() + first * n);
-        for (Index row = first; row < first + count; ++row) ++times[row];
-        std::fill_n(rows, count * n, T{7});  // they are the callee's
-      });
-      // Elsewhere on a matrix unit blocks are float32's own.
-      const bool exact = kernels::blocks_pay<T>(m, n, k) || sizeof(T) == 8 || kernels::target_name() != "AMX";
-      EXPECT_TRUE(testing::close(c, expected, exact ? 0 : 1e-4)) << threads << " threads";
-      EXPECT_TRUE(testing::close(times, Tensor<double>(Shape{m}, 1.0), 0));
-    }
-  });
-  set_num_threads(before);
-}
-
 }  // namespace
 }  // namespace lamina

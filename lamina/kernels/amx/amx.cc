@@ -24,9 +24,7 @@ namespace lamina::kernels {
 namespace {
 
 struct AmxTiles {};
-struct AmxTilesOfB {};
 struct AmxOtherHalf {};
-struct AmxBlock {};
 
 constexpr Index kStepsOfBlock = 4;        // of B's tiles so many stay in the first-level cache while rows of A pass by
 constexpr Index kRowsOfGroup = 128;       // of A, cut into tiles at a time
@@ -34,23 +32,11 @@ constexpr Index kColumnsOfGroup = 512;    // of B
 constexpr Index kMostSums = 512;          // tiles of C that are kept as such while k goes on
 constexpr Index kNumbersOfSum = 1 << 14;  // that a thread adds to their other half
 constexpr Index kLeastBytes = 1 << 20;    // of a thread's tiles: so many lie on a large page of the system
-constexpr Index kMostOfB = 1 << 20;       // bytes of B's tiles that stay while a thread goes from rows to rows
-constexpr Index kRowsOfShare = 256;       // then
-constexpr Index kNumbersOfBlock = 1 << 15;  // of C, where it is made block by block
-constexpr Index kLeastShare = 48;           // of rows or columns, for one thread
-constexpr Index kMostOfChunk = 1 << 29;     // multiply-adds between two looks at whether to stop
+constexpr Index kLeastShare = 48;         // of rows or columns, for one thread
+constexpr Index kMostOfChunk = 1 << 29;   // multiply-adds between two looks at whether to stop
 constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on, with NaN, a number is no sum of three
 
 constexpr Index in_pages(Index bytes) { return (bytes + 4095) / 4096 * 4096; }
-
-std::atomic<std::uint64_t> calls{0};  // numbers them
-
-// The call whose B lies in this thread's tiles, and the largest number in it.
-struct TilesOfB {
-  std::uint64_t call = 0;
-  std::uint16_t largest = 0;
-};
-thread_local TilesOfB tiles_of_b;
 
 }  // namespace
 }  // namespace lamina::kernels
@@ -199,12 +185,10 @@ HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index few, 
 constexpr Index bytes_of_b(Index pieces, Index columns) {
   return in_pages((columns + kTile - 1) / kTile * strip_bytes(pieces * kStepsOfBlock + 1));
 }
-constexpr Index blocks_of(Index k) { return (k + kStepsOfBlock * kStep - 1) / (kStepsOfBlock * kStep); }
 
 // What one thread makes of a product.
 struct Share {
   Index few_rows = 0, few_columns = 0;  // at its end
-  std::uint64_t call = 0;               // B's tiles serve all shares of this call; 0: this one alone
 };
 
 // The product on one thread, but for operands with a number that has no parts: then C is left. What it has cut counts
@@ -229,11 +213,10 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, const Share& share, Larg
   const bool keeps_sums = sums_of_whole <= kMostSums;
   const Index all_sums = sums_of_few_columns + sums_of_few_rows + (keeps_sums ? sums_of_whole : 0);
   const Index bytes_of_a = in_pages((tiles + 1) * strip), of_b = bytes_of_b(kPieces, std::min(kColumnsOfGroup, s.n));
-  const Index bytes = bytes_of_a + (share.call ? 0 : of_b) + (s.k > kStepsOfBlock * kStep ? all_sums * kTileBytes : 0);
+  const Index bytes = bytes_of_a + of_b + (s.k > kStepsOfBlock * kStep ? all_sums * kTileBytes : 0);
   char* a = workspace<AmxTiles, char>(std::max(bytes, kLeastBytes));
-  char* b = share.call ? workspace<AmxTilesOfB, char>(std::max(blocks_of(s.k) * of_b, kLeastBytes)) : a + bytes_of_a;
-  const bool has_b = share.call && tiles_of_b.call == share.call;
-  float* few_columns_sums = reinterpret_cast<float*>(a + bytes_of_a + (share.call ? 0 : of_b));
+  char* b = a + bytes_of_a;
+  float* few_columns_sums = reinterpret_cast<float*>(a + bytes_of_a + of_b);
   float* few_rows_sums = few_columns_sums + sums_of_few_columns * kTile * kTile;
   float* sums = keeps_sums ? few_rows_sums + sums_of_few_rows * kTile * kTile : nullptr;
   TileShapes shapes;
@@ -257,11 +240,8 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, const Share& share, Larg
       t.a_strip = t.b_strip = strip_bytes(kPieces * t.steps + t.rest);
       t.accumulate = k0 > 0;
       t.relu = t.last && s.relu;
-      if (share.call && k0 > 0) b += of_b;
-      if (!has_b) {
-        cut_b<kPieces>(s, first, end, last_columns, k0, k, t, rest, b, largest_b);
-        finite = kPieces == 1 || largest_b.largest() < kNoParts;
-      }
+      cut_b<kPieces>(s, first, end, last_columns, k0, k, t, rest, b, largest_b);
+      finite = kPieces == 1 || largest_b.largest() < kNoParts;
       for (Index g = 0; finite && g < groups; ++g) {
         const Index row = g * group, end_row = std::min(rows, row + group);
         const Index tiles_here = (end_row - row + height - 1) / height;
@@ -304,9 +284,7 @@ HWY_NOINLINE void multiply_alone(const FloatProduct& s, const Share& share, Larg
       }
     }
   release_tiles();
-  const std::uint16_t of_b_largest = has_b ? tiles_of_b.largest : largest_b.largest();
-  if (share.call) tiles_of_b = {finite ? share.call : 0, of_b_largest};
-  largest.meet(largest_a.largest(), of_b_largest);
+  largest.meet(largest_a.largest(), largest_b.largest());
 }
 
 // What stands behind whole tiles, if it is not too much and if the whole ones are pairs. Depends on the whole product's
@@ -320,11 +298,6 @@ constexpr Index few_columns_behind_pairs(Index columns) {
   return columns / kTile % 2 == 1 || few > kMostFewColumns ? 0 : few;
 }
 
-// Whether B's tiles of all of k can stay.
-constexpr bool b_can_stay(Index n, Index k, Index pieces) {
-  return n <= kColumnsOfGroup && blocks_of(k) * bytes_of_b(pieces, n) <= kMostOfB;
-}
-
 template <int kPieces>
 HWY_INLINE bool multiply(const FloatProduct& s) {
   // How C is shared out changes no sum. A long sum's two halves do, and so depend on its length alone; they keep the
@@ -333,14 +306,11 @@ HWY_INLINE bool multiply(const FloatProduct& s) {
   const bool by_columns = s.n > s.m;  // the shorter operand is cut for every share
   const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
   const Index threads = works_alone() ? 1 : num_threads(), shares = (threads + halves - 1) / halves;
-  // More of them than threads, which then end together, where B is cut but once a thread.
-  const bool b_stays = halves == 1 && threads > 1 && s.m >= 2 * threads * kRowsOfShare && b_can_stay(s.n, s.k, kPieces);
   const Index most = std::max(kLeastShare, kMostOfChunk / (across * (s.k / halves)));
-  const Index equal = b_stays ? kRowsOfShare : (length + shares - 1) / shares;
+  const Index equal = (length + shares - 1) / shares;
   const Index share = (std::clamp(equal, kLeastShare, most) + kTile - 1) / kTile * kTile;
   const Index chunks = (length + share - 1) / share;
   float* other = halves == 2 ? workspace<AmxOtherHalf, float>(s.m * s.n) : nullptr;
-  const std::uint64_t call = b_stays ? ++calls : 0;
   const Index few_rows = kPieces == 3 ? few_rows_behind_pairs(s.m) : 0;
   const Index few_columns = kPieces == 3 ? few_columns_behind_pairs(s.n) : 0;
   LargestOfBoth largest;
@@ -369,8 +339,7 @@ HWY_INLINE bool multiply(const FloatProduct& s) {
       }
     }
     const bool ends = first + count == length;
-    multiply_alone<kPieces>(part, {by_columns || ends ? few_rows : 0, by_columns && !ends ? 0 : few_columns, call},
-                            largest);
+    multiply_alone<kPieces>(part, {by_columns || ends ? few_rows : 0, by_columns && !ends ? 0 : few_columns}, largest);
   });
   if (kPieces == 3 && !largest.suits(s.k)) return false;
   if (halves == 2) {
@@ -383,32 +352,10 @@ HWY_INLINE bool multiply(const FloatProduct& s) {
   return true;
 }
 
-// C block by block of rows. How large these are depends on the sizes alone, as what each thread makes of a block does
-// on the block alone.
-void multiply_in_blocks(const FloatProduct& s, const BlockOfProduct& done) {
-  const Index fitting = kNumbersOfBlock / s.n / (2 * kTile) * (2 * kTile);
-  const Index height = std::clamp(fitting, 2 * kTile, kRowsOfShare);
-  const std::uint64_t call = ++calls;
-  parallel_for((s.m + height - 1) / height, [&](Index block) HWY_ATTR {
-    const Index first = block * height, count = std::min(height, s.m - first);
-    FloatProduct part = s;
-    part.m = count;
-    part.a += s.transpose_a ? first : first * s.lda;
-    part.c = workspace<AmxBlock, float>(height * s.n);
-    part.ldc = s.n;
-    LargestOfBoth largest;
-    multiply_alone<3>(
-        part, {first + count == s.m ? few_rows_behind_pairs(s.m) : 0, few_columns_behind_pairs(s.n), call}, largest);
-    done(first, part, largest.suits(s.k));
-  });
-}
-
 }  // namespace
 
 bool AmxGemm(const FloatProduct& s) { return multiply<3>(s); }
-void AmxGemmInBlocks(const FloatProduct& s, const BlockOfProduct& done) { multiply_in_blocks(s, done); }
 void AmxGemmOfBf16(const FloatProduct& s) { multiply<1>(s); }
-bool AmxSuitsBlocks(Index n, Index k) { return b_can_stay(n, k, 3); }
 
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -421,17 +368,11 @@ namespace lamina::kernels {
 bool amx_suits(Index m, Index n, Index k) {
   return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= kLeastForAmx;
 }
-bool amx_suits_blocks(Index n, Index k) { return N_AVX3::AmxSuitsBlocks(n, k); }
 bool gemm_amx(const FloatProduct& product) { return N_AVX3::AmxGemm(product); }
-void gemm_amx_in_blocks(const FloatProduct& product, const BlockOfProduct& done) {
-  N_AVX3::AmxGemmInBlocks(product, done);
-}
 void gemm_amx_bf16(const FloatProduct& product) { N_AVX3::AmxGemmOfBf16(product); }
 #else
 bool amx_suits(Index, Index, Index) { return false; }
-bool amx_suits_blocks(Index, Index) { return false; }
 bool gemm_amx(const FloatProduct&) { return false; }
-void gemm_amx_in_blocks(const FloatProduct&, const BlockOfProduct&) {}
 void gemm_amx_bf16(const FloatProduct&) {}
 #endif
 

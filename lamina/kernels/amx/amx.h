@@ -2,8 +2,6 @@
 // float32.
 #pragma once
 
-#include <functional>
-
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
@@ -34,15 +32,6 @@ bool amx_suits(Index m, Index n, Index k);
 /// but numbers below 2^-90, or where the two largest make a product below 2^-100 or sums might overflow: those need
 /// float32's own arithmetic.
 bool gemm_amx(const FloatProduct& product);
-/// The rows of C from `first` on, as the product of its own that makes them; `made` where its C holds them, else the
-/// unit cannot stand for it, as above.
-using BlockOfProduct = std::function<void(Index first, const FloatProduct& block, bool made)>;
-
-/// Whether a product with such a B may be made in blocks, each by one thread, without cutting B for every block.
-bool amx_suits_blocks(Index n, Index k);
-/// C block by block of rows, each in scratch memory until done(block) returns, which any thread may call. Where all
-/// blocks suit the unit they hold what gemm_amx() makes.
-void gemm_amx_in_blocks(const FloatProduct& product, const BlockOfProduct& done);
 /// C as gemm_bf16() gives it.
 void gemm_amx_bf16(const FloatProduct& product);
 

@@ -303,9 +303,6 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-struct BlockOfRows {};
-constexpr Index kNumbersOfBlock = 1 << 15;
-
 // C where there is nothing to sum.
 template <class T>
 void fill_from_bias(Index m, Index n, T* c, Index ldc, const T* bias, bool relu) {
@@ -317,15 +314,6 @@ void fill_from_bias(Index m, Index n, T* c, Index ldc, const T* bias, bool relu)
 }
 
 }  // namespace
-
-template <class T>
-bool blocks_pay(Index m, Index n, Index k) {
-  return std::is_same_v<T, float> && k < kSumInHalves && amx_suits(m, n, k) && amx_suits_blocks(n, k);
-}
-template bool blocks_pay<float>(Index, Index, Index);
-template bool blocks_pay<double>(Index, Index, Index);
-
-bool rows_stand_alone(Index m, Index n, Index k) { return k < kSumInHalves && m * n * k < kLeastForAmx; }
 
 HWY_EXPORT(GemmFloat);
 HWY_EXPORT(GemmDouble);
@@ -343,32 +331,6 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const d
   if (m == 0 || n == 0 || k == 0) return fill_from_bias(m, n, c, ldc, bias, relu);
   LAMINA_DISPATCH(GemmDouble)(GemmArgs<double>{transpose_a, transpose_b, m, n, k, a, lda, b, ldb, c, ldc, bias, relu});
 }
-
-template <class T>
-void gemm_in_blocks(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
-                    const RowsOfProduct<T>& done) {
-  if constexpr (std::is_same_v<T, float>)
-    if (amx_suits(m, n, k) && amx_suits_blocks(n, k)) {
-      const auto take = [&](Index first, const FloatProduct& s, bool made) {
-        const GemmArgs<float> args{true, false, s.m, n, k, s.a, lda, b, ldb, s.c, n, nullptr, false};
-        if (!made) LAMINA_DISPATCH(GemmFloat)(args);
-        done(first, s.m, s.c);
-      };
-      const FloatProduct all{true, false, m, n, k, a, lda, b, ldb, nullptr, n, nullptr, false};
-      return gemm_amx_in_blocks(all, std::ref(take));  // which allocates nothing
-    }
-  const Index height = std::max<Index>(1, kNumbersOfBlock / std::max<Index>(1, n));
-  parallel_for((m + height - 1) / height, [&](Index block) {
-    const Index first = block * height, count = std::min(height, m - first);
-    T* rows = workspace<BlockOfRows, T>(height * n);
-    gemm<T>(true, false, count, n, k, a + first, lda, b, ldb, rows, n);
-    done(first, count, rows);
-  });
-}
-template void gemm_in_blocks(Index, Index, Index, const float*, Index, const float*, Index,
-                             const RowsOfProduct<float>&);
-template void gemm_in_blocks(Index, Index, Index, const double*, Index, const double*, Index,
-                             const RowsOfProduct<double>&);
 
 }  // namespace lamina::kernels
 #endif
