@@ -21,11 +21,12 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-// The directories to look into, the first one first.
+// The directories to look into, the first one first. The XDG specification wants a relative $XDG_CACHE_HOME ignored.
 std::vector<fs::path> roots(const fs::path& data_dir) {
   std::vector<fs::path> all;
   if (!data_dir.empty()) all.push_back(data_dir);
   if (const std::string place = environment("LAMINA_DATA"); !place.empty()) all.emplace_back(place);
+  if (const fs::path cache = environment("XDG_CACHE_HOME"); cache.is_absolute()) all.push_back(cache / "lamina");
   if (const std::string home = environment("HOME"); !home.empty()) all.push_back(fs::path(home) / ".cache" / "lamina");
   return all;
 }
@@ -33,7 +34,7 @@ std::vector<fs::path> roots(const fs::path& data_dir) {
 std::string listed(const std::vector<fs::path>& places) {
   std::string text;
   for (const fs::path& place : places) text += (text.empty() ? "" : ", ") + place.string();
-  return text.empty() ? "any place (neither --data-dir, LAMINA_DATA nor HOME is given)" : text;
+  return text.empty() ? "any place (none of --data-dir, LAMINA_DATA, XDG_CACHE_HOME and HOME is given)" : text;
 }
 
 fs::path find_cifar10(const fs::path& root) {
@@ -97,7 +98,7 @@ Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {
 fs::path data_home(const fs::path& data_dir) {
   const std::vector<fs::path> all = roots(data_dir);
   if (all.empty())
-    fail_file(kWhere, "data sets", "expected a place for them: --data-dir, LAMINA_DATA or HOME, found none");
+    fail_file(kWhere, "data sets", "expected a place for them: --data-dir, LAMINA_DATA, XDG_CACHE_HOME or HOME, found none");
   return all.front();
 }
 

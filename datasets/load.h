@@ -20,10 +20,11 @@ struct LoadOptions {
   ImageFolderOptions images;
 };
 
-/// Where data sets are looked for and put: `data_dir` (--data-dir), else $LAMINA_DATA, else ~/.cache/lamina.
+/// Where downloaded data sets are put, and looked for first: the first that is set of `data_dir` (--data-dir),
+/// $LAMINA_DATA, $XDG_CACHE_HOME/lamina and ~/.cache/lamina.
 std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 
-/// The place of "cifar10", "fashion-mnist" or "mnist" under `data_dir`, $LAMINA_DATA or ~/.cache/lamina, in that order
+/// The place of "cifar10", "fashion-mnist" or "mnist" under those directories, in that order
 /// (Fashion-MNIST also where Debian's package puts it); an empty path where there is none.
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});
 

@@ -100,8 +100,9 @@ def _places() -> Iterator[str]:
             yield os.path.join(base, package, "datasets")
     for base in (".", "datasets", "data"):
         yield base
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for base in (os.environ.get("LAMINA_DATA"), os.path.expanduser("~/.cache/lamina"), os.path.join(cache, "lamina")):
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    in_cache = os.path.join(cache, "lamina") if os.path.isabs(cache) else None
+    for base in (os.environ.get("LAMINA_DATA"), in_cache, os.path.expanduser("~/.cache/lamina")):
         if base:
             yield base
             yield os.path.join(base, "cifar10")

@@ -13,6 +13,7 @@ class Load : public ::testing::Test {
   void SetUp() override {
     setenv("HOME", home().c_str(), 1);
     setenv("LAMINA_DATA", shared().c_str(), 1);
+    unsetenv("XDG_CACHE_HOME");
     setenv("no_proxy", "127.0.0.1", 1);
     options_.fetch.url = "http://127.0.0.1:1/x";
     options_.say = [this](std::string_view line) { said_.emplace_back(line); };
@@ -42,6 +43,22 @@ TEST_F(Load, PlacesAreLookedIntoInOrder) {
   EXPECT_EQ(data_home(), cache());
   unsetenv("HOME");
   EXPECT_NE(thrown([] { data_home(); }), "nothing thrown");
+}
+
+TEST_F(Load, TheCacheIsWhereXdgSaysThenInTheHome) {
+  unsetenv("LAMINA_DATA");
+  const fs::path xdg = temporary_.path() / "xdg";
+  write_cifar(cache(), 1, 1);
+  setenv("XDG_CACHE_HOME", xdg.c_str(), 1);
+  EXPECT_EQ(data_home(), xdg / "lamina");
+  EXPECT_EQ(find_dataset("cifar10"), cache());
+  write_cifar(xdg / "lamina", 1, 1);
+  EXPECT_EQ(find_dataset("cifar10"), xdg / "lamina");
+  setenv("XDG_CACHE_HOME", "xdg", 1);  // relative: not valid
+  EXPECT_EQ(data_home(), cache());
+  unsetenv("HOME");
+  setenv("XDG_CACHE_HOME", xdg.c_str(), 1);
+  EXPECT_EQ(find_dataset("cifar10"), xdg / "lamina");
 }
 
 TEST_F(Load, MnistAndFashionMnistAreNotMistaken) {

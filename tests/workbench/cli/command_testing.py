@@ -13,7 +13,7 @@ LAMINA = sys.argv[1] if len(sys.argv) > 1 else "build/release/bin/lamina"
 
 
 def environment(**changes):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("LAMINA_")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LAMINA_") and k != "XDG_CACHE_HOME"}
     env["LAMINA_DATA"] = "/nonexistent"
     env["HOME"] = "/nonexistent"
     env.update(changes)
