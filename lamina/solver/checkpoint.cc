@@ -1,7 +1,5 @@
 #include "lamina/solver/checkpoint.h"
 
-#include <zlib.h>
-
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -14,6 +12,7 @@
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
+#include "lamina/io/crc32.h"
 #include "lamina/kernels/machine/target.h"
 
 namespace lamina {
@@ -25,11 +24,6 @@ constexpr std::string_view kMagic = "LAMINACK";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kPreamble = 24;  // magic, version, length of the header, length of the body
 constexpr std::uint32_t kLargestHeader = 1u << 26;
-
-std::uint32_t checksum(std::string_view bytes) {
-  const auto start = crc32_z(0, nullptr, 0);
-  return static_cast<std::uint32_t>(crc32_z(start, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 template <class T>
 std::string_view dtype_of() {
@@ -296,7 +290,7 @@ File open(const std::filesystem::path& path) {
 
   const std::size_t header_end = kPreamble + header_length;
   Reader header_sum(path, bytes.substr(header_end));
-  if (header_sum.value<std::uint32_t>() != checksum(bytes.substr(0, header_end)))
+  if (header_sum.value<std::uint32_t>() != crc32(bytes.substr(0, header_end)))
     wrong("expected a header that matches its checksum, got another: the file is damaged");
   Reader header(path, bytes.substr(kPreamble, header_length));
   file.info.dtype = header.text();
@@ -335,8 +329,8 @@ void save_checkpoint(const std::filesystem::path& path, const SolverState<T>& st
   lengths.value(static_cast<std::uint64_t>(body.size()));
   start += lengths.bytes() + header.bytes();
   Writer start_sum, body_sum;
-  start_sum.value(checksum(start));
-  body_sum.value(checksum(body));
+  start_sum.value(crc32(start));
+  body_sum.value(crc32(body));
   const std::string_view chunks[] = {start, start_sum.bytes(), body, body_sum.bytes()};
   write_file_atomically(path, chunks);
 }
@@ -347,7 +341,7 @@ Checkpoint<T> load_checkpoint(const std::filesystem::path& path) {
   if (file.info.dtype != dtype_of<T>())
     fail_file("load_checkpoint", path, "expected values of ", dtype_of<T>(), ", got ", file.info.dtype);
   Reader body_sum(path, std::string_view(file.bytes).substr(file.body_at + file.body_length));
-  if (body_sum.value<std::uint32_t>() != checksum(file.body()))
+  if (body_sum.value<std::uint32_t>() != crc32(file.body()))
     fail_file("load_checkpoint", path, "expected values that match their checksum, got others: the file is damaged");
   try {
     Reader in(path, file.body());
