@@ -10,13 +10,6 @@
 
 namespace lamina {
 
-void check_regular_file(std::string_view where, const std::filesystem::path& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) fail_file(where, path, "expected a file, found none");
-  if (!std::filesystem::is_regular_file(status)) fail_file(where, path, "expected a file, found something else");
-}
-
 GzFile::GzFile(std::string_view where, const std::filesystem::path& path) {
   check_regular_file(where, path);
   errno = 0;

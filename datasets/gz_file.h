@@ -1,10 +1,11 @@
-// A file read from its start, unpacked on the way where it is gzipped.
+// A file read from its start, decompressed on the way if it is gzipped.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 
+#include "lamina/check.h"
 #include "lamina/tensor.h"
 
 struct gzFile_s;
@@ -12,7 +13,12 @@ struct gzFile_s;
 namespace lamina {
 
 /// Throws unless `path` is a regular file that can be read; "[where] path: ...".
-void check_regular_file(std::string_view where, const std::filesystem::path& path);
+inline void check_regular_file(std::string_view where, const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) fail_file(where, path, "expected a file, found none");
+  if (!std::filesystem::is_regular_file(status)) fail_file(where, path, "expected a file, found something else");
+}
 
 class GzFile {
  public:
@@ -22,11 +28,11 @@ class GzFile {
   GzFile(const GzFile&) = delete;
   GzFile& operator=(const GzFile&) = delete;
 
-  /// The next bytes, unpacked: fewer than `size` only where the file ends, -1 where it is damaged or truncated; what
-  /// is wrong is then in error(). The checksum is verified where the packed data ends.
+  /// Reads the next bytes, decompressed. Returns fewer than `size` only at the end of the file, and -1 if the data is
+  /// damaged or truncated; error() then says what is wrong. The checksum is verified at the end of the compressed data.
   Index read(void* to, Index size);
   const std::string& error() const { return error_; }
-  /// Whether the file is gzipped, rather than read as it is.
+  /// Whether the file is gzipped.
   bool packed();
 
  private:

@@ -5,6 +5,7 @@
 
 #include "lamina/check.h"
 #include "lamina/kernels/machine/target.h"
+#include "lamina/version.h"
 #include "notebooks/notebooks.h"
 #include "notebooks/page.h"
 #include "workbench/runs/directory_lock.h"

@@ -17,6 +17,7 @@
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/model_file.h"
 #include "lamina/threads.h"
+#include "lamina/version.h"
 #include "workbench/runs/training_run.h"
 
 namespace lamina::reproduce {

@@ -6,6 +6,7 @@
 
 #include "lamina/check.h"
 #include "lamina/io/safetensors.h"
+#include "lamina/version.h"
 
 namespace lamina {
 namespace {

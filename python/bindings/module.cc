@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "lamina/threads.h"
+#include "lamina/version.h"
 #include "python/bindings/bindings.h"
 
 PYBIND11_MODULE(_core, m) {

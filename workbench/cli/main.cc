@@ -12,6 +12,7 @@
 
 #include "lamina/kernels/machine/target.h"
 #include "lamina/threads.h"
+#include "lamina/version.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/help.h"
 

@@ -9,6 +9,7 @@
 
 #include "datasets/images.h"
 #include "lamina/io/atomic_file.h"
+#include "lamina/version.h"
 #include "workbench/pages/figures.h"
 #include "workbench/pages/findings.h"
 #include "workbench/pages/page_text.h"

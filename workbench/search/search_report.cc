@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "lamina/io/atomic_file.h"
+#include "lamina/version.h"
 #include "workbench/pages/page_text.h"
 #include "workbench/pages/report_parts.h"
 
