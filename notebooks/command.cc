@@ -13,6 +13,7 @@
 #include "workbench/cli/commands.h"
 #include "workbench/cli/flags.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/signals.h"
 #include "workbench/cli/train_flags.h"
 
 namespace lamina::cli {
@@ -129,7 +130,7 @@ int run_reproduce(const ReproduceFlags& flags, const CLI::App& app) {
     std::fflush(stdout);
     fmt::print(stderr, "lamina reproduce: interrupted in {}, {}; go on with: {}\n", stopped.notebook,
                cell_name(stopped.cell), call_of(flags));
-    return 1;
+    return exit_code_of_stop();
   }
   status.clear();
 

@@ -103,7 +103,7 @@ def interrupted(base, whole):
     checkpoint = os.path.join(out, "convolutional.checkpoint")
     for ask, marker in [(signal.SIGINT, "In [15]"), (signal.SIGTERM, "(going on after iteration ")]:
         code, error = told_to_stop(call, ask, marker)
-        check(code == 1, code, error)
+        check(code == 128 + ask, code, error)
         line = re.fullmatch(r"lamina reproduce: interrupted in convolutional, cell 15; go on with: lamina (.+)\n", error)
         check(line and sorted(shlex.split(line[1])) == sorted(call), error)
         check(os.path.exists(checkpoint), "a checkpoint is left")
@@ -128,7 +128,7 @@ def interrupted_side_by_side(base):
     with open(os.path.join(out, "results.json"), "w") as file:
         json.dump(held, file)
     code, error = told_to_stop(args, signal.SIGINT, "In [Question 2]")
-    check(code == 1 and "interrupted in dropout, Question 2; go on with: " in error, code, error)
+    check(code == 130 and "interrupted in dropout, Question 2; go on with: " in error, code, error)
     check(len(results(out)["notebooks"][0]["cells"]) == len(held["notebooks"][0]["cells"]), "the cell is not done")
     again = succeeded(run(*args)).stdout
     check(again.count("(taken from results.json)") == cells.index("Question 2"), again)
@@ -147,7 +147,7 @@ def images_in_folders(base):
         out = os.path.join(base, "folders%d" % number)
         code, error = told_to_stop(["reproduce", "dropout", "--quick", "--data", data, *flags, "--out", out],
                                    signal.SIGINT, "In [5]")
-        check(code == 1 and " %s " % " ".join(flags) in error, code, error)
+        check(code == 130 and " %s " % " ".join(flags) in error, code, error)
         digests.append(results(out)["data"]["digest"])
     check(digests[0] != digests[1], "the seed splits")
     code, error = told_to_stop(["reproduce", "dropout", "--quick", "--data", data, "--out", os.path.join(base, "folders0")],

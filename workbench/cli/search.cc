@@ -13,6 +13,7 @@
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/cli/search_space.h"
+#include "workbench/cli/signals.h"
 #include "workbench/cli/train_flags.h"
 #include "workbench/runs/run_data.h"
 
@@ -276,7 +277,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   if (!result.finished) {
     std::fflush(stdout);
     fmt::print(stderr, "lamina search: interrupted; go on with: lamina search --resume {}\n", shown(directory));
-    return 1;
+    return exit_code_of_stop();
   }
   if (result.best() < 0) {
     std::fflush(stdout);

@@ -2,9 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <ctime>
 #include <deque>
 #include <iostream>
@@ -14,6 +12,7 @@
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/signals.h"
 #include "workbench/cli/train_flags.h"
 #include "workbench/runs/training_run.h"
 
@@ -22,12 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-// Read by the threads of a search too; lock-free, so that a signal's handler may set it.
-std::atomic<bool> stopping{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-extern "C" void request_stop(int) { stopping.store(true); }
 
 /// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
 bool diverges_at_default(const RunConfig& config) {
@@ -174,7 +167,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   if (!result.finished) {
     fmt::print(stderr, "lamina train: interrupted after iteration {}; go on with: lamina train --resume {}\n",
                result.iterations, shown(result.directory));
-    return 1;
+    return exit_code_of_stop();
   }
   if (result.already_finished) fmt::print("This run is finished; nothing is left to do.\n");
   print_end(result);
@@ -182,16 +175,6 @@ int run_train(TrainFlags& flags, CLI::App& app) {
 }
 
 }  // namespace
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = request_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-bool stop_requested() { return stopping.load(); }
 
 fs::path default_directory(const std::string& name) {
   const std::time_t now = std::time(nullptr);

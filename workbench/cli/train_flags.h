@@ -1,4 +1,4 @@
-// What lamina train and lamina search share: the flags of a run, and how a run is named and interrupted.
+// What lamina train and lamina search share: the flags of a run, and how a run is named.
 #pragma once
 
 #include <filesystem>
@@ -30,9 +30,5 @@ void complete_run_flags(const CLI::App& app, TrainFlags& flags);
 std::filesystem::path default_directory(const std::string& name);
 /// A word as a shell takes it: in quotes where it would otherwise be split or expanded.
 std::string shown(const std::filesystem::path& path);
-
-/// From now on the first SIGINT or SIGTERM asks for a stop; a second one ends the process as usual.
-void catch_signals();
-bool stop_requested();
 
 }  // namespace lamina::cli

@@ -114,7 +114,7 @@ def interruption(base, data):
     for number in (signal.SIGINT, signal.SIGTERM):
         out = os.path.join(base, "stopped-%d" % number)
         code, error = interrupted(args, out, number)
-        check(code == 1 and re.fullmatch(
+        check(code == 128 + number and re.fullmatch(
             r"lamina train: interrupted after iteration \d+; go on with: lamina train --resume \S+\n", error), error)
         check(os.path.exists(os.path.join(out, "report.html")), "an interrupted run has its report")
         succeeded(run(*error.split("go on with: lamina ")[1].split(), "--quiet"))
@@ -292,7 +292,7 @@ def own_images(base):
     while not os.path.exists(os.path.join(stopped, "checkpoint")):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    check(process.wait(timeout=60) == 1, "an interrupted run")
+    check(process.wait(timeout=60) == 130, "an interrupted run")
     os.rename(os.path.join(data, "light"), os.path.join(data, "lighter"))
     done = run("train", "--resume", stopped)
     check(done.returncode == 1 and "expected the data that the run started with" in done.stderr, done.stderr)

@@ -147,7 +147,7 @@ def interruption(base, whole):
         if process.returncode == 0:
             continue  # it was quicker than the signal
         stopped += 1
-        check(process.returncode == 1 and re.fullmatch(
+        check(process.returncode == 128 + number and re.fullmatch(
             r"lamina search: interrupted; go on with: lamina search --resume \S+\n", error), error)
         check(os.path.exists(os.path.join(out, "report.html")) and len(rows(out)) == 12, "files of an interrupted search")
         check(any(row["status"] in ("waiting", "running") for row in rows(out)), rows(out))
