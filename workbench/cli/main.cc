@@ -56,7 +56,8 @@ int run(int argc, char** argv) {
   app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
   app.footer(
       "Start with: lamina train --data auto\n"
-      "Exit codes: 0 success, 1 failure, 2 a call that does not make sense, 130 stopped by Ctrl-C, 143 by SIGTERM.");
+      "Exit codes: 0 success, 1 failure, 2 a call that does not make sense, 130 stopped by Ctrl-C,\n"
+      "143 by SIGTERM.");
 
   std::vector<Command> commands = {add_train(app),     add_eval(app),      add_predict(app), add_summary(app),
                                    add_gradcheck(app), add_reproduce(app), add_search(app)};
