@@ -40,6 +40,12 @@ HWY_INLINE void multiply(Index n, const T* a, const T* b, T* out) {
 }
 
 template <class T>
+HWY_INLINE void add(Index n, const T* a, const T* b, T* out) {
+  for_vectors<T>(
+      n, [=](auto d, Index i) HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i); });
+}
+
+template <class T>
 HWY_INLINE void axpy(Index n, T a, const T* x, T* y) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     hn::StoreU(hn::MulAdd(hn::Set(d, a), hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
@@ -101,6 +107,7 @@ HWY_INLINE void column_sums(Index rows, Index columns, const T* x, T* sums) {
     relu_backward(n, dout, out, dx, scale);                                                \
   }                                                                                        \
   void Multiply##Name(Index n, const T* a, const T* b, T* out) { multiply(n, a, b, out); } \
+  void Add##Name(Index n, const T* a, const T* b, T* out) { add(n, a, b, out); }           \
   void Axpy##Name(Index n, T a, const T* x, T* y) { axpy(n, a, x, y); }                    \
   double SumOfSquares##Name(Index n, const T* x) { return sum_of_squares(n, x); }          \
   void ColumnSums##Name(Index rows, Index columns, const T* x, T* sums) { column_sums(rows, columns, x, sums); }
@@ -139,6 +146,7 @@ struct PartialSums {};
   HWY_EXPORT(Relu##Name);                                                                              \
   HWY_EXPORT(ReluBackward##Name);                                                                      \
   HWY_EXPORT(Multiply##Name);                                                                          \
+  HWY_EXPORT(Add##Name);                                                                               \
   HWY_EXPORT(Axpy##Name);                                                                              \
   HWY_EXPORT(SumOfSquares##Name);                                                                      \
   HWY_EXPORT(ColumnSums##Name);                                                                        \
@@ -155,6 +163,11 @@ struct PartialSums {};
   template <>                                                                                          \
   void multiply(Index n, const T* a, const T* b, T* out) {                                             \
     const auto kernel = LAMINA_DISPATCH(Multiply##Name);                                               \
+    for_chunks(n, [=](Index i, Index count) { kernel(count, a + i, b + i, out + i); });                \
+  }                                                                                                    \
+  template <>                                                                                          \
+  void add(Index n, const T* a, const T* b, T* out) {                                                  \
+    const auto kernel = LAMINA_DISPATCH(Add##Name);                                                    \
     for_chunks(n, [=](Index i, Index count) { kernel(count, a + i, b + i, out + i); });                \
   }                                                                                                    \
   template <>                                                                                          \

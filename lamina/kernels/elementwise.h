@@ -16,6 +16,9 @@ void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale = 1);
 /// out = a b
 template <class T>
 void multiply(Index n, const T* a, const T* b, T* out);
+/// out = a + b
+template <class T>
+void add(Index n, const T* a, const T* b, T* out);
 /// y += a x
 template <class T>
 void axpy(Index n, T a, const T* x, T* y);

@@ -125,6 +125,19 @@ void transpose(Index count, Index rows, Index columns, const T* x, T* out) {
   });
 }
 
+template <class T>
+void copy_columns(Index rows, Index columns, const T* from, Index from_pitch, T* to, Index to_pitch) {
+  constexpr Index kWork = 1 << 15;
+  const Index height = std::max<Index>(1, kWork / std::max<Index>(1, columns));
+  parallel_for((rows + height - 1) / height, [&](Index chunk) {
+    const Index end = std::min(rows, (chunk + 1) * height);
+    for (Index row = chunk * height; row < end; ++row)
+      std::copy_n(from + row * from_pitch, columns, to + row * to_pitch);
+  });
+}
+
+template void copy_columns(Index, Index, const float*, Index, float*, Index);
+template void copy_columns(Index, Index, const double*, Index, double*, Index);
 template void transpose(Index, Index, Index, const float*, float*);
 template void transpose(Index, Index, Index, const double*, double*);
 

@@ -1,27 +1,135 @@
 #include "lamina/nets/net.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+#include <utility>
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
+#include "lamina/layers/softmax_loss.h"
+#include "lamina/nets/blocks/affine.h"
+#include "lamina/nets/sequential.h"
 
 namespace lamina {
+namespace {
+
+// Declares the blocks; gives the number of classes.
+template <class T>
+Index declare_all(Block<T>& blocks, const Shape& input, Declaration& declaration) {
+  if (input.size() == 0 || (input.rank() != 1 && input.rank() != 3))
+    fail(declaration.where(), "expected examples of shape (D) or (C, H, W), each at least 1, got ", input);
+  const Shape scores = blocks.declare({input}, declaration).shape;
+  if (scores.rank() != 1)
+    fail(declaration.where(), "expected a last block that gives scores (C), such as affine, got one that gives ",
+         scores);
+  return scores[0];
+}
+
+void check_options(const NetOptions& options) {
+  if (!std::isfinite(options.reg) || options.reg < 0)
+    fail(options.name, "expected a finite reg of at least 0, got ", options.reg);
+  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
+    fail(options.name, "expected label_smoothing of 0 to below 1, got ", options.label_smoothing);
+}
+
+}  // namespace
+
+Index score_count(const Shape& input, const Blocks& blocks) {
+  Declaration declaration(NetOptions{}.name, Precision::full);
+  Sequential<float> root(blocks);
+  return declare_all(root, input, declaration);
+}
+
+ParameterLayout parameter_layout(const Shape& input, const Blocks& blocks, const NetOptions& options) {
+  check_options(options);
+  Declaration declaration(options.name, options.precision, options.separator);
+  Sequential<float> root(blocks);
+  declare_all(root, input, declaration);
+  return declaration.layout();
+}
 
 template <class T>
-void Net<T>::make_parameters(const ParameterLayout& layout) {
-  params_ = Parameters<T>(layout);
-  grads_ = Parameters<T>(layout);
+Net<T>::Net(const Shape& input, Blocks blocks, RandomState& random, NetOptions options, Weights weights)
+    : reg(options.reg),
+      label_smoothing(options.label_smoothing),
+      input_(input),
+      blocks_(std::move(blocks)),
+      options_(std::move(options)),
+      random_(&random) {
+  check_options(options_);
+  check_precision<T>(options_.name, options_.precision);
+  build();
+  if (weights == Weights::drawn) root_->draw(params_, random);
+}
+
+template <class T>
+template <class U>
+Net<T>::Net(const Net<U>& other)
+    : input_(other.input_), blocks_(other.blocks_), options_(other.options_), random_(other.random_) {
+  if (!std::is_same_v<T, float>) options_.precision = Precision::full;
+  build();
+  assign(other);
+}
+
+template <class T>
+Net<T>::Net(const Net& other)
+    : input_(other.input_), blocks_(other.blocks_), options_(other.options_), random_(other.random_) {
+  build();
+  assign(other);
+}
+
+template <class T>
+Net<T>& Net<T>::operator=(const Net& other) {
+  if (this != &other) *this = Net(other);
+  return *this;
+}
+
+// Makes the blocks, and parameters that are zero but for gammas, which are one.
+template <class T>
+void Net<T>::build() {
+  Declaration declaration(options_.name, options_.precision, options_.separator);
+  root_ = std::make_unique<Sequential<T>>(blocks_);
+  num_classes_ = declare_all(*root_, input_, declaration);
+  params_ = Parameters<T>(declaration.layout());
+  grads_ = Parameters<T>(declaration.layout());
   for (auto& [name, value] : params_)
     if (name.starts_with("gamma")) value.fill(T{1});
 }
 
+// Takes over all numbers of a net with the same blocks.
 template <class T>
-void Net<T>::draw_weights(std::string_view name, double scale, RandomState& random) {
-  for (T& w : params_[name]) w = static_cast<T>(scale * random.randn());
+template <class U>
+void Net<T>::assign(const Net<U>& other) {
+  const auto cast = [](U x) { return static_cast<T>(x); };
+  reg = other.reg;
+  label_smoothing = other.label_smoothing;
+  auto to = params_.begin();
+  for (const auto& from : other.params_) {
+    std::transform(from.value.begin(), from.value.end(), to->value.begin(), cast);
+    ++to;
+  }
+  std::vector<BatchNormParam<U>*> from;
+  other.root_->normalizations(from);
+  for (std::size_t i = 0; BatchNormParam<T> * param : normalizations()) {
+    const BatchNormParam<U>& source = *from[i++];
+    const auto take_over = [cast](const Tensor<U>& x, Tensor<T>& y) {
+      y.resize(x.shape());
+      std::transform(x.begin(), x.end(), y.begin(), cast);
+    };
+    take_over(source.running_mean, param->running_mean);
+    take_over(source.running_var, param->running_var);
+    param->momentum = source.momentum;
+    param->eps = source.eps;
+  }
+  std::vector<DropoutParam*> dropouts;
+  other.root_->dropouts(dropouts);
+  for (std::size_t i = 0; DropoutParam * param : this->dropouts()) *param = *dropouts[i++];
 }
 
 template <class T>
-void Net<T>::check_parameters(std::string_view where) const {
+void Net<T>::check_parameters() const {
+  const std::string_view where = options_.name;
   if (params_.size() != grads_.size())
     fail(where, "expected ", grads_.size(), " parameters as when the net was made, got ", params_.size());
   auto made = grads_.begin();
@@ -33,16 +141,56 @@ void Net<T>::check_parameters(std::string_view where) const {
 }
 
 template <class T>
-void Net<T>::check_labels(std::string_view where, const TensorView<T>& X, std::span<const Label> y, Index num_classes) {
+void Net<T>::check_input(const TensorView<T>& X) const {
+  const std::string_view where = options_.name;
+  if (input_.rank() == 3) {
+    if (X.rank() != 4 || !std::equal(input_.begin(), input_.end(), X.shape().begin() + 1))
+      fail(where, "expected X of shape (N, ", input_[0], ", ", input_[1], ", ", input_[2], "), got ", X.shape());
+    return;
+  }
+  double values = 1;  // double: shapes with an empty axis may have long others
+  for (int axis = 1; axis < X.rank(); ++axis) values *= static_cast<double>(X.dim(axis));
+  if (X.rank() == 0 || values != static_cast<double>(input_.size()))
+    fail(where, "expected X of shape (N, ...) with ", input_.size(), " values an example, got ", X.shape());
+}
+
+template <class T>
+void Net<T>::check_labels(const TensorView<T>& X, std::span<const Label> y) const {
+  const std::string_view where = options_.name;
   const Index N = X.dim(0);
   if (N == 0) fail(where, "expected X with at least one example, got ", X.shape());
   if (static_cast<Index>(y.size()) != N)
     fail(where, "expected one label y for each of the ", N, " examples of X ", X.shape(), ", got ", y.size());
   for (std::size_t i = 0; i < y.size(); ++i)
-    if (y[i] < 0 || y[i] >= num_classes)
-      fail(where, "expected labels y of 0 to ", num_classes - 1, ", got ", y[i], " at position ", i);
+    if (y[i] < 0 || y[i] >= num_classes_)
+      fail(where, "expected labels y of 0 to ", num_classes_ - 1, ", got ", y[i], " at position ", i);
 }
 
+template <class T>
+TensorView<T> Net<T>::forward(const TensorView<T>& X, Mode mode) {
+  check_parameters();
+  const TensorView<T> x = input_.rank() == 1 ? X.reshaped({X.dim(0), input_.size()}) : X;
+  return root_->forward(x, {mode, params_, grads_, random_});
+}
+
+template <class T>
+const Tensor<T>& Net<T>::loss(const TensorView<T>& X) {
+  check_input(X);
+  scores_.assign(forward(X, Mode::test));
+  return scores_;
+}
+
+template <class T>
+LossAndGradients<T> Net<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
+  check_input(X);
+  check_labels(X, y);
+  const TensorView<T> scores = forward(X, Mode::train);
+  const double data_loss = softmax_loss<T>(scores, y, &dscores_, label_smoothing);
+  root_->backward(dscores_, {Mode::train, params_, grads_, random_}, nullptr);
+  return {data_loss + add_regularization(), grads_};
+}
+
+// Adds reg W to the gradients of all parameters named W... and returns 0.5 reg sum W^2.
 template <class T>
 double Net<T>::add_regularization() {
   if (reg == 0) return 0;
@@ -58,79 +206,60 @@ double Net<T>::add_regularization() {
   return 0.5 * reg * sum;
 }
 
+template <class T>
+std::vector<NamedTensor<T>> Net<T>::buffers() {
+  std::vector<NamedTensor<T>> buffers;
+  root_->buffers(buffers);
+  return buffers;
+}
+
+// The weights of a net that begins with an affine layer are the larger part of what it reads: once for many examples.
+template <class T>
+Index Net<T>::check_batch() const {
+  return !blocks_.empty() && blocks_.front().name() == Affine::kName ? 250 : 100;
+}
+
+template <class T>
+NetSummary Net<T>::summary() const {
+  SummaryWriter writer;
+  root_->describe(writer);
+  writer.elementwise("softmax", {}, true);
+  std::string title = options_.name + (std::is_same_v<T, float> ? ", float32" : ", float64");
+  if (options_.precision == Precision::bf16) title += ", products in bf16";
+  return {std::move(title), input_, writer.take(), sizeof(T)};
+}
+
+template <class T>
+std::vector<LayerView<T>> Net<T>::layers() const {
+  std::vector<LayerView<T>> views;
+  root_->view(views, false);
+  return views;
+}
+
+template <class T>
+std::vector<BatchNormParam<T>*> Net<T>::normalizations() {
+  std::vector<BatchNormParam<T>*> params;
+  root_->normalizations(params);
+  return params;
+}
+
+template <class T>
+std::vector<DropoutParam*> Net<T>::dropouts() {
+  std::vector<DropoutParam*> params;
+  root_->dropouts(params);
+  return params;
+}
+
+template <class T>
+BatchNormParam<T>& Net<T>::bn_param(std::size_t i) {
+  const std::vector<BatchNormParam<T>*> params = normalizations();
+  if (i >= params.size()) fail(options_.name, "expected a normalization of 0 to below ", params.size(), ", got ", i);
+  return *params[i];
+}
+
 template class Net<float>;
 template class Net<double>;
-
-Index NetSummary::parameter_count() const {
-  Index count = 0;
-  for (const LayerSummary& layer : layers) count += layer.parameter_count;
-  return count;
-}
-
-Index NetSummary::activation_count() const {
-  Index count = 0;
-  for (const LayerSummary& layer : layers) count += layer.activation_count;
-  return count;
-}
-
-double NetSummary::flops() const {
-  double sum = 0;
-  for (const LayerSummary& layer : layers) sum += layer.flops;
-  return sum;
-}
-
-namespace {
-
-std::string with_commas(Index n) {
-  const std::string digits = std::to_string(n);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
-std::string scaled(double value, const char* unit) {
-  const char* prefixes[] = {"", "k", "M", "G", "T", "P"};
-  std::size_t i = 0;
-  while (value >= 1000 && i + 1 < std::size(prefixes)) value /= 1000, ++i;
-  return i == 0 ? fmt::format("{:.0f} {}", value, unit) : fmt::format("{:.1f} {}{}", value, prefixes[i], unit);
-}
-
-}  // namespace
-
-std::string NetSummary::to_string(Index batch_size) const {
-  if (batch_size < 1) fail("NetSummary", "expected a batch size of at least 1, got ", batch_size);
-  const double batch = static_cast<double>(batch_size), bytes = scalar_bytes;
-
-  using Row = std::array<std::string, 6>;
-  std::vector<Row> rows = {{"layer", "output", "parameters", "number", "arithmetic", "memory"}};
-  for (const LayerSummary& layer : layers)
-    rows.push_back({layer.name, layer.output.to_string(), layer.parameters.empty() ? "-" : layer.parameters,
-                    with_commas(layer.parameter_count), layer.flops == 0 ? "-" : scaled(layer.flops * batch, "FLOP"),
-                    scaled(static_cast<double>(layer.activation_count) * batch * bytes, "B")});
-  rows.push_back({"total", "", "", with_commas(parameter_count()), scaled(flops() * batch, "FLOP"),
-                  scaled(static_cast<double>(activation_count()) * batch * bytes, "B")});
-
-  std::array<std::size_t, 6> widths{};
-  for (const Row& row : rows)
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  const std::string line = std::string(widths[0] + widths[1] + widths[2] + widths[3] + widths[4] + widths[5] + 10, '-');
-
-  std::string text = fmt::format("{}: examples of shape {}, batches of {}\n\n", title, input.to_string(), batch_size);
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    const Row& row = rows[r];
-    if (r == 1 || r + 1 == rows.size()) text += line + '\n';
-    text += fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}  {:>{}}\n", row[0], widths[0], row[1], widths[1],
-                        row[2], widths[2], row[3], widths[3], row[4], widths[4], row[5], widths[5]);
-  }
-  text += fmt::format(
-      "\nArithmetic and memory are those of one training step of {} example{}: the matrix products of its forward and\n"
-      "backward pass (a multiply-add is 2), and what the forward pass keeps for the backward pass. Parameters and\n"
-      "their gradients take {} more.\n",
-      batch_size, batch_size == 1 ? "" : "s", scaled(2 * static_cast<double>(parameter_count()) * bytes, "B"));
-  return text;
-}
+template Net<float>::Net(const Net<double>&);
+template Net<double>::Net(const Net<float>&);
 
 }  // namespace lamina

@@ -16,9 +16,29 @@ namespace {
 
 using nlohmann::json;
 
-double weight_scale(const NetConfig& config, double model_default) {
-  if (config.he_init) return 1;
-  return config.weight_scale == 0 ? model_default : config.weight_scale;
+constexpr const char* kModels = "two-layer, fc, convnet or three-layer-convnet";
+
+// What a model of the course is called: by the command, in summaries and errors; and its parameters' names.
+struct CourseNet {
+  std::string_view model, title, separator;
+};
+constexpr CourseNet kCourseNets[] = {{"two-layer", "TwoLayerNet", ""},
+                                     {"fc", "FullyConnectedNet", ""},
+                                     {"convnet", "ConvNet", "_"},
+                                     {"three-layer-convnet", "ThreeLayerConvNet", ""}};
+
+const CourseNet* course_net(std::string_view model) {
+  for (const CourseNet& net : kCourseNets)
+    if (net.model == model) return &net;
+  return nullptr;
+}
+
+// A net of any blocks, its parameters named as the model's.
+NetOptions net_options(const NetConfig& config) {
+  NetOptions options{.reg = config.reg, .label_smoothing = config.label_smoothing, .precision = config.precision};
+  if (const CourseNet* net = course_net(config.model)) options.separator = net->separator;
+  options.name = title_of(config);
+  return options;
 }
 
 Index only(const NetConfig& config, const char* name, const std::vector<Index>& values) {
@@ -27,39 +47,69 @@ Index only(const NetConfig& config, const char* name, const std::vector<Index>& 
   return values[0];
 }
 
-/// Calls `use` with the options of the model that `config` names.
+// Sets what the options of all models of the course have.
+template <class Options>
+Options common(const NetConfig& config) {
+  Options options;
+  options.num_classes = config.num_classes;
+  if (config.weight_scale != 0) options.weight_scale = config.weight_scale;
+  options.reg = config.reg;
+  options.precision = config.precision;
+  options.he_init = config.he_init;
+  return options;
+}
+
+/// Calls `use` with the options of the course's model that `config` names.
 template <class Use>
 auto with_options(const NetConfig& config, Use use) {
-  if (config.input_dim.rank() != 3 || config.input_dim.size() == 0)
-    fail("make_net", "expected input_dim (C, H, W), each at least 1, got ", config.input_dim);
-  if (config.model == "two-layer")
-    return use(TwoLayerNetOptions{config.input_dim.size(), only(config, "hidden", config.hidden), config.num_classes,
-                                  weight_scale(config, TwoLayerNetOptions{}.weight_scale), config.reg,
-                                  config.precision});
-  if (config.model == "fc")
-    return use(FullyConnectedNetOptions{
-        config.hidden, config.input_dim.size(), config.num_classes, config.dropout, config.normalization, config.reg,
-        weight_scale(config, FullyConnectedNetOptions{}.weight_scale), std::nullopt, config.precision});
-  if (config.model == "convnet")
-    return use(ConvNetOptions{config.input_dim, config.num_filters, config.filter_sizes, config.num_classes,
-                              weight_scale(config, ConvNetOptions{}.weight_scale), config.reg, config.use_batch_norm,
-                              config.conv_stride, config.precision, config.conv_strides, config.pools,
-                              config.global_average});
+  if (config.model == "two-layer") {
+    auto options = common<TwoLayerNetOptions>(config);
+    options.input_dim = config.input_dim.size();
+    options.hidden_dim = only(config, "hidden", config.hidden);
+    return use(options);
+  }
+  if (config.model == "fc") {
+    auto options = common<FullyConnectedNetOptions>(config);
+    options.hidden_dims = config.hidden;
+    options.input_dim = config.input_dim.size();
+    options.dropout = config.dropout;
+    options.normalization = config.normalization;
+    return use(options);
+  }
+  if (config.model == "convnet") {
+    auto options = common<ConvNetOptions>(config);
+    options.input_dim = config.input_dim;
+    options.num_filters = config.num_filters;
+    options.filter_sizes = config.filter_sizes;
+    options.use_batch_norm = config.use_batch_norm;
+    options.conv_stride = config.conv_stride;
+    options.conv_strides = config.conv_strides;
+    options.pools = config.pools;
+    options.global_average = config.global_average;
+    return use(options);
+  }
   if (config.model == "three-layer-convnet") {
-    ThreeLayerConvNetOptions options;
+    auto options = common<ThreeLayerConvNetOptions>(config);
     options.input_dim = config.input_dim;
     if (config.num_filters != NetConfig{}.num_filters)
       options.num_filters = only(config, "num_filters", config.num_filters);
     if (config.filter_sizes != NetConfig{}.filter_sizes)
       options.filter_size = only(config, "filter_sizes", config.filter_sizes);
     options.hidden_dim = only(config, "hidden", config.hidden);
-    options.num_classes = config.num_classes;
-    options.weight_scale = weight_scale(config, options.weight_scale);
-    options.reg = config.reg;
-    options.precision = config.precision;
     return use(options);
   }
-  fail("make_net", "expected a model of two-layer, fc, convnet or three-layer-convnet, got '", config.model, "'");
+  fail("make_net", "expected a model of ", kModels, ", got '", config.model, "'");
+}
+
+void check_input(const NetConfig& config) {
+  if (config.input_dim.rank() != 3 || config.input_dim.size() == 0)
+    fail("make_net", "expected input_dim (C, H, W), each at least 1, got ", config.input_dim);
+}
+
+void check_classes(const NetConfig& config, Index scores) {
+  if (scores != config.num_classes)
+    fail("make_net", "expected a net with a score for each of the ", config.num_classes, " classes, got one with ",
+         scores, " scores");
 }
 
 template <class T>
@@ -136,6 +186,7 @@ class Reader {
 
 json as_json(const NetConfig& config) {
   return {{"model", config.model},
+          {"net", config.net},
           {"input_dim", std::vector<Index>(config.input_dim.begin(), config.input_dim.end())},
           {"num_classes", config.num_classes},
           {"hidden", config.hidden},
@@ -161,28 +212,53 @@ template <class T>
 std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, Weights weights) {
   if (!(config.label_smoothing >= 0 && config.label_smoothing < 1))
     fail("make_net", "expected label_smoothing of 0 to below 1, got ", config.label_smoothing);
+  check_input(config);
+  if (!config.net.empty()) {
+    check_classes(config, score_count(config.input_dim, parse_net(config.net)));
+    return std::make_unique<Net<T>>(config.input_dim, parse_net(config.net), random, net_options(config), weights);
+  }
   std::unique_ptr<Net<T>> net = with_options(
       config, [&](const auto& options) -> std::unique_ptr<Net<T>> { return make<T>(options, random, weights); });
   net->label_smoothing = config.label_smoothing;
-  if (config.he_init) scale_as_he(net->params());
   return net;
 }
-template <class T>
-void scale_as_he(Parameters<T>& params) {
-  for (auto& [name, W] : params) {
-    if (!name.starts_with('W')) continue;
-    const Index inputs = W.rank() == 4 ? W.size() / W.dim(0) : W.dim(0);
-    const double scale = std::sqrt(2 / static_cast<double>(inputs));
-    for (T& w : W) w = static_cast<T>(scale * static_cast<double>(w));
-  }
-}
-template void scale_as_he(Parameters<float>&);
-template void scale_as_he(Parameters<double>&);
 template std::unique_ptr<Net<float>> make_net(const NetConfig&, RandomState&, Weights);
 template std::unique_ptr<Net<double>> make_net(const NetConfig&, RandomState&, Weights);
 
 ParameterLayout parameter_layout(const NetConfig& config) {
-  return with_options(config, [](const auto& options) { return parameter_layout(options); });
+  check_input(config);
+  if (config.net.empty()) return with_options(config, [](const auto& options) { return parameter_layout(options); });
+  const Blocks blocks = parse_net(config.net);
+  check_classes(config, score_count(config.input_dim, blocks));
+  return parameter_layout(config.input_dim, blocks, net_options(config));
+}
+
+Blocks blocks_of(const NetConfig& config) {
+  check_input(config);
+  if (!config.net.empty()) return parse_net(config.net);
+  return with_options(config, [](const auto& options) { return blocks_of(options); });
+}
+
+template <class T>
+NetConfig config_of(const Net<T>& net) {
+  NetConfig config;
+  config.model = kNetOfBlocks;
+  for (const CourseNet& course : kCourseNets)
+    if (course.title == net.net_options().name) config.model = course.model;
+  config.net = to_text(net.blocks());
+  config.input_dim = net.input().rank() == 3 ? net.input() : Shape{net.input().size(), 1, 1};
+  config.num_classes = net.num_classes();
+  config.reg = net.reg;
+  config.label_smoothing = net.label_smoothing;
+  config.precision = net.net_options().precision;
+  return config;
+}
+template NetConfig config_of(const Net<float>&);
+template NetConfig config_of(const Net<double>&);
+
+std::string title_of(const NetConfig& config) {
+  const CourseNet* net = course_net(config.model);
+  return std::string(net ? net->title : "Net");
 }
 
 std::string to_json(const NetConfig& config) {
@@ -206,9 +282,9 @@ NetConfig net_config_from_json(const std::string& text) {
   const Reader reader(object);
   NetConfig config;
   config.model = reader.text("model");
-  if (config.model != "two-layer" && config.model != "fc" && config.model != "convnet" &&
-      config.model != "three-layer-convnet")
-    Reader::wrong("model", "two-layer, fc, convnet or three-layer-convnet", object["model"]);
+  if (object.contains("net")) config.net = reader.text("net");  // files of before it have none
+  if (!course_net(config.model) && !(config.model == kNetOfBlocks && !config.net.empty()))
+    Reader::wrong("model", kModels, object["model"]);
   const std::vector<Index> input_dim = reader.integers("input_dim");
   if (input_dim.size() != 3) Reader::wrong("input_dim", "(C, H, W)", object["input_dim"]);
   config.input_dim = Shape(std::span<const Index>(input_dim));

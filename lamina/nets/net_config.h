@@ -11,11 +11,17 @@
 
 namespace lamina {
 
-/// All options of all nets, by the command line's names. Options that a model does not have are not read.
-/// two-layer and three-layer-convnet take one hidden size; three-layer-convnet takes one of num_filters and of
-/// filter_sizes, and reads their two-layer defaults below as 32 and 7.
+/// The model of a net that is a list of blocks, given as text.
+inline constexpr const char* kNetOfBlocks = "net";
+
+/// All options of all nets, by the command line's names. A net is either the text of a list of blocks or one of the
+/// course's models. Options that a model does not have are not read. two-layer and three-layer-convnet take one hidden
+/// size; three-layer-convnet takes one of num_filters and of filter_sizes, and reads their two-layer defaults below as
+/// 32 and 7.
 struct NetConfig {
-  std::string model = "convnet";  ///< two-layer, fc, convnet or three-layer-convnet
+  std::string model = "convnet";  ///< two-layer, fc, convnet or three-layer-convnet; or kNetOfBlocks
+  /// The text of the net (block_text.h); empty: the model's own. Its parameters have the names of the model's.
+  std::string net;
   Shape input_dim = {3, 32, 32};  ///< (C, H, W)
   Index num_classes = 10;
   std::vector<Index> hidden = {100};
@@ -27,7 +33,7 @@ struct NetConfig {
   bool use_batch_norm = true;
   double weight_scale = 0;  ///< 0: the model's default, 1e-2 for fc, else 1e-3
   double reg = 0;
-  bool he_init = false;                   ///< see scale_as_he(); weight_scale is not read
+  bool he_init = false;                   ///< weights begin as He et al. propose; weight_scale is not read
   double label_smoothing = 0;             ///< of the training loss
   std::vector<Index> conv_strides;        ///< convnet: one a convolution; empty: conv_stride for all
   std::vector<Index> pools;               ///< convnet: ConvNetOptions::pools
@@ -40,13 +46,17 @@ struct NetConfig {
 template <class T>
 std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, Weights weights = Weights::drawn);
 
-/// Multiplies each weight matrix and each bank of filters, drawn as randn, by sqrt(2 / inputs), with C k k inputs of a
-/// filter (He, Zhang, Ren and Sun, 2015).
-template <class T>
-void scale_as_he(Parameters<T>& params);
-
 /// Names and shapes of that net's parameters, without making it. Errors as make_net's.
 ParameterLayout parameter_layout(const NetConfig& config);
+
+/// That net's blocks. Errors as make_net's.
+Blocks blocks_of(const NetConfig& config);
+/// The options that make a net with such blocks, for a net of any kind: what a model file of it stores. Examples that
+/// are vectors (D) count as images (D, 1, 1).
+template <class T>
+NetConfig config_of(const Net<T>& net);
+/// What the net is called in summaries and errors: "ConvNet"; "Net" for a list of blocks of one's own.
+std::string title_of(const NetConfig& config);
 
 /// All options as one JSON object with the names above, on one line: what model files and checkpoints store.
 std::string to_json(const NetConfig& config);

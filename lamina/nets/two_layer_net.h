@@ -2,8 +2,6 @@
 #pragma once
 
 #include "lamina/nets/net.h"
-#include "lamina/random.h"
-#include "lamina/sandwiches/affine_relu.h"
 
 namespace lamina {
 
@@ -14,9 +12,12 @@ struct TwoLayerNetOptions {
   double weight_scale = 1e-3;
   double reg = 0;
   Precision precision = Precision::full;  ///< of the products
+  bool he_init = false;                   ///< weights begin as He et al. propose; weight_scale is not read
 };
 
-/// Names and shapes of the parameters. Throws std::invalid_argument where the options are not those of a net.
+/// The net as a list of blocks. Throws std::invalid_argument where the options are not those of a net.
+Blocks blocks_of(const TwoLayerNetOptions& options);
+/// Names and shapes of the parameters. Errors as blocks_of's.
 ParameterLayout parameter_layout(const TwoLayerNetOptions& options);
 
 /// The notebooks' TwoLayerNet: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
@@ -25,32 +26,22 @@ class TwoLayerNet : public Net<T> {
  public:
   using Options = TwoLayerNetOptions;
 
-  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Errors as parameter_layout's.
+  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Errors as blocks_of's.
   TwoLayerNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
+  template <class U>
+  explicit TwoLayerNet(const TwoLayerNet<U>& other) : Net<T>(other), options_(other.options()) {
+    options_.precision = this->net_options().precision;
+  }
 
-  using Net<T>::loss;
-  const Tensor<T>& loss(const TensorView<T>& X) override;
-  LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y) override;
-  NetSummary summary() const override;
-  Index check_batch() const override { return 250; }  // weights, the larger part, are read once for all of them
-  std::vector<LayerView<T>> layers() const override;
   const Options& options() const { return options_; }
-
   /// The same parameters in another precision: what NumPy computes where the input is double and W float.
   template <class U>
-  TwoLayerNet<U> to() const;
+  TwoLayerNet<U> to() const {
+    return TwoLayerNet<U>(*this);
+  }
 
  private:
-  template <class U>
-  friend class TwoLayerNet;
-  TwoLayerNet() = default;
-
-  void forward(const TensorView<T>& X);
-
   Options options_;
-  AffineReluCache<T> hidden_cache_;
-  AffineCache<T> score_cache_;
-  Tensor<T> hidden_, scores_, dscores_, dhidden_;
 };
 
 }  // namespace lamina

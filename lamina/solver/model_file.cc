@@ -16,8 +16,9 @@ using nlohmann::json;
 
 constexpr const char* kSave = "save_model";
 constexpr const char* kLoad = "load_model";
-constexpr const char* kFormat = "lamina model 1";
+constexpr const char *kFormat = "lamina model 2", *kFormatWithoutBlocks = "lamina model 1";
 constexpr const char* kMean = "preprocessing.mean";
+constexpr const char* kBlocks = "lamina.blocks";
 
 template <class T>
 constexpr const char* kDtype = std::is_same_v<T, float> ? "float32" : "float64";
@@ -56,6 +57,7 @@ void save_model(const fs::path& path, const Parameters<T>& params, const std::ve
   metadata["lamina.format"] = kFormat;
   metadata["lamina.version"] = LAMINA_VERSION;
   metadata["lamina.net"] = to_json(config);
+  metadata[kBlocks] = to_text(blocks_of(config));
   metadata["lamina.dtype"] = kDtype<T>;
   metadata["lamina.input_shape"] = json(std::vector<Index>(config.input_dim.begin(), config.input_dim.end())).dump();
   metadata["lamina.classes"] = json(info.class_names).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -76,7 +78,8 @@ void save_model(const fs::path& path, Net<T>& net, const ModelInfo& info) {
 
 ModelFile load_model(const fs::path& path) {
   Safetensors file = read_safetensors(path);
-  if (value_of(file, path, "lamina.format") != kFormat)
+  const std::string& format = value_of(file, path, "lamina.format");
+  if (format != kFormat && format != kFormatWithoutBlocks)
     fail_file(kLoad, path, "expected the format '", kFormat, "', got ", quoted_name(file.metadata["lamina.format"]));
   ModelFile model;
   model.path = path;
@@ -90,9 +93,13 @@ ModelFile load_model(const fs::path& path) {
   try {
     config = net_config_from_json(value_of(file, path, "lamina.net"));
     layout = parameter_layout(config);
+    model.blocks = to_text(blocks_of(config));
   } catch (const std::invalid_argument& e) {
     fail_file(kLoad, path, "expected a net's configuration, got one that is none: ", e.what());
   }
+  if (format == kFormat && value_of(file, path, kBlocks) != model.blocks)
+    fail_file(kLoad, path, "expected the blocks of its configuration, ", quoted_name(model.blocks), ", got ",
+              quoted_name(value_of(file, path, kBlocks)));
   model.info.class_names = list_of<std::string>(file, path, "lamina.classes");
   if (static_cast<Index>(model.info.class_names.size()) != config.num_classes)
     fail_file(kLoad, path, "expected ", config.num_classes, " class names, got ", model.info.class_names.size());

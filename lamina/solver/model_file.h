@@ -24,6 +24,7 @@ struct ModelInfo {
 /// ones are buffers.
 struct ModelFile {
   ModelInfo info;
+  std::string blocks;          ///< the net as the text of a list of blocks
   std::string dtype;           ///< "float32" or "float64": the type that the net was trained in
   std::string lamina_version;  ///< of the program that wrote it
   std::vector<NamedStoredTensor> tensors;

@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "lamina/check.h"
-#include "lamina/nets/conv_net.h"
-#include "lamina/nets/fully_connected_net.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/interrupt.h"
 #include "python/bindings/random.h"
@@ -56,12 +54,15 @@ void keep_norms(ModelState& state, Averages<T>&& averages, bool batchnorm, bool 
   }
 }
 
-bool is_batchnorm(const NetConfig& config) {
-  return config.model == "convnet" || config.normalization == Normalization::batchnorm;
+// Dropout blocks behind all hidden layers of the course's net, whose probability a Python net may change at any time.
+NetConfig with_dropout(NetConfig config) {
+  constexpr double kAny = 0.5;
+  if (config.model == "fc" && config.net.empty()) config.dropout = kAny;
+  return config;
 }
 
-bool has_convolutions(const NetConfig& config) {
-  return config.model == "convnet" || config.model == "three-layer-convnet";
+bool has(const Blocks& blocks, std::string_view name) {
+  return std::any_of(blocks.begin(), blocks.end(), [name](const AnyBlock& block) { return block.name() == name; });
 }
 
 }  // namespace
@@ -69,23 +70,18 @@ bool has_convolutions(const NetConfig& config) {
 template <class T>
 MadeNet<T>::MadeNet(NetConfig config, RandomState& random) {
   if (std::is_same_v<T, double>) config.precision = Precision::full;
-  net = make_net<T>(config, random, Weights::zero);
-  if (auto* fc = dynamic_cast<FullyConnectedNet<T>*>(net.get())) {
-    dropout_param = &fc->dropout_param();
-    if (config.normalization != Normalization::none)
-      for (std::size_t i = 0; i < config.hidden.size(); ++i) bn_params.push_back(&fc->bn_param(i));
-  } else if (auto* conv = dynamic_cast<ConvNet<T>*>(net.get()); conv && config.use_batch_norm) {
-    for (std::size_t i = 0; i < config.num_filters.size(); ++i) bn_params.push_back(&conv->bn_param(i));
-  }
+  net = make_net<T>(with_dropout(std::move(config)), random, Weights::zero);
+  bn_params = net->normalizations();
+  dropouts = net->dropouts();
 }
 
 template <class T>
 void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
   net->reg = state.reg;
   net->label_smoothing = state.label_smoothing;
-  if (dropout_param) {
-    dropout_param->p = state.keep;
-    dropout_param->seed = state.seed;
+  for (DropoutParam* dropout : dropouts) {
+    dropout->p = state.keep;
+    dropout->seed = state.seed;
   }
   for (std::size_t i = 0; i < bn_params.size(); ++i) {
     bn_params[i]->eps = state.norms[i].eps;
@@ -96,15 +92,15 @@ void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
 }
 
 PyNet::PyNet(const std::string& config) : config_(net_config_from_json(config)), layout_(parameter_layout(config_)) {
-  if (config_.model == "fc" && config_.normalization != Normalization::none) norms_ = config_.hidden;
-  if (config_.model == "convnet" && config_.use_batch_norm) norms_ = config_.num_filters;
+  for (const auto& [name, shape] : layout_)
+    if (name.starts_with("gamma")) norms_.push_back(shape.size());
+  const Blocks blocks = blocks_of(with_dropout(config_));
+  batchnorm_ = has(blocks, "batchnorm");
+  dropout_ = has(blocks, "dropout");
+  images_ = has(blocks, "conv");
 }
 
-std::string PyNet::name() const {
-  if (config_.model == "two-layer") return "TwoLayerNet";
-  if (config_.model == "fc") return "FullyConnectedNet";
-  return config_.model == "convnet" ? "ConvNet" : "ThreeLayerConvNet";
-}
+std::string PyNet::name() const { return title_of(config_); }
 
 template <class T>
 MadeNet<T>& PyNet::made() {
@@ -190,13 +186,13 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
           averages = averages_of(made);
           if (random) random->state() = random_;
         } else {
-          scores_of<T>(net, x, config_.num_classes, has_convolutions(config_) ? 100 : 1000, scores);
+          scores_of<T>(net, x, config_.num_classes, images_ ? 100 : 1000, scores);
           averages = before;
         }
       },
       random ? &*random : nullptr);
   if (random) random->give_back();
-  keep_norms(state, std::move(averages), is_batchnorm(config_), y != nullptr, type);
+  keep_norms(state, std::move(averages), batchnorm_, y != nullptr, type);
   if (state.dropout_param) (*state.dropout_param)["mode"] = y ? "train" : "test";
   if (!y) return result(std::move(scores), type);
   if (narrow) regularize(state, layout_, params, grads, loss);
@@ -215,7 +211,7 @@ py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle 
   if (!y.is_none()) labels = python::labels(where, "y", y);
   ModelState state = read(model);
   state.params.push_back(x);
-  if (y.is_none() && is_batchnorm(config_))
+  if (y.is_none() && batchnorm_)
     for (const ModelState::Norm& norm : state.norms)
       for (const auto* average : {&norm.mean, &norm.var})
         if (*average) state.params.push_back(**average);
@@ -292,7 +288,7 @@ void NetCopy<T>::store_passes(py::handle model) {
   ModelState state = net.read(model);
   if (trained_)
     for (ModelState::Norm& norm : state.norms) norm.mean.reset(), norm.var.reset();  // replaced, in T
-  keep_norms(state, averages_of(made_), is_batchnorm(net.config()), *last_ == Mode::train, type_of<T>());
+  keep_norms(state, averages_of(made_), net.has_batchnorm(), *last_ == Mode::train, type_of<T>());
   if (state.dropout_param) (*state.dropout_param)["mode"] = *last_ == Mode::train ? "train" : "test";
 }
 

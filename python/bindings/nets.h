@@ -46,7 +46,7 @@ struct MadeNet {
 
   std::unique_ptr<Net<T>> net;
   std::vector<BatchNormParam<T>*> bn_params;
-  DropoutParam* dropout_param = nullptr;
+  std::vector<DropoutParam*> dropouts;
 };
 
 /// What a Python net keeps in C++: its configuration, and nets to compute in, made when first used, whose parameters
@@ -60,6 +60,7 @@ class PyNet {
   const ParameterLayout& layout() const { return layout_; }
   /// Lengths of the normalization layers, none where there is no normalization.
   const std::vector<Index>& norms() const { return norms_; }
+  bool has_batchnorm() const { return batchnorm_; }
   std::string name() const;
 
   /// KeyError for a missing parameter, ValueError for wrong shapes, TypeError for wrong kinds.
@@ -76,6 +77,7 @@ class PyNet {
   NetConfig config_;
   ParameterLayout layout_;
   std::vector<Index> norms_;
+  bool batchnorm_ = false, dropout_ = false, images_ = false;  // whether it has such blocks
   RandomState random_;
   std::unique_ptr<MadeNet<float>> float_;
   std::unique_ptr<MadeNet<double>> double_;
@@ -98,7 +100,7 @@ class NetCopy {
   /// Dropout's stream: give it NumPy's state before training steps, and give the state back after.
   RandomState& random() { return random_; }
   /// Whether training passes draw.
-  bool draws() const { return made_.dropout_param && made_.dropout_param->p != 1; }
+  bool draws() const { return !made_.dropouts.empty() && made_.dropouts.front()->p != 1; }
   /// The course calls np.random.seed with it in test passes too.
   std::optional<std::uint32_t> dropout_seed() const { return seed_; }
   /// A training pass is to begin; where it does not end well, discard() undoes what it did to the running averages.

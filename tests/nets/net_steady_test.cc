@@ -35,17 +35,19 @@ namespace lamina {
 namespace {
 
 using lamina::testing::Batch;
+using lamina::testing::block_cases;
 using lamina::testing::net_cases;
 using lamina::testing::NetCase;
 using lamina::testing::random_batch;
 using lamina::testing::step;
 
-// The nets of net_cases, in float32 with products of bfloat16 as well.
+// The nets of net_cases and block_cases, in float32 with products of bfloat16 as well.
 template <class T>
 std::vector<NetCase> all_cases(Index size) {
   std::vector<NetCase> cases = net_cases(size);
+  for (const NetCase& c : block_cases(size)) cases.push_back(c);
   if constexpr (std::is_same_v<T, float>)
-    for (NetCase c : net_cases(size)) {
+    for (NetCase c : std::vector<NetCase>(cases)) {
       c.name += ", bf16";
       c.config.precision = Precision::bf16;
       cases.push_back(c);

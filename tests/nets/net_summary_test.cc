@@ -40,7 +40,7 @@ TEST(NetSummary, FullyConnectedNet) {
   config.dropout = 0.5;
   NetSummary s = summary_of(config);
   ASSERT_EQ(s.layers.size(), 3u);
-  EXPECT_EQ(s.layers[0].name, "affine - batch norm - relu - dropout");
+  EXPECT_EQ(s.layers[0].name, "affine - batch norm - relu - dropout (keeps 0.5)");
   EXPECT_EQ(s.layers[1].parameters, "W2 b2 gamma2 beta2");
   EXPECT_EQ(s.layers[0].parameter_count, 161);  // 20 * 7 + 3 * 7
   EXPECT_EQ(s.layers[1].parameter_count, 60);   // 7 * 6 + 3 * 6

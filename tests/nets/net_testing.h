@@ -76,6 +76,35 @@ inline std::vector<NetCase> net_cases(Index size) {
   return cases;
 }
 
+/// Nets given as text, in which each block stands at least once, for images (3, size, size).
+inline std::vector<NetCase> block_cases(Index size) {
+  const char* texts[] = {
+      "conv 4 3x3 | batchnorm | relu | repeat 2 ( residual ( conv 4 3x3 | batchnorm | relu | conv 4 3x3 | batchnorm ) "
+      "| "
+      "relu ) | max_pool 2 | global_average_pool | affine 10",
+      "residual ( conv 6 3x3 stride 2 | groupnorm 2 ) shortcut ( conv 6 1x1 stride 2 pad 0 | batchnorm momentum 0.8 ) "
+      "| "
+      "leaky_relu 0.1 | flatten | layernorm | affine 10 init xavier",
+      "conv 5 3x3 pad 0 | relu | concat ( conv 2 1x1 | sigmoid ) ( layernorm eps 0.001 | conv 3 3x3 ) ( max_pool 3 "
+      "stride 1 | "
+      "conv 4 3x3 pad 2 ) | dropout 0.7 | max_pool 2 | affine 10",
+      "affine 12 | batchnorm | concat ( affine 5 | relu | dropout 0.6 ) ( relu ) | residual ( relu | affine 17 init "
+      "scale "
+      "0.1 | layernorm | relu ) | relu | batchnorm | affine 10",
+      "relu | flatten | batchnorm | sigmoid | affine 10",
+  };
+  std::vector<NetCase> cases;
+  for (const char* text : texts) {
+    NetConfig config;
+    config.model = kNetOfBlocks;
+    config.net = text;
+    config.input_dim = {3, size, size};
+    config.reg = 0.1;
+    cases.push_back({text, config});
+  }
+  return cases;
+}
+
 template <class T>
 struct Batch {
   Tensor<T> X;

@@ -150,6 +150,41 @@ TEST_F(ModelFiles, NameWhatIsWrong) {
   }
 }
 
+// Files of the first format have the course's options alone.
+TEST_F(ModelFiles, WithoutBlocksAreRead) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config(), random);
+  save_model(dir_ / "new", *net, info_of(small_config()));
+  const ModelFile written = load_model(dir_ / "new");
+  const Safetensors whole = read_safetensors(dir_ / "new");
+  EXPECT_EQ(error_after(dir_ / "old", whole,
+                        [](Safetensors& file) {
+                          file.metadata["lamina.format"] = "lamina model 1";
+                          file.metadata.erase("lamina.blocks");
+                        }),
+            "");
+  const ModelFile old = load_model(dir_ / "old");
+  EXPECT_EQ(old.blocks, written.blocks);
+  EXPECT_EQ(to_json(old.info.config), to_json(written.info.config));
+}
+
+TEST_F(ModelFiles, HoldNetsOfAnyBlocks) {
+  RandomState random(1), other(2);
+  Net<float> net({3, 8, 8}, parse_net("conv 4 3x3 | residual ( batchnorm | relu ) | global_average_pool | affine 4"),
+                 random);
+  Tensor<float> X(Shape{6, 3, 8, 8});
+  for (float& x : X) x = static_cast<float>(random.randn());
+  (void)net.loss(X, std::vector<Label>{0, 1, 2, 3, 0, 1});
+  const Tensor<float> scores = net.loss(X);
+  save_model(dir_ / "a", net, info_of(config_of(net)));
+  const ModelFile file = load_model(dir_ / "a");
+  EXPECT_EQ(file.blocks, to_text(net.blocks()));
+  const auto loaded = make_net<float>(file.info.config, other);
+  file.copy_to(*loaded);
+  const Tensor<float>& again = loaded->loss(X);
+  EXPECT_TRUE(std::equal(scores.begin(), scores.end(), again.begin()));
+}
+
 TEST_F(ModelFiles, DamagedOnesAreReadOrRefused) {
   RandomState random(1);
   const auto net = make_net<float>(small_config("two-layer"), random);

@@ -275,7 +275,7 @@ TEST(Solver, NonFiniteLossStopsBeforeTheUpdate) {
 TEST(Solver, NonFinitePenaltyStopsBeforeTheUpdate) {
   FullyConnectedNetOptions net_options;
   net_options.hidden_dims = {3};
-  net_options.input_dim = 2;
+  net_options.input_dim = 1;
   net_options.num_classes = 2;
   net_options.weight_scale = 1e-3;
   net_options.reg = 1e308;

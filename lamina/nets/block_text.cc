@@ -1,0 +1,427 @@
+#include "lamina/nets/block_text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <system_error>
+#include <utility>
+
+#include "lamina/check.h"
+#include "lamina/nets/block.h"
+#include "lamina/nets/blocks/blocks.h"
+
+namespace lamina {
+namespace {
+
+constexpr std::string_view kInitials[] = {"he", "xavier", "zeros", "scale"};
+
+// The shortest text that gives back the same number.
+template <class Number>
+std::string text_of(Number value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+std::string at_least(Index least) { return std::to_string(least) + " or more"; }
+
+// --- A text cut into words, lists in parentheses being one word.
+
+struct Word {
+  std::string_view text;  // "(" for a list
+  std::size_t at = 0;     // characters before it
+  std::vector<Word> list;
+};
+
+template <class... Parts>
+[[noreturn]] void wrong(std::size_t at, const Parts&... parts) {
+  fail("net", parts..., " at ", at);
+}
+
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+class Words {
+ public:
+  explicit Words(std::string_view text) : text_(text) {}
+
+  std::vector<Word> all() {
+    std::vector<Word> words = list();
+    if (at_ < text_.size()) wrong(at_, "expected a block, got a ')' without its '('");
+    return words;
+  }
+
+ private:
+  // Up to the end or a closing parenthesis.
+  std::vector<Word> list() {
+    constexpr std::string_view kBlank = " \t\r\n";
+    std::vector<Word> words;
+    while (true) {
+      at_ = std::min(text_.find_first_not_of(kBlank, at_), text_.size());
+      if (at_ == text_.size() || text_[at_] == ')') return words;
+      Word word{text_.substr(at_, 1), at_, {}};
+      if (word.text == "(") {
+        constexpr int kDeepest = 100;
+        if (++depth_ > kDeepest) wrong(at_, "expected at most ", kDeepest, " '(' inside one another, got more");
+        ++at_;
+        word.list = list();
+        if (at_ == text_.size()) wrong(at_, "expected a ')' for the '(' at ", word.at, ", got the end of the text");
+        ++at_;
+        --depth_;
+      } else if (word.text == "|") {
+        ++at_;
+      } else {
+        const std::size_t end = std::min(text_.find_first_of(" \t\r\n|()", at_), text_.size());
+        word.text = text_.substr(at_, end - at_);
+        at_ = end;
+      }
+      words.push_back(std::move(word));
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  int depth_ = 0;
+};
+
+// --- Reading
+
+Blocks blocks_of(const std::vector<Word>& words, std::size_t end);
+
+// Reads the options of one block from its words.
+class Reader : public BlockVisitor {
+ public:
+  // `end`: where the text behind the block goes on.
+  Reader(const Word& name, std::vector<Word> words, std::size_t end)
+      : name_(name.text), words_(std::move(words)), end_(end) {}
+
+  void number(std::string_view what, Index& value) override { value = whole(take(what), what, 1); }
+  void number(std::string_view what, double& value, const Bounds& bounds) override {
+    value = real(take(what), what, bounds);
+  }
+  void number(std::string_view what, double& value, const Bounds& bounds, double absent) override {
+    const bool there = !words_.empty() && words_.front().text.find_first_not_of("+-.0123456789eE") == std::string::npos;
+    value = there ? real(take(what), what, bounds) : absent;
+  }
+  void filter_size(Index& side) override {
+    const Word word = take("a filter size such as 3x3");
+    const std::size_t x = word.text.find('x');
+    Index width = 0;
+    if (x == std::string_view::npos || !read(word.text.substr(0, x), side) || !read(word.text.substr(x + 1), width))
+      wrong(word.at, "expected a filter size such as 3x3, got ", quoted(word.text));
+    if (side != width || side < 1) wrong(word.at, "expected square filters, such as 3x3, got ", quoted(word.text));
+  }
+
+  void option(std::string_view word, std::optional<Index>& value, Index least) override {
+    if (const auto found = take_option(word)) value = whole(*found, word, least);
+  }
+  void option(std::string_view word, double& value, const Bounds& bounds, double absent) override {
+    const auto found = take_option(word);
+    value = found ? real(*found, word, bounds) : absent;
+  }
+  void initial(Initial& value, Initial::Kind absent) override {
+    value.kind = absent;
+    std::size_t scale_at = 0;
+    const auto found = take_option("init", &scale_at);
+    if (!found) return;
+    const auto* kind = std::find(std::begin(kInitials), std::end(kInitials), found->text);
+    if (kind == std::end(kInitials))
+      wrong(found->at, "expected init he, xavier, zeros or scale X, got ", quoted(found->text));
+    value.kind = static_cast<Initial::Kind>(kind - std::begin(kInitials));
+    if (value.kind != Initial::Kind::scale) return;
+    if (scale_at == words_.size()) wrong(end_, "expected a number behind 'init scale', got none");
+    value.scale = real(words_[scale_at], "init scale", {});
+    words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(scale_at));
+  }
+
+  void blocks(std::string_view word, Blocks& blocks) override {
+    const Word found = take(word.empty() ? "blocks in parentheses" : word);
+    if (found.text != "(") wrong(found.at, "expected '(' behind ", name_, ", got ", quoted(found.text));
+    blocks = blocks_of(found.list, found.at);
+  }
+  void blocks(std::string_view word, std::optional<Blocks>& blocks) override {
+    const auto found = take_option(word);
+    if (!found) return;
+    if (found->text != "(") wrong(found->at, "expected '(' behind ", word, ", got ", quoted(found->text));
+    blocks = blocks_of(found->list, found->at);
+  }
+  void branches(std::vector<Blocks>& branches) override {
+    while (!words_.empty() && words_.front().text == "(") {
+      const Word word = take("");
+      branches.push_back(blocks_of(word.list, word.at));
+    }
+    if (branches.size() < 2)
+      wrong(words_.empty() ? end_ : words_.front().at, "expected two or more lists in parentheses behind ", name_,
+            ", got ", branches.size());
+  }
+
+  // Throws where words are left.
+  void finish() const {
+    if (words_.empty()) return;
+    const Word& word = words_.front();
+    wrong(word.at, "expected '|' or an option of ", name_, ", got ", quoted(word.text));
+  }
+
+ private:
+  Word take(std::string_view what) {
+    if (words_.empty()) wrong(end_, "expected ", what, " behind ", name_, ", got none");
+    Word word = std::move(words_.front());
+    words_.erase(words_.begin());
+    return word;
+  }
+  // What stands behind `word`. `next`: the place among words_ of what follows that.
+  std::optional<Word> take_option(std::string_view word, std::size_t* next = nullptr) {
+    const auto found = std::find_if(words_.begin(), words_.end(), [=](const Word& w) { return w.text == word; });
+    if (found == words_.end()) return std::nullopt;
+    if (found + 1 == words_.end()) wrong(end_, "expected a value behind '", word, "', got none");
+    Word value = *(found + 1);
+    const auto after = words_.erase(found, found + 2);
+    if (next) *next = static_cast<std::size_t>(after - words_.begin());
+    return value;
+  }
+
+  template <class Number>
+  static bool read(std::string_view text, Number& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size();
+  }
+  static Index whole(const Word& word, std::string_view what, Index least) {
+    Index value = 0;
+    if (!read(word.text, value) || value < least)
+      wrong(word.at, "expected ", what, " to be a whole number of ", at_least(least), ", got ", quoted(word.text));
+    return value;
+  }
+  static double real(const Word& word, std::string_view what, const Bounds& bounds) {
+    double value = 0;
+    if (!read(word.text, value) || !bounds.contains(value))
+      wrong(word.at, "expected ", what, " to be a number ", bounds.to_string(), ", got ", quoted(word.text));
+    return value;
+  }
+
+  std::string name_;
+  std::vector<Word> words_;
+  std::size_t end_;
+};
+
+// --- Writing
+
+class Writer : public BlockVisitor {
+ public:
+  explicit Writer(std::string_view name) : text_(name) {}
+
+  void number(std::string_view, Index& value) override { add(text_of(value)); }
+  void number(std::string_view, double& value, const Bounds&) override { add(text_of(value)); }
+  void number(std::string_view, double& value, const Bounds&, double absent) override {
+    if (value != absent) add(text_of(value));
+  }
+  void filter_size(Index& side) override { add(text_of(side) + "x" + text_of(side)); }
+  void option(std::string_view word, std::optional<Index>& value, Index) override {
+    if (value) add(std::string(word) + " " + text_of(*value));
+  }
+  void option(std::string_view word, double& value, const Bounds&, double absent) override {
+    if (value != absent) add(std::string(word) + " " + text_of(value));
+  }
+  void initial(Initial& value, Initial::Kind absent) override {
+    if (value.kind == absent) return;
+    add("init " + std::string(kInitials[static_cast<std::size_t>(value.kind)]));
+    if (value.kind == Initial::Kind::scale) add(text_of(value.scale));
+  }
+  void blocks(std::string_view word, Blocks& blocks) override {
+    if (!word.empty()) add(std::string(word));
+    add("( " + to_text(blocks) + " )");
+  }
+  void blocks(std::string_view word, std::optional<Blocks>& blocks) override {
+    if (blocks) this->blocks(word, *blocks);
+  }
+  void branches(std::vector<Blocks>& branches) override {
+    for (Blocks& branch : branches) blocks("", branch);
+  }
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  void add(const std::string& word) { text_ += " " + word; }
+  std::string text_;
+};
+
+// What a block's text looks like.
+class GrammarWriter : public BlockVisitor {
+ public:
+  explicit GrammarWriter(std::string_view name) : text_(name) {}
+
+  void number(std::string_view what, Index&) override { add(name_of(what)); }
+  void number(std::string_view what, double&, const Bounds&) override { add(name_of(what)); }
+  void number(std::string_view what, double&, const Bounds&, double) override { add("[" + name_of(what) + "]"); }
+  void filter_size(Index&) override { add("KxK"); }
+  void option(std::string_view word, std::optional<Index>&, Index) override { add("[" + std::string(word) + " N]"); }
+  void option(std::string_view word, double&, const Bounds&, double) override { add("[" + std::string(word) + " X]"); }
+  void initial(Initial&, Initial::Kind) override { add("[init he|xavier|zeros|scale X]"); }
+  void blocks(std::string_view word, Blocks&) override {
+    add((word.empty() ? "" : std::string(word) + " ") + "( ... )");
+  }
+  void blocks(std::string_view word, std::optional<Blocks>&) override { add("[" + std::string(word) + " ( ... )]"); }
+  void branches(std::vector<Blocks>&) override { add("( ... ) ( ... ) ..."); }
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  static std::string name_of(std::string_view what) {
+    std::string name(what);
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+    return name;
+  }
+  void add(const std::string& word) { text_ += " " + word; }
+  std::string text_;
+};
+
+class Checker : public BlockVisitor {
+ public:
+  explicit Checker(std::string_view name) : name_(name) {}
+
+  void number(std::string_view what, Index& value) override { check(what, value, 1); }
+  void number(std::string_view what, double& value, const Bounds& bounds) override { check(what, value, bounds); }
+  void number(std::string_view what, double& value, const Bounds& bounds, double) override {
+    check(what, value, bounds);
+  }
+  void filter_size(Index& side) override { check("the side of a filter", side, 1); }
+  void option(std::string_view word, std::optional<Index>& value, Index least) override {
+    if (value) check(word, *value, least);
+  }
+  void option(std::string_view word, double& value, const Bounds& bounds, double) override {
+    check(word, value, bounds);
+  }
+  void initial(Initial& value, Initial::Kind) override {
+    if (value.kind == Initial::Kind::scale) check("init scale", value.scale, Bounds{});
+  }
+  void blocks(std::string_view, Blocks&) override {}
+  void blocks(std::string_view, std::optional<Blocks>&) override {}
+  void branches(std::vector<Blocks>& branches) override {
+    if (branches.size() < 2) fail(name_, "expected two or more lists of blocks, got ", branches.size());
+  }
+
+ private:
+  void check(std::string_view what, Index value, Index least) const {
+    if (value < least) fail(name_, "expected ", what, " of ", at_least(least), ", got ", value);
+  }
+  void check(std::string_view what, double value, const Bounds& bounds) const {
+    if (!bounds.contains(value)) fail(name_, "expected ", what, " ", bounds.to_string(), ", got ", value);
+  }
+  std::string name_;
+};
+
+// --- The blocks that a text may have
+
+struct Kind {
+  std::string_view name;
+  AnyBlock (*read)(Reader& reader);
+  std::string (*grammar)();
+};
+
+template <class Options>
+constexpr Kind kind_of() {
+  return {Options::kName,
+          [](Reader& reader) -> AnyBlock {
+            Options options;
+            options.visit(reader);
+            reader.finish();
+            return options;
+          },
+          [] {
+            Options options;
+            GrammarWriter writer(Options::kName);
+            options.visit(writer);
+            return writer.take();
+          }};
+}
+
+constexpr Kind kKinds[] = {
+    kind_of<Affine>(),
+    kind_of<Conv>(),
+    kind_of<BatchNorm>(),
+    kind_of<LayerNorm>(),
+    kind_of<GroupNorm>(),
+    kind_of<Relu>(),
+    kind_of<LeakyRelu>(),
+    kind_of<Sigmoid>(),
+    kind_of<Dropout>(),
+    kind_of<MaxPool>(),
+    kind_of<GlobalAveragePool>(),
+    kind_of<Flatten>(),
+    kind_of<Residual>(),
+    kind_of<Concat>(),
+    kind_of<Repeat>(),
+};
+
+// How many letters must be changed, put in or left out to make b of a (Levenshtein, 1966); two neighbours that changed
+// places count once.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  std::iota(above.begin(), above.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    std::swap(before, above);
+    std::swap(above, row);
+  }
+  return above.back();
+}
+
+const Kind& kind_named(const Word& word) {
+  const Kind* nearest = nullptr;
+  std::size_t least = 3;
+  for (const Kind& kind : kKinds) {
+    if (kind.name == word.text) return kind;
+    const std::size_t far = word.text.size() > 40 ? least : distance(word.text, kind.name);
+    if (far < least) least = far, nearest = &kind;
+  }
+  if (nearest)
+    fail("net", "expected a block, got ", quoted(word.text), " at ", word.at, "; did you mean ", nearest->name, "?");
+  std::string names;
+  for (const Kind& kind : kKinds) names += (names.empty() ? "" : ", ") + std::string(kind.name);
+  fail("net", "expected a block (", names, "), got ", quoted(word.text), " at ", word.at);
+}
+
+Blocks blocks_of(const std::vector<Word>& words, std::size_t end) {
+  Blocks blocks;
+  for (auto first = words.begin(); true;) {
+    const auto last = std::find_if(first, words.end(), [](const Word& word) { return word.text == "|"; });
+    const std::size_t at = last == words.end() ? end : last->at;
+    if (first == last) wrong(at, "expected a block, got ", last == words.end() ? "nothing" : "'|'");
+    const Kind& kind = kind_named(*first);
+    Reader reader(*first, {first + 1, last}, at);
+    blocks.push_back(kind.read(reader));
+    if (last == words.end()) return blocks;
+    first = last + 1;
+  }
+}
+
+}  // namespace
+
+std::string Bounds::to_string() const {
+  const bool all = most == std::numeric_limits<double>::infinity();
+  if (above_least) return "above " + text_of(least) + (all ? "" : " and at most " + text_of(most));
+  return all ? "of " + text_of(least) + " or more" : "of " + text_of(least) + " to " + text_of(most);
+}
+
+std::unique_ptr<BlockVisitor> block_checker(std::string_view where) { return std::make_unique<Checker>(where); }
+
+Blocks parse_net(std::string_view text) { return blocks_of(Words(text).all(), text.size()); }
+
+std::string to_text(const Blocks& blocks) {
+  std::string text;
+  for (const AnyBlock& block : blocks) {
+    Writer writer(block.name());
+    block.visit(writer);
+    text += (text.empty() ? "" : " | ") + writer.take();
+  }
+  return text;
+}
+
+std::vector<std::string> block_grammar() {
+  std::vector<std::string> lines;
+  for (const Kind& kind : kKinds) lines.push_back(kind.grammar());
+  return lines;
+}
+
+}  // namespace lamina

@@ -1,0 +1,78 @@
+#include "lamina/nets/blocks/batchnorm.h"
+
+namespace lamina {
+
+void BatchNorm::visit(BlockVisitor& v) {
+  v.option("momentum", momentum, {.most = 1}, 0.9);
+  v.option("eps", eps, {.above_least = true}, 1e-5);
+}
+
+template <class T>
+std::unique_ptr<Block<T>> BatchNorm::make() const {
+  return std::make_unique<BatchNormBlock<T>>(*this);
+}
+template std::unique_ptr<Block<float>> BatchNorm::make() const;
+template std::unique_ptr<Block<double>> BatchNorm::make() const;
+
+template <class T>
+BatchNormBlock<T>::BatchNormBlock(const BatchNorm& options) {
+  param_.momentum = options.momentum;
+  param_.eps = options.eps;
+  param_.layout = Layout::nhwc;
+}
+
+template <class T>
+Example BatchNormBlock<T>::declare(const Example& input, Declaration& declaration) {
+  shape_ = input.shape;
+  const Shape channels{input.is_image() ? input.shape[0] : input.shape.size()};
+  number_ = declaration.add_normalization(channels);
+  gamma_ = "gamma" + number_;
+  beta_ = "beta" + number_;
+  param_.running_mean = Tensor<T>(channels);
+  param_.running_var = Tensor<T>(channels);
+  return input;
+}
+
+template <class T>
+TensorView<T> BatchNormBlock<T>::forward(const TensorView<T>& x, const Pass<T>& pass) {
+  param_.mode = pass.mode;
+  if (x.rank() == 4)
+    spatial_batchnorm_forward(x, pass.params[gamma_], pass.params[beta_], param_, out_, cache_);
+  else
+    batchnorm_forward(x, pass.params[gamma_], pass.params[beta_], param_, out_, cache_);
+  return out_;
+}
+
+template <class T>
+TensorView<T> BatchNormBlock<T>::backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) {
+  Tensor<T>& to = dx ? *dx : out_;
+  if (dout.rank() == 4)
+    spatial_batchnorm_backward<T>(dout, cache_, to, pass.grads[gamma_], pass.grads[beta_]);
+  else
+    batchnorm_backward<T>(dout, cache_, to, pass.grads[gamma_], pass.grads[beta_]);
+  return to;
+}
+
+template <class T>
+void BatchNormBlock<T>::describe(SummaryWriter& summary) const {
+  const Index count = 2 * (shape_.rank() == 3 ? shape_[0] : shape_.size());
+  summary.normalization("batch norm", gamma_ + " " + beta_, count, shape_);
+}
+
+template <class T>
+void BatchNormBlock<T>::view(std::vector<LayerView<T>>& views, bool follows) const {
+  if (!follows) return;
+  views.back().shift = beta_;
+  views.back().output = out_;
+}
+
+template <class T>
+void BatchNormBlock<T>::buffers(std::vector<NamedTensor<T>>& buffers) {
+  buffers.push_back({"running_mean" + number_, param_.running_mean});
+  buffers.push_back({"running_var" + number_, param_.running_var});
+}
+
+template class BatchNormBlock<float>;
+template class BatchNormBlock<double>;
+
+}  // namespace lamina

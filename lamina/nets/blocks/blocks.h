@@ -1,0 +1,18 @@
+// All blocks that a net's text may have.
+#pragma once
+
+#include "lamina/nets/blocks/affine.h"
+#include "lamina/nets/blocks/batchnorm.h"
+#include "lamina/nets/blocks/concat.h"
+#include "lamina/nets/blocks/conv.h"
+#include "lamina/nets/blocks/dropout.h"
+#include "lamina/nets/blocks/flatten.h"
+#include "lamina/nets/blocks/global_average_pool.h"
+#include "lamina/nets/blocks/groupnorm.h"
+#include "lamina/nets/blocks/layernorm.h"
+#include "lamina/nets/blocks/leaky_relu.h"
+#include "lamina/nets/blocks/max_pool.h"
+#include "lamina/nets/blocks/relu.h"
+#include "lamina/nets/blocks/repeat.h"
+#include "lamina/nets/blocks/residual.h"
+#include "lamina/nets/blocks/sigmoid.h"

@@ -1,0 +1,56 @@
+#include "lamina/nets/blocks/dropout.h"
+
+#include <fmt/format.h>
+
+#include "lamina/check.h"
+
+namespace lamina {
+
+void Dropout::visit(BlockVisitor& v) {
+  v.number("keep", keep, {.least = 0, .most = 1, .above_least = true});
+  v.option("seed", seed, 0);
+}
+
+template <class T>
+std::unique_ptr<Block<T>> Dropout::make() const {
+  return std::make_unique<DropoutBlock<T>>(*this);
+}
+template std::unique_ptr<Block<float>> Dropout::make() const;
+template std::unique_ptr<Block<double>> Dropout::make() const;
+
+template <class T>
+DropoutBlock<T>::DropoutBlock(const Dropout& options) {
+  param_.p = options.keep;
+  if (options.seed) param_.seed = static_cast<std::uint32_t>(*options.seed);
+}
+
+template <class T>
+Example DropoutBlock<T>::declare(const Example& input, Declaration&) {
+  shape_ = input.shape;
+  return input;
+}
+
+template <class T>
+TensorView<T> DropoutBlock<T>::forward(const TensorView<T>& x, const Pass<T>& pass) {
+  dropped_ = pass.mode == Mode::train && param_.p != 1;
+  if (!dropped_) return x;
+  dropout_forward(x, param_, *pass.random, out_, cache_);
+  return out_;
+}
+
+template <class T>
+TensorView<T> DropoutBlock<T>::backward(const TensorView<T>& dout, const Pass<T>&, Tensor<T>* dx) {
+  if (!dx || !dropped_) return dout;
+  dropout_backward(dout, cache_, *dx);
+  return *dx;
+}
+
+template <class T>
+void DropoutBlock<T>::describe(SummaryWriter& summary) const {
+  summary.elementwise(fmt::format("dropout (keeps {})", param_.p), shape_, false);
+}
+
+template class DropoutBlock<float>;
+template class DropoutBlock<double>;
+
+}  // namespace lamina

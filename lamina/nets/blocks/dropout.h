@@ -1,0 +1,43 @@
+// `dropout KEEP [seed S]`: inverted dropout; KEEP is the probability of keeping a number.
+#pragma once
+
+#include "lamina/layers/dropout.h"
+#include "lamina/nets/block.h"
+
+namespace lamina {
+
+struct Dropout {
+  static constexpr std::string_view kName = "dropout";
+  double keep = 1;                 ///< above 0 and at most 1; 1: nothing is dropped
+  std::optional<Index> seed = {};  ///< where given, every training pass re-seeds the run's stream first
+
+  void visit(BlockVisitor& v);
+  template <class T>
+  std::unique_ptr<Block<T>> make() const;
+};
+
+template <class T>
+class DropoutBlock : public Block<T> {
+ public:
+  explicit DropoutBlock(const Dropout& options);
+
+  /// The draws are those of the public layout.
+  Layout wants(Layout) const override { return Layout::nchw; }
+  Example declare(const Example& input, Declaration& declaration) override;
+  Index draws(Index N) const override { return param_.p == 1 ? 0 : N * shape_.size(); }
+  TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override;
+  TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) override;
+  void describe(SummaryWriter& summary) const override;
+  void dropouts(std::vector<DropoutParam*>& params) override { params.push_back(&param_); }
+
+  const DropoutParam& param() const { return param_; }
+
+ private:
+  DropoutParam param_;
+  Shape shape_;
+  bool dropped_ = false;  // in the last pass
+  DropoutCache<T> cache_;
+  Tensor<T> out_;
+};
+
+}  // namespace lamina

@@ -1,0 +1,16 @@
+// `flatten`: images (C, H, W) become vectors of C H W numbers, in that order.
+#pragma once
+
+#include "lamina/nets/block.h"
+
+namespace lamina {
+
+struct Flatten {
+  static constexpr std::string_view kName = "flatten";
+
+  void visit(BlockVisitor&) {}
+  template <class T>
+  std::unique_ptr<Block<T>> make() const;
+};
+
+}  // namespace lamina

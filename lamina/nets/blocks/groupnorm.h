@@ -1,0 +1,18 @@
+// `groupnorm G [eps X]`: group normalization of the channels of images, in G groups.
+#pragma once
+
+#include "lamina/nets/block.h"
+
+namespace lamina {
+
+struct GroupNorm {
+  static constexpr std::string_view kName = "groupnorm";
+  Index groups = 0;  ///< G, which divides the number of channels
+  double eps = 1e-5;
+
+  void visit(BlockVisitor& v);
+  template <class T>
+  std::unique_ptr<Block<T>> make() const;
+};
+
+}  // namespace lamina
