@@ -200,10 +200,10 @@ void update_rule_cell(Cell& cell) {
   auto w = linspace(-0.4, 0.6, {4, 5});
   const auto dw = linspace(-0.6, 0.4, {4, 5});
   OptimState<double> state;
-  state.first = linspace(0.6, 0.9, {4, 5});
+  state.tensors["velocity"] = linspace(0.6, 0.9, {4, 5});
   OptimConfig config;
   config.learning_rate = 1e-3;
-  sgd_momentum<double>(w, dw, config, state);
+  sgd_momentum(w, dw, config, state);
   const auto next_w = array({4, 5}, {0.1406,     0.20738947, 0.27417895, 0.34096842, 0.40775789, 0.47454737, 0.54133684,
                                      0.60812632, 0.67491579, 0.74170526, 0.80849474, 0.87528421, 0.94207368, 1.00886316,
                                      1.07565263, 1.14244211, 1.20923158, 1.27602105, 1.34281053, 1.4096});
@@ -212,7 +212,7 @@ void update_rule_cell(Cell& cell) {
                      0.63970526, 0.65386316, 0.66802105, 0.68217895, 0.69633684, 0.71049474, 0.72465263,
                      0.73881053, 0.75296842, 0.76712632, 0.78128421, 0.79544211, 0.8096});
   cell.equals("next_w error", {rel_error(w, next_w)}, {8.882347033505819e-09}, 1e-14);
-  cell.equals("velocity error", {rel_error(velocity, state.first)}, {4.269287743278663e-09}, 1e-14);
+  cell.equals("velocity error", {rel_error(velocity, state.tensors["velocity"])}, {4.269287743278663e-09}, 1e-14);
 }
 
 }  // namespace lamina::reproduce

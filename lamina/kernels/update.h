@@ -1,7 +1,11 @@
-// Update rules over n contiguous elements: each is one pass over memory that rounds every operation as NumPy does,
-// in the order of the formula, without fused multiply-adds.
+// Update rules over n contiguous elements. Each is one pass over memory and rounds every operation as NumPy does, in
+// the order of the formula, without fused multiply-adds.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+
+#include "lamina/kernels/machine/parallel.h"
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
@@ -31,5 +35,24 @@ struct AdamStep {
 /// w = w - rate (m / correction1) / (sqrt(v / correction2) + epsilon)
 template <class T>
 void adam_update(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& step);
+
+/// Calls body(i, first, count) for parts of the tensors 0 .. tensors - 1, which have size(i) elements each, on all
+/// threads: every element is in one part. Small tensors share a call of parallel_for's chunks with others, and every
+/// part starts at a multiple of 64 elements.
+template <class Size, class Body>
+void for_parts(std::size_t tensors, const Size& size, const Body& body) {
+  constexpr Index kChunk = 16384, kUnit = 64;
+  const auto room = [&](std::size_t i) { return (size(i) + kUnit - 1) / kUnit * kUnit; };
+  Index total = 0;
+  for (std::size_t i = 0; i < tensors; ++i) total += room(i);
+  parallel_for((total + kChunk - 1) / kChunk, [&](Index chunk) {
+    const Index begin = chunk * kChunk, end = begin + kChunk;
+    Index start = 0;  // of tensor i, were they all side by side
+    for (std::size_t i = 0; i < tensors && start < end; start += room(i++)) {
+      const Index first = std::max<Index>(begin - start, 0), last = std::min(end - start, size(i));
+      if (first < last) body(i, first, last - first);
+    }
+  });
+}
 
 }  // namespace lamina::kernels

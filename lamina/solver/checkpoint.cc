@@ -13,6 +13,7 @@
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
 #include "lamina/io/crc32.h"
+#include "lamina/io/stored_tensor.h"
 #include "lamina/kernels/machine/target.h"
 
 namespace lamina {
@@ -21,7 +22,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr std::string_view kMagic = "LAMINACK";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  // of what is written; version 1 is read too
 constexpr std::size_t kPreamble = 24;  // magic, version, length of the header, length of the body
 constexpr std::uint32_t kLargestHeader = 1u << 26;
 
@@ -190,9 +191,45 @@ void read_random(Reader& in, RandomState::State& random) {
 }
 
 template <class T>
+void write_optim(Writer& out, const OptimState<T>& optim) {
+  out.value(static_cast<std::uint32_t>(optim.tensors.size()));
+  for (const auto& [name, tensor] : optim.tensors) {
+    out.text(name);
+    out.tensor(tensor);
+  }
+  out.value(optim.t);
+}
+
+template <class T>
+OptimState<T> read_optim(Reader& in) {
+  OptimState<T> optim;
+  const auto count = in.value<std::uint32_t>();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::string name = in.text();
+    Tensor<T> tensor = in.tensor<T>();
+    if (!optim.tensors.emplace(name, std::move(tensor)).second)
+      fail("load_checkpoint", "expected each tensor of an update rule once, got ", quoted_name(name), " twice");
+  }
+  optim.t = in.value<Index>();
+  return optim;
+}
+
+// Version 1 has two tensors without names: sgd_momentum's velocity or adam's m, and rmsprop's cache or adam's v.
+template <class T>
+OptimState<T> read_optim_1(Reader& in) {
+  OptimState<T> optim;
+  Tensor<T> first = in.tensor<T>(), second = in.tensor<T>();
+  const bool both = first.rank() > 0 && second.rank() > 0;
+  if (first.rank() > 0) optim.tensors.emplace(both ? "m" : "velocity", std::move(first));
+  if (second.rank() > 0) optim.tensors.emplace(both ? "v" : "cache", std::move(second));
+  optim.t = in.value<Index>();
+  return optim;
+}
+
+template <class T>
 std::string state_bytes(const SolverState<T>& state) {
   Writer out;
-  out.reserve(4096 + 6 * static_cast<std::size_t>(state.params.count()) * sizeof(T));
+  out.reserve(8192 + 6 * static_cast<std::size_t>(state.params.count()) * sizeof(T));
   out.value(state.learning_rate);
   out.value(state.seconds);
   out.value(state.images);
@@ -205,14 +242,8 @@ std::string state_bytes(const SolverState<T>& state) {
   out.tensors(state.buffers);
   out.tensors(state.best_buffers);
   out.value(static_cast<std::uint32_t>(state.optim.size()));
-  for (const OptimState<T>& optim : state.optim) {
-    out.tensor(optim.first);
-    out.tensor(optim.second);
-    out.value(optim.t);
-  }
+  for (const OptimState<T>& optim : state.optim) write_optim(out, optim);
   write_random(out, state.random);
-  // Runs without these end here.
-  if (state.order_size == 0 && state.average_params.size() == 0) return out.bytes();
   write_random(out, state.order_random);
   out.value(state.order_size);
   out.value(state.order_position);
@@ -223,7 +254,7 @@ std::string state_bytes(const SolverState<T>& state) {
 }
 
 template <class T>
-SolverState<T> read_state(Reader& in, const CheckpointInfo& info) {
+SolverState<T> read_state(Reader& in, const CheckpointInfo& info, std::uint32_t version) {
   SolverState<T> state;
   state.epoch = info.epoch;
   state.iteration = info.iteration;
@@ -240,15 +271,10 @@ SolverState<T> read_state(Reader& in, const CheckpointInfo& info) {
   state.buffers = in.tensors<T>();
   state.best_buffers = in.tensors<T>();
   const auto count = in.value<std::uint32_t>();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    OptimState<T> optim;
-    optim.first = in.tensor<T>();
-    optim.second = in.tensor<T>();
-    optim.t = in.value<Index>();
-    state.optim.push_back(std::move(optim));
-  }
+  for (std::uint32_t i = 0; i < count; ++i)
+    state.optim.push_back(version == 1 ? read_optim_1<T>(in) : read_optim<T>(in));
   read_random(in, state.random);
-  if (in.at_end()) return state;
+  if (version == 1 && in.at_end()) return state;  // a run that neither shuffled nor averaged
   read_random(in, state.order_random);
   state.order_size = in.value<Index>();
   state.order_position = in.value<Index>();
@@ -263,6 +289,7 @@ SolverState<T> read_state(Reader& in, const CheckpointInfo& info) {
 struct File {
   std::string bytes;
   CheckpointInfo info;
+  std::uint32_t version = 0;
   std::size_t body_at = 0, body_length = 0;
   std::string_view body() const { return std::string_view(bytes).substr(body_at, body_length); }
 };
@@ -277,10 +304,11 @@ File open(const std::filesystem::path& path) {
           bytes.empty() ? "an empty file" : "another kind of file");
   if (bytes.size() < kPreamble) wrong("expected a header, got the end of the file after ", bytes.size(), " bytes");
   Reader preamble(path, bytes.substr(kMagic.size()));
-  const auto version = preamble.value<std::uint32_t>();
+  file.version = preamble.value<std::uint32_t>();
   const auto header_length = preamble.value<std::uint32_t>();
   const auto body_length = preamble.value<std::uint64_t>();
-  if (version != kVersion) wrong("expected version ", kVersion, " of the format, got ", version);
+  if (file.version < 1 || file.version > kVersion)
+    wrong("expected version 1 or ", kVersion, " of the format, got ", file.version);
   constexpr std::size_t kChecksum = sizeof(std::uint32_t);
   const std::size_t rest = bytes.size() - kPreamble;
   if (header_length > kLargestHeader || rest < header_length || rest - header_length < 2 * kChecksum ||
@@ -345,7 +373,7 @@ Checkpoint<T> load_checkpoint(const std::filesystem::path& path) {
     fail_file("load_checkpoint", path, "expected values that match their checksum, got others: the file is damaged");
   try {
     Reader in(path, file.body());
-    SolverState<T> state = read_state<T>(in, file.info);
+    SolverState<T> state = read_state<T>(in, file.info, file.version);
     return {std::move(file.info), std::move(state)};
   } catch (const std::invalid_argument& error) {
     fail_file("load_checkpoint", path, error.what());

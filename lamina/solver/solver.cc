@@ -35,17 +35,9 @@ void check_split(const char* name, const Split& split) {
 }  // namespace
 
 void check_options(const SolverOptions& options) {
-  const OptimConfig& config = options.optim_config;
-  name_of(options.update_rule);
-  in_range("learning_rate", config.learning_rate, config.learning_rate >= 0, "of 0 (the rule's default) or more");
-  in_range("momentum", config.momentum, config.momentum >= 0 && config.momentum <= 1, "of 0 to 1");
-  in_range("decay_rate", config.decay_rate, config.decay_rate >= 0 && config.decay_rate <= 1, "of 0 to 1");
-  in_range("beta1", config.beta1, config.beta1 >= 0 && config.beta1 < 1, "of 0 or more and below 1");
-  in_range("beta2", config.beta2, config.beta2 >= 0 && config.beta2 < 1, "of 0 or more and below 1");
-  in_range("epsilon", config.epsilon, config.epsilon > 0, "above 0");
+  check_options("Solver", options.optim_config);
   in_range("lr_decay", options.lr_decay, options.lr_decay > 0, "above 0");
   check_schedule(options.schedule);
-  in_range("weight_decay", config.weight_decay, config.weight_decay >= 0, "of 0 or more");
   in_range("average_decay", options.average_decay, options.average_decay >= 0 && options.average_decay < 1,
            "of 0 or more and below 1");
   at_least("max_shift", options.augmentation.max_shift, 0);

@@ -105,7 +105,7 @@ Solver<M>::Solver(M& model, SolverData data, SolverOptions options, RandomState&
     : model_(model), data_(std::move(data)), options_(std::move(options)), random_(random) {
   detail::check_options(options_);
   detail::check_data(data_, options_);
-  state_.learning_rate = with_defaults(options_.update_rule, options_.optim_config).learning_rate;
+  state_.learning_rate = *with_defaults(options_.update_rule, options_.optim_config).learning_rate;
   state_.optim.resize(std::as_const(model_).params().size());
 }
 
@@ -367,10 +367,8 @@ void Solver<M>::set_state(const SolverState<T>& state) {
          state.optim.size());
   auto entry = params.begin();
   for (const OptimState<T>& optim : state.optim) {
-    for (const Tensor<T>* kept : {&optim.first, &optim.second})
-      if (kept->rank() != 0)
-        check_shape("Solver::set_state", "update-rule state of " + entry->name, kept->shape(), entry->value.shape(),
-                    "the model");
+    for (const auto& [name, kept] : optim.tensors)
+      check_shape("Solver::set_state", name + " of " + entry->name, kept.shape(), entry->value.shape(), "the model");
     ++entry;
   }
   if (state.epoch < 0 || state.iteration < 0 || state.iteration > state.num_iterations)

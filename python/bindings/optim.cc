@@ -1,9 +1,13 @@
 // Update rules. sgd changes w where it lies, as the course's does; the others return a fresh w and fresh state.
-#include <optional>
+#include "python/bindings/optim.h"
+
+#include <map>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "lamina/check.h"
-#include "lamina/optim/update_rule.h"
-#include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
 
 namespace lamina::python {
@@ -15,12 +19,9 @@ bool overlap(const T* a, const T* b, Index n) {
   return a != b && a < b + n && b < a + n;
 }
 
-py::array sgd_of(py::handle w_, py::handle dw_, double learning_rate) {
+py::array sgd_of(py::handle w_, const py::array& w, const py::array& dw, const OptimConfig& config) {
   constexpr std::string_view where = "sgd";
-  const py::array w = numbers(where, "w", w_), dw = numbers(where, "dw", dw_);
-  check_lengths(where, "dw", dw, lengths(w), "w");
   const bool owned = !py::isinstance<py::array>(w_);  // made from numbers that are no array
-  const OptimConfig config{.learning_rate = learning_rate, .rate_given = true};
   if (!owned && w.dtype().kind() != 'f')
     throw py::type_error(lamina::detail::message(where, "expected w of a floating type to be changed in place, got ",
                                                  py::str(w.dtype()).cast<std::string>()));
@@ -35,7 +36,7 @@ py::array sgd_of(py::handle w_, py::handle dw_, double learning_rate) {
     if (overlap<T>(to.data(), from.data(), to.size())) from = other = Tensor<T>(from);
     {
       const py::gil_scoped_release unlocked;
-      sgd<T>(to, from, config);
+      sgd(to, from, config);
     }
     if (in_place) return w;
     const py::array updated = result(std::move(copy), type_of<T>(), w);
@@ -45,90 +46,164 @@ py::array sgd_of(py::handle w_, py::handle dw_, double learning_rate) {
   });
 }
 
-// What a rule remembers, None before the first update.
-class State {
- public:
-  State(std::string_view where, std::string_view name, py::handle object, const py::array& w) {
-    if (object.is_none()) return;
-    array_ = numbers(where, name, object);
-    check_lengths(where, name, *array_, lengths(w), "w");
-  }
+py::str text(std::string_view s) { return {s.data(), s.size()}; }
 
-  const py::array& array(const py::array& w) const { return array_ ? *array_ : w; }
-  template <class T>
-  Tensor<T> tensor() const {
-    return array_ ? Tensor<T>(flat<T>(*array_).view()) : Tensor<T>();
-  }
-  /// After an update by dw; without a state before it was zeros of w's type.
-  template <class T>
-  py::array after(Tensor<T>&& tensor, const py::array& w, const py::array& dw) const {
-    return result(std::move(tensor), promoted({&array(w), &dw}), w);
-  }
+// dict.get; a new reference, as what follows may change the dictionary.
+py::object entry(const py::dict& dict, const py::str& key) {
+  PyObject* found = PyDict_GetItemWithError(dict.ptr(), key.ptr());
+  if (!found && PyErr_Occurred()) throw py::error_already_set();
+  return found ? py::reinterpret_borrow<py::object>(found) : py::object();
+}
 
- private:
-  std::optional<py::array> array_;
+// What lamina._arguments says to a value that is no plain float or int.
+py::object converted(const char* function, const Rule& rule, const py::str& key, const py::handle& value) {
+  return py::module_::import("lamina._arguments")
+      .attr(function)(text(rule.name), "config['" + key.cast<std::string>() + "']", value);
+}
+
+// A rule's names as Python's strings, made once.
+struct Names {
+  std::vector<py::str> options, state;
+  py::str t{"t"};
+  OptimConfig defaults;
 };
 
-// Updates copies of w and of the states: next_w and the states after.
-py::tuple updated(UpdateRule rule, const py::array& w, const py::array& dw, const OptimConfig& config,
-                  const State& first, const State& second, Index t) {
-  check_lengths(name_of(rule), "dw", dw, lengths(w), "w");
-  const Type type = promoted({&w, &dw, &first.array(w), &second.array(w)});
-  return with_type(type, [&]<class T>() -> py::tuple {
+// Calls visit(name, value, help) for each option that the rule reads, in the order of OptimConfig.
+template <class Config, class Visit>
+void visit_read(const Rule& rule, Config& config, Visit&& visit) {
+  visit_options(config, [&](std::string_view name, auto& value, const OptionRange&, std::string_view help) {
+    if (name == "learning_rate" || rule.reads(name)) visit(name, value, help);
+  });
+}
+
+const Names& names_of(const Rule& rule) {
+  static auto& all = *new std::map<const Rule*, Names>;  // outlives Python
+  const auto [found, is_new] = all.try_emplace(&rule);
+  Names& names = found->second;
+  if (is_new) {
+    names.defaults = with_defaults(rule, {});
+    visit_read(rule, names.defaults,
+               [&](std::string_view name, const auto&, std::string_view) { names.options.push_back(text(name)); });
+    for (const std::string_view name : rule.state) names.state.push_back(text(name));
+  }
+  return names;
+}
+
+py::object as_object(double value) { return py::float_(value); }
+py::object as_object(const std::optional<double>& value) { return py::float_(*value); }
+py::object as_object(bool value) { return py::bool_(value); }
+
+// The next w; the configuration has the state after the update.
+py::array update_of(std::string_view name, py::handle w_, py::handle dw_, const py::dict& given) {
+  const Rule& rule = update_rule_from_name(name);
+  const OptimConfig config = read_config(rule, given);
+  const py::array w = numbers(rule.name, "w", w_), dw = numbers(rule.name, "dw", dw_);
+  check_lengths(rule.name, "dw", dw, lengths(w), "w");
+  if (&rule == &kRule<Sgd>) return sgd_of(w_, w, dw, config);
+  const Index t = read_t(rule, given);
+  const auto before = read_state(rule, given, lengths(w));
+  std::vector<py::array> all{w, dw};
+  for (const auto& array : before)
+    if (array) all.push_back(*array);
+  const Type type = promoted(all);
+  return with_type(type, [&]<class T>() {
     const Input<T> ws = flat<T>(w), dws = flat<T>(dw);
-    OptimState<T> state{first.tensor<T>(), second.tensor<T>(), t};
+    OptimState<T> state{{}, t};
+    for (std::size_t i = 0; i < before.size(); ++i)
+      if (before[i]) state.tensors.emplace(rule.state[i], Tensor<T>(flat<T>(*before[i]).view()));
     Tensor<T> next;
     {
       const py::gil_scoped_release unlocked;
       next.assign(ws);
-      update<T>(rule, next, dws, config, state);
+      update(rule, next, dws, config, state);
     }
-    const py::array next_w = result(std::move(next), type, w);
-    if (rule == UpdateRule::sgd_momentum) return py::make_tuple(next_w, first.after(std::move(state.first), w, dw));
-    if (rule == UpdateRule::rmsprop) return py::make_tuple(next_w, second.after(std::move(state.second), w, dw));
-    return py::make_tuple(next_w, first.after(std::move(state.first), w, dw),
-                          second.after(std::move(state.second), w, dw));
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      // Without a state before, it was zeros of w's type.
+      const Type type_after = promoted({before[i] ? &*before[i] : &w, &dw});
+      given[names_of(rule).state[i]] = result(std::move(state.tensors.find(rule.state[i])->second), type_after, w);
+    }
+    write_t(rule, given, state.t);
+    return result(std::move(next), type, w);
   });
 }
 
-py::tuple sgd_momentum_of(py::handle w_, py::handle dw, double learning_rate, double momentum, bool nesterov,
-                          py::handle velocity) {
-  constexpr std::string_view where = "sgd_momentum";
-  const py::array w = numbers(where, "w", w_);
-  return updated(UpdateRule::sgd_momentum, w, numbers(where, "dw", dw),
-                 {.learning_rate = learning_rate, .momentum = momentum, .nesterov = nesterov, .rate_given = true},
-                 {where, "velocity", velocity, w}, {where, "", py::none(), w}, 0);
+// The name and the docstring of a rule's function.
+py::tuple described(const Rule& rule) {
+  const OptimConfig config = with_defaults(rule, {});
+  std::string doc =
+      "Moves w against its gradient dw and gives the next w and config (" + std::string(rule.source) + "):\n\n";
+  for (const char c : "    " + std::string(rule.formula)) doc += c == '\n' ? "\n    " : std::string(1, c);
+  doc += "\n\nconfig:\n";
+  visit_read(rule, config, [&](std::string_view name, const auto& value, std::string_view help) {
+    doc += "    " + std::string(name) + ": " + std::string(help) + "; " +
+           py::repr(as_object(value)).template cast<std::string>() + "\n";
+  });
+  for (const std::string_view name : rule.state) doc += "    " + std::string(name) + ": of w's shape; zeros at first\n";
+  if (rule.counts) doc += "    t: the number of updates so far\n";
+  doc += "\nValueError unless dw and the state have w's shape, TypeError for wrong kinds.";
+  return py::make_tuple(text(rule.name), doc);
 }
 
-py::tuple rmsprop_of(py::handle w_, py::handle dw, double learning_rate, double decay_rate, double epsilon,
-                     py::handle cache) {
-  constexpr std::string_view where = "rmsprop";
-  const py::array w = numbers(where, "w", w_);
-  return updated(UpdateRule::rmsprop, w, numbers(where, "dw", dw),
-                 {.learning_rate = learning_rate, .decay_rate = decay_rate, .epsilon = epsilon, .rate_given = true},
-                 {where, "", py::none(), w}, {where, "cache", cache, w}, 0);
-}
-
-py::tuple adam_of(py::handle w_, py::handle dw, double learning_rate, double beta1, double beta2, double epsilon,
-                  py::handle m, py::handle v, Index t) {
-  constexpr std::string_view where = "adam";
-  const py::array w = numbers(where, "w", w_);
-  return updated(
-      UpdateRule::adam, w, numbers(where, "dw", dw),
-      {.learning_rate = learning_rate, .beta1 = beta1, .beta2 = beta2, .epsilon = epsilon, .rate_given = true},
-      {where, "m", m, w}, {where, "v", v, w}, t);
+py::list update_rules() {
+  py::list rules;
+  for (const UpdateRule rule : kUpdateRules) rules.append(described(rule));
+  return rules;
 }
 
 }  // namespace
 
+OptimConfig read_config(const Rule& rule, const py::dict& given) {
+  const Names& names = names_of(rule);
+  OptimConfig config = names.defaults;
+  auto key = names.options.begin();
+  visit_read(rule, config, [&]<class V>(std::string_view, V& value, std::string_view) {
+    const py::object found = entry(given, *key);
+    if constexpr (std::is_same_v<V, bool>) {
+      value = found && py::bool_(found).operator bool();
+    } else if (!found) {
+      given[*key] = as_object(value);
+    } else {
+      value = PyFloat_AS_DOUBLE(PyFloat_CheckExact(found.ptr()) ? found.ptr()
+                                                                : converted("as_number", rule, *key, found).ptr());
+    }
+    ++key;
+  });
+  return config;
+}
+
+Index read_t(const Rule& rule, const py::dict& given) {
+  if (!rule.counts) return 0;
+  const py::str& key = names_of(rule).t;
+  const py::object found = entry(given, key);
+  if (!found) return 0;
+  if (PyLong_CheckExact(found.ptr())) {
+    int overflow = 0;
+    const long long t = PyLong_AsLongLongAndOverflow(found.ptr(), &overflow);
+    if (overflow == 0) return t;
+  }
+  return converted("as_whole", rule, key, found).cast<Index>();
+}
+
+std::vector<std::optional<py::array>> read_state(const Rule& rule, const py::dict& given,
+                                                 const std::vector<py::ssize_t>& lengths) {
+  std::vector<std::optional<py::array>> state;
+  for (std::size_t i = 0; i < rule.state.size(); ++i) {
+    const py::object found = entry(given, names_of(rule).state[i]);
+    state.emplace_back();
+    if (!found || found.is_none()) continue;
+    state.back() = numbers(rule.name, rule.state[i], found);
+    check_lengths(rule.name, rule.state[i], *state.back(), lengths, "w");
+  }
+  return state;
+}
+
+void write_t(const Rule& rule, const py::dict& given, Index t) {
+  if (rule.counts) given[names_of(rule).t] = py::int_(t);
+}
+
 void bind_optim(py::module_& m) {
-  m.def("sgd", &sgd_of, py::arg("w"), py::arg("dw"), py::arg("learning_rate"));
-  m.def("sgd_momentum", &sgd_momentum_of, py::arg("w"), py::arg("dw"), py::arg("learning_rate"), py::arg("momentum"),
-        py::arg("nesterov"), py::arg("velocity"));
-  m.def("rmsprop", &rmsprop_of, py::arg("w"), py::arg("dw"), py::arg("learning_rate"), py::arg("decay_rate"),
-        py::arg("epsilon"), py::arg("cache"));
-  m.def("adam", &adam_of, py::arg("w"), py::arg("dw"), py::arg("learning_rate"), py::arg("beta1"), py::arg("beta2"),
-        py::arg("epsilon"), py::arg("m"), py::arg("v"), py::arg("t"));
+  m.def("update", &update_of, py::arg("rule"), py::arg("w"), py::arg("dw"), py::arg("config"));
+  m.def("update_rules", &update_rules);
 }
 
 }  // namespace lamina::python

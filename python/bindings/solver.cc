@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +18,7 @@
 #include "python/bindings/bindings.h"
 #include "python/bindings/interrupt.h"
 #include "python/bindings/nets.h"
+#include "python/bindings/optim.h"
 #include "python/bindings/random.h"
 
 namespace lamina::python {
@@ -156,23 +156,6 @@ Index argmax(const T* x, Index n) {
   return best;
 }
 
-// What a rule reads of a parameter's configuration, by name.
-using Numbers = std::map<std::string, double>;
-
-OptimConfig config_of(const Numbers& numbers) {
-  OptimConfig config{.rate_given = true};
-  for (const auto& [name, value] : numbers) {
-    if (name == "learning_rate") config.learning_rate = value;
-    if (name == "momentum") config.momentum = value;
-    if (name == "decay_rate") config.decay_rate = value;
-    if (name == "beta1") config.beta1 = value;
-    if (name == "beta2") config.beta2 = value;
-    if (name == "epsilon") config.epsilon = value;
-    if (name == "nesterov") config.nesterov = value != 0;
-  }
-  return config;
-}
-
 // Lends NumPy's global generator to the stream that a net draws from, a pass at a time, so that draws of other threads
 // go in between. A net that seeds the stream drops the normal that waits.
 class LentRandom {
@@ -207,13 +190,12 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
   virtual ~Loop() = default;
   virtual std::vector<std::string> names() = 0;
-  virtual void run(Examples& train, Index count, Index batch_size, const std::string& rule,
-                   const std::vector<Numbers>& configs, py::list losses) = 0;
+  virtual void run(Examples& train, Index count, Index batch_size, const py::list& configs, py::list losses) = 0;
   virtual Index check_batch() = 0;
   virtual double accuracy(Examples& examples, Index num_samples, Index batch_size) = 0;
-  virtual void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) = 0;
-  virtual py::tuple state(std::size_t parameter) const = 0;
-  virtual py::tuple take_state(std::size_t parameter) = 0;
+  virtual void set_states(const py::list& configs) = 0;
+  virtual void copy_states(const py::list& configs) const = 0;
+  virtual void take_states(const py::list& configs) = 0;
   virtual py::dict params() const = 0;
   virtual void store(py::handle model) = 0;
   virtual void finish(py::handle model, bool with_params) = 0;
@@ -223,7 +205,7 @@ class Loop {
 template <class T>
 class LoopOf : public Loop {
  public:
-  explicit LoopOf(py::handle model) : copy_(model), states_(copy_.net().params().size()) {}
+  LoopOf(py::handle model, UpdateRule rule) : copy_(model), rule_(rule), states_(copy_.net().params().size()) {}
 
   std::vector<std::string> names() override {
     std::vector<std::string> names;
@@ -232,19 +214,15 @@ class LoopOf : public Loop {
   }
 
   // `count` iterations, whose losses are appended one by one, each before a signal is looked at.
-  void run(Examples& train, Index count, Index batch_size, const std::string& rule_name,
-           const std::vector<Numbers>& given, py::list losses) override {
-    const UpdateRule rule = update_rule_from_name(rule_name);
-    if (given.size() != states_.size())
-      fail("Solver", "expected a configuration for each of ", states_.size(), " parameters, got ", given.size());
-    std::vector<OptimConfig> configs(given.size());
-    std::transform(given.begin(), given.end(), configs.begin(), config_of);
+  void run(Examples& train, Index count, Index batch_size, const py::list& given, py::list losses) override {
+    std::vector<OptimConfig> configs;
+    for (const py::dict& config : checked(given)) configs.push_back(read_config(rule_, config));
     LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
     for (Index i = 0; i < count; ++i) {
       const double loss = step(lent, train, batch_size);
       {
         const py::gil_scoped_release unlocked;
-        update_all(rule, configs);
+        update_all(configs);
       }
       copy_.end(Mode::train);
       losses.append(scalar(static_cast<double>(static_cast<T>(loss)), Type::float64));
@@ -306,21 +284,30 @@ class LoopOf : public Loop {
     return static_cast<double>(right) / static_cast<double>(N);
   }
 
-  void set_state(std::size_t parameter, py::handle first, py::handle second, Index t) override {
-    OptimState<T>& state = states_.at(parameter);
-    state = {kept(parameter, first), kept(parameter, second), t};
+  void set_states(const py::list& given) override {
+    const std::vector<py::dict> configs = checked(given);
+    std::size_t i = 0;
+    for (const auto& [name, w] : std::as_const(copy_.net()).params()) {
+      const auto tensors = read_state(rule_, configs[i], lengths(w.shape()));
+      states_[i] = {{}, read_t(rule_, configs[i])};
+      for (std::size_t k = 0; k < tensors.size(); ++k)
+        if (tensors[k]) states_[i].tensors.emplace(rule_->state[k], copied<T>(Input<T>(*tensors[k], w.shape()).view()));
+      ++i;
+    }
   }
 
-  py::tuple state(std::size_t parameter) const override {
-    const OptimState<T>& state = states_.at(parameter);
-    const auto copy = [](const Tensor<T>& from) { return from.rank() == 0 ? Tensor<T>() : copied<T>(from); };
-    return py::make_tuple(array(copy(state.first)), array(copy(state.second)), state.t);
+  void copy_states(const py::list& configs) const override {
+    std::vector<OptimState<T>> copies;
+    for (const OptimState<T>& state : states_) {
+      copies.push_back({{}, state.t});
+      for (const auto& [name, tensor] : state.tensors) copies.back().tensors.emplace(name, copied<T>(tensor));
+    }
+    write_states(std::move(copies), checked(configs));
   }
 
   // Without a copy: the next step would begin with none.
-  py::tuple take_state(std::size_t parameter) override {
-    OptimState<T> state = std::exchange(states_.at(parameter), {});
-    return py::make_tuple(array(std::move(state.first)), array(std::move(state.second)), state.t);
+  void take_states(const py::list& configs) override {
+    write_states(std::exchange(states_, std::vector<OptimState<T>>(states_.size())), checked(configs));
   }
 
   py::dict params() const override { return copy_.params(); }
@@ -366,29 +353,34 @@ class LoopOf : public Loop {
     return copy_.net().loss(X_, std::span<const Label>(y_)).loss;
   }
 
-  void update_all(UpdateRule rule, const std::vector<OptimConfig>& configs) {
+  void update_all(const std::vector<OptimConfig>& configs) {
     updates_.clear();
     for (std::size_t i = 0; auto& [name, w] : copy_.net().params()) {
-      updates_.add(rule, w, copy_.net().grads()[name], configs[i], states_[i]);
+      updates_.add(rule_, w, copy_.net().grads()[name], configs[i], states_[i]);
       ++i;
     }
     updates_.run();
   }
 
-  Tensor<T> kept(std::size_t parameter, py::handle object) {
-    if (object.is_none()) return {};
-    const auto& entry = *(copy_.net().params().begin() + static_cast<std::ptrdiff_t>(parameter));
-    const py::array array = numbers("Solver", "a rule's state of " + entry.name, object);
-    check_lengths("Solver", "a rule's state of " + entry.name, array, lengths(entry.value.shape()), "the parameter");
-    return copied<T>(Input<T>(array, entry.value.shape()).view());
+  // One dictionary a parameter.
+  std::vector<py::dict> checked(const py::list& configs) const {
+    if (configs.size() != states_.size())
+      fail("Solver", "expected a configuration for each of ", states_.size(), " parameters, got ", configs.size());
+    std::vector<py::dict> found;
+    for (const py::handle config : configs) found.push_back(py::reinterpret_borrow<py::dict>(config));
+    return found;
   }
 
-  static py::object array(Tensor<T>&& tensor) {
-    if (tensor.rank() == 0) return py::none();
-    return result(std::move(tensor), type_of<T>());
+  void write_states(std::vector<OptimState<T>>&& states, const std::vector<py::dict>& configs) const {
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      for (auto& [name, tensor] : states[i].tensors)
+        configs[i][py::str(name)] = result(std::move(tensor), type_of<T>());
+      write_t(rule_, configs[i], states[i].t);
+    }
   }
 
   NetCopy<T> copy_;
+  UpdateRule rule_;
   std::vector<OptimState<T>> states_;
   Updates<T> updates_;
   std::vector<Index> rows_, times_;
@@ -404,19 +396,20 @@ void bind_solver(py::module_& m) {
       .def(py::init<const std::string&, py::handle, py::handle, double>(), py::arg("where"), py::arg("X"), py::arg("y"),
            py::arg("times") = 1.0);
   py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
-      .def(py::init([](py::handle model) -> std::unique_ptr<Loop> {
-             if (parameter_type(model) == Type::float64) return std::make_unique<LoopOf<double>>(model);
-             return std::make_unique<LoopOf<float>>(model);
+      .def(py::init([](py::handle model, const std::string& rule) -> std::unique_ptr<Loop> {
+             if (parameter_type(model) == Type::float64)
+               return std::make_unique<LoopOf<double>>(model, update_rule_from_name(rule));
+             return std::make_unique<LoopOf<float>>(model, update_rule_from_name(rule));
            }),
-           py::arg("model"))
+           py::arg("model"), py::arg("rule") = "sgd")
       .def("names", &Loop::names)
-      .def("run", &Loop::run, py::arg("train"), py::arg("count"), py::arg("batch_size"), py::arg("rule"),
-           py::arg("configs"), py::arg("losses"))
+      .def("run", &Loop::run, py::arg("train"), py::arg("count"), py::arg("batch_size"), py::arg("configs"),
+           py::arg("losses"))
       .def("check_batch", &Loop::check_batch)
       .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
-      .def("set_state", &Loop::set_state, py::arg("parameter"), py::arg("first"), py::arg("second"), py::arg("t"))
-      .def("state", &Loop::state, py::arg("parameter"))
-      .def("take_state", &Loop::take_state, py::arg("parameter"))
+      .def("set_states", &Loop::set_states, py::arg("configs"))
+      .def("copy_states", &Loop::copy_states, py::arg("configs"))
+      .def("take_states", &Loop::take_states, py::arg("configs"))
       .def("params", &Loop::params)
       .def("store", &Loop::store, py::arg("model"))
       .def("finish", &Loop::finish, py::arg("model"), py::arg("with_params"))

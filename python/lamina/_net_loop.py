@@ -1,23 +1,17 @@
 """Solver's iterations in C++, for a net of the library."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _arguments, _core, nets, optim
+from lamina import _core, nets, optim
 
 if TYPE_CHECKING:
     from lamina.solver import Solver
 
-# The numbers that a rule reads, with its defaults, and its state: the names of `first`, `second` and `t`.
-_Rule = tuple[str, dict[str, float], tuple[Optional[str], Optional[str], Optional[str]]]
-_RULES: dict[Any, _Rule] = {
-    optim.sgd: ("sgd", {"learning_rate": 1e-2}, (None, None, None)),
-    optim.sgd_momentum: ("sgd_momentum", {"learning_rate": 1e-2, "momentum": 0.9}, ("velocity", None, None)),
-    optim.rmsprop: ("rmsprop", {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}, (None, "cache", None)),
-    optim.adam: ("adam", {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}, ("m", "v", "t")),
-}
+# The rules of lamina.optim, by their functions.
+_RULES: dict[Any, str] = {getattr(optim, name): name for name in optim.__all__}
 
 
 def _fits(model: Any) -> bool:
@@ -56,29 +50,17 @@ class NetLoop:
 
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        self._rule, self._defaults, self._state = _RULES[solver.update_rule]
-        self._loop = _core.SolverLoop(solver.model)
+        self._loop = _core.SolverLoop(solver.model, _RULES[solver.update_rule])
         self._configs = [solver.optim_configs[name] for name in self._loop.names()]
-        for i, config in enumerate(self._configs):
-            first, second = (None if key is None else config.get(key) for key in self._state[:2])
-            t = _arguments.whole(self._rule, "config", config, "t", 0) if self._state[2] else 0
-            self._loop.set_state(i, first, second, t)
+        self._loop.set_states(self._configs)
         # How often each will be taken: the loop of an own _save_checkpoint ends after an epoch.
         epochs = 1.0 if solver._own("_save_checkpoint") else float(solver.num_epochs)
         self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs)
         self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1)
 
-    def _numbers(self, config: dict[str, Any]) -> dict[str, float]:
-        for name, value in self._defaults.items():
-            config.setdefault(name, value)
-        found = {name: config[name] if type(config[name]) is float
-                 else _arguments.number(self._rule, "config", config, name) for name in self._defaults}
-        return {**found, "nesterov": float(bool(config.get("nesterov", False)))}
-
     def run(self, count: int) -> None:
         """`count` iterations; their losses go to the solver's history one by one."""
-        self._loop.run(self._train, count, self._solver.batch_size, self._rule,
-                       [self._numbers(config) for config in self._configs], self._solver.loss_history)
+        self._loop.run(self._train, count, self._solver.batch_size, self._configs, self._solver.loss_history)
 
     def accuracies(self) -> tuple[float, float]:
         """Of training and of validation examples."""
@@ -95,15 +77,12 @@ class NetLoop:
     def store(self) -> None:
         """Gives the model and the solver all that they would have, had the iterations run in Python."""
         self._loop.store(self._solver.model)
-        self._keep_states(self._loop.state)
+        self._keep_states(self._loop.copy_states)
 
     def finish(self, with_params: bool) -> None:
         """The same without copies, after which nothing else can be done; parameters only where they are wanted."""
         self._loop.finish(self._solver.model, with_params)
-        self._keep_states(self._loop.take_state)
+        self._keep_states(self._loop.take_states)
 
-    def _keep_states(self, state_of: Any) -> None:
-        for i, config in enumerate(self._configs):
-            for key, value in zip(self._state, state_of(i)):
-                if key is not None and value is not None:
-                    config[key] = value
+    def _keep_states(self, write: Any) -> None:
+        write(self._configs)

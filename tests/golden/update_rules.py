@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The four update rules on a small tensor over several steps, in NumPy, float64 and float32. Prints
+"""The update rules on a small tensor over several steps, in NumPy, float64 and float32. Prints
 update_rules.json, which tests/optim/update_rule_test.cc compares lamina with.
 
     /usr/bin/python3 update_rules.py > update_rules.json
@@ -11,26 +11,25 @@ import json
 import numpy as np
 
 
-def sgd(w, dw, c, state):
+def sgd(w, dw, c, state, t):
     return w - c["learning_rate"] * dw
 
 
-def sgd_momentum(w, dw, c, state):
-    state["first"] = c["momentum"] * state["first"] - c["learning_rate"] * dw
-    return w + state["first"]
+def sgd_momentum(w, dw, c, state, t):
+    state["velocity"] = c["momentum"] * state.get("velocity", np.zeros_like(w)) - c["learning_rate"] * dw
+    return w + state["velocity"]
 
 
-def rmsprop(w, dw, c, state):
-    state["second"] = c["decay_rate"] * state["second"] + (1 - c["decay_rate"]) * dw**2
-    return w - c["learning_rate"] * dw / (np.sqrt(state["second"]) + c["epsilon"])
+def rmsprop(w, dw, c, state, t):
+    state["cache"] = c["decay_rate"] * state.get("cache", np.zeros_like(w)) + (1 - c["decay_rate"]) * dw**2
+    return w - c["learning_rate"] * dw / (np.sqrt(state["cache"]) + c["epsilon"])
 
 
-def adam(w, dw, c, state):
-    state["t"] += 1
-    state["first"] = c["beta1"] * state["first"] + (1 - c["beta1"]) * dw
-    state["second"] = c["beta2"] * state["second"] + (1 - c["beta2"]) * dw**2
-    m = state["first"] / (1 - c["beta1"] ** state["t"])
-    v = state["second"] / (1 - c["beta2"] ** state["t"])
+def adam(w, dw, c, state, t):
+    state["m"] = c["beta1"] * state.get("m", np.zeros_like(w)) + (1 - c["beta1"]) * dw
+    state["v"] = c["beta2"] * state.get("v", np.zeros_like(w)) + (1 - c["beta2"]) * dw**2
+    m = state["m"] / (1 - c["beta1"] ** t)
+    v = state["v"] / (1 - c["beta2"] ** t)
     return w - c["learning_rate"] * m / (np.sqrt(v) + c["epsilon"])
 
 
@@ -41,13 +40,13 @@ OTHERS = dict(learning_rate=0.037, momentum=0.71, decay_rate=0.93, beta1=0.83, b
 def run(rule, dtype, config, seed, n=37, steps=7):
     np.random.seed(seed)
     w = np.random.randn(n).astype(dtype)
-    state = dict(first=np.zeros(n, dtype), second=np.zeros(n, dtype), t=0)
-    for _ in range(steps):
+    state = {}
+    for t in range(1, steps + 1):
         dw = np.random.randn(n).astype(dtype)
-        w = rule(w, dw, config, state)
+        w = rule(w, dw, config, state, t)
     assert w.dtype == dtype
     return dict(rule=rule.__name__, dtype=np.dtype(dtype).name, config=config, seed=seed, n=n, steps=steps,
-                w=w.tolist(), first=state["first"].tolist(), second=state["second"].tolist())
+                w=w.tolist(), state={name: x.tolist() for name, x in state.items()})
 
 
 if __name__ == "__main__":

@@ -13,9 +13,6 @@
 
 namespace lamina::testing {
 
-inline constexpr UpdateRule kRules[] = {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop,
-                                        UpdateRule::adam};
-
 inline std::string message_of(const std::function<void()>& call) {
   try {
     call();

@@ -13,7 +13,6 @@ namespace {
 
 using testing::drawn;
 using testing::expect_same_bits;
-using testing::kRules;
 using testing::message_of;
 
 // One of a net's parameters, between numbers that must stay.
@@ -53,8 +52,7 @@ void updates_equal_single_ones(UpdateRule rule, const std::vector<Index>& sizes)
   for (std::size_t i = 0; i < alone.size(); ++i) {
     const auto all = [](const Parameter<T>& p) {
       std::vector<T> values(p.around.begin(), p.around.end());
-      values.insert(values.end(), p.state.first.begin(), p.state.first.end());
-      values.insert(values.end(), p.state.second.begin(), p.state.second.end());
+      for (const auto& [name, tensor] : p.state.tensors) values.insert(values.end(), tensor.begin(), tensor.end());
       return values;
     };
     expect_same_bits(all(together[i]), all(alone[i]), std::string(name_of(rule)) + ", parameter " + std::to_string(i));
@@ -66,7 +64,7 @@ TEST(Updates, EqualSingleOnesWithAnyNumberOfThreads) {
   for (const int threads : {1, 2, 3, 5}) {
     set_num_threads(threads);
     SCOPED_TRACE(threads);
-    for (const UpdateRule rule : kRules) {
+    for (const UpdateRule rule : kUpdateRules) {
       for (const std::vector<Index>& sizes :
            {std::vector<Index>{100, 1, 16384, 0, 63, 16385, 64, 16319, 50000, 65, 128, 3}, {1, 16383}, {5}}) {
         updates_equal_single_ones<float>(rule, sizes);

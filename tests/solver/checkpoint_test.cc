@@ -104,9 +104,10 @@ SolverState<T> example() {
   state.buffers = {Tensor<T>(Shape{3}, T(0.1)), Tensor<T>(Shape{2, 2}, Limits::max())};
   state.best_buffers = {Tensor<T>(Shape{3}, T(0.3)), Tensor<T>()};
   state.optim.resize(2);
-  state.optim[0].first = Tensor<T>(Shape{2, 3}, T(-0.01));
+  state.optim[0].tensors.emplace("m", Tensor<T>(Shape{2, 3}, T(-0.01)));
+  state.optim[0].tensors.emplace("v", Tensor<T>(Shape{2, 3}, T(1e-20)));
+  state.optim[0].tensors.emplace("a third", Tensor<T>());
   state.optim[0].t = 17;
-  state.optim[1].second = Tensor<T>(Shape{3}, T(1e-20));
   RandomState random(231);
   random.randn();
   state.random = random.state();
@@ -158,9 +159,10 @@ void round_trip(const fs::path& path, const std::string& dtype) {
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_TRUE(same_bits<T>(got.buffers[i], state.buffers[i]));
     EXPECT_TRUE(same_bits<T>(got.best_buffers[i], state.best_buffers[i]));
-    EXPECT_TRUE(same_bits<T>(got.optim[i].first, state.optim[i].first));
-    EXPECT_TRUE(same_bits<T>(got.optim[i].second, state.optim[i].second));
     EXPECT_EQ(got.optim[i].t, state.optim[i].t);
+    ASSERT_EQ(got.optim[i].tensors.size(), state.optim[i].tensors.size());
+    for (const auto& [name, tensor] : state.optim[i].tensors)
+      EXPECT_TRUE(same_bits<T>(got.optim[i].tensors.at(name), tensor)) << name;
   }
   EXPECT_EQ(got.random, state.random);
 }
@@ -228,8 +230,8 @@ TEST_F(CheckpointFile, ForgedValuesDoNoHarm) {
   for (int i = 0; i < 4000; ++i) {
     std::string forged = bytes;
     for (int change = 0; change < 1 + i % 3; ++change) {
-      // The values before the random stream's key, at the very end, are the ones with lengths.
-      const std::size_t at = random() % (forged.size() - 2600);
+      // Lengths are among the values before the keys of the two random streams, which lie at the end.
+      const std::size_t at = random() % (forged.size() - 5200);
       const std::uint32_t words[] = {0, 1, 7, 0x7fffffff, 0x80000000, 0xffffffff, static_cast<std::uint32_t>(random())};
       if (i % 2 == 0)
         set_word(forged, at, words[random() % 7]);
@@ -259,9 +261,9 @@ TEST_F(CheckpointFile, OtherFiles) {
   save_checkpoint(path_, example<float>(), "");
   EXPECT_EQ(message_of([&] { load_checkpoint<double>(path_); }), start + "expected values of float64, got float32");
   std::string later = read(path_);
-  later[8] = 2;
+  later[8] = 3;
   write(path_, later);
-  EXPECT_EQ(message_of([&] { read_checkpoint_info(path_); }), start + "expected version 1 of the format, got 2");
+  EXPECT_EQ(message_of([&] { read_checkpoint_info(path_); }), start + "expected version 1 or 2 of the format, got 3");
   fs::remove(path_);
   EXPECT_NE(message_of([&] { load_checkpoint<float>(path_); }).find(path_.string()), std::string::npos);
   EXPECT_NE(message_of([&] { load_checkpoint<float>(directory_); }).find(directory_.string()), std::string::npos);

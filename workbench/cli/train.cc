@@ -201,7 +201,7 @@ void complete_run_flags(const CLI::App& app, TrainFlags& flags) {
   config.net = flags.model.net_config();
   config.net.precision = precision_of(flags.precision, config.dtype);
   flags.training.complete(app, config);
-  if (config.optim_config.learning_rate == 0 && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
+  if (!config.optim_config.learning_rate && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
   TrainingFlags::check(config);
   check_folder_flags(app, config.data);
 }

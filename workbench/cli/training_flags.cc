@@ -15,9 +15,11 @@ CLI::Validator share() {
 
 void TrainingFlags::add_to(CLI::App& app, RunConfig& config) {
   const auto add = [](CLI::Option* option) { return option->group("Training"); };
-  add(app.add_option("--update-rule", update_rule_, "sgd, sgd_momentum, rmsprop or adam")
+  std::vector<std::string> rules;
+  for (const UpdateRule rule : kUpdateRules) rules.emplace_back(rule->name);
+  add(app.add_option("--update-rule", update_rule_, update_rule_names())
           ->type_name("NAME")
-          ->check(one_of({"sgd", "sgd_momentum", "rmsprop", "adam"}))
+          ->check(one_of(rules))
           ->capture_default_str());
   add(app.add_option("--learning-rate", config.optim_config.learning_rate,
                      "Step size of the update rule [1e-2; 1e-3 for adam, and for two-layer, fc and convnet without "
@@ -34,7 +36,7 @@ void TrainingFlags::add_to(CLI::App& app, RunConfig& config) {
                      "touch the gradients")
           ->type_name("X")
           ->check(number_from_zero())
-          ->capture_default_str());
+          ->default_str("0"));
   add(app.add_option("--lr-decay", config.lr_decay, "The learning rate is multiplied by it after each epoch")
           ->type_name("X")
           ->check(positive_number())
@@ -84,9 +86,9 @@ void TrainingFlags::add_to(CLI::App& app, RunConfig& config) {
 void TrainingFlags::complete(const CLI::App& app, RunConfig& config) const {
   config.update_rule = update_rule_from_name(update_rule_);
   config.schedule.kind = schedule_from_name(schedule_);
-  for (const char* flag : {"--momentum", "--nesterov"})
-    if (given(app, flag) && config.update_rule != UpdateRule::sgd_momentum)
-      throw UsageError(fmt::format("{} belongs to --update-rule sgd_momentum, got {}", flag, update_rule_));
+  for (const std::string option : {"momentum", "nesterov"})
+    if (given(app, ("--" + option).c_str()) && !config.update_rule->reads(option))
+      throw UsageError(fmt::format("--{} belongs to --update-rule sgd_momentum, got {}", option, update_rule_));
   for (const char* flag : {"--step-epochs", "--step-factor"})
     if (given(app, flag) && config.schedule.kind != ScheduleKind::step)
       throw UsageError(fmt::format("{} belongs to --schedule step, got {}", flag, schedule_));
@@ -97,8 +99,8 @@ void TrainingFlags::check(const RunConfig& config) {
   if (config.schedule.warmup_epochs >= epochs)
     throw UsageError(fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", config.epochs,
                                  config.schedule.warmup_epochs));
-  const double rate = with_defaults(config.update_rule, config.optim_config).learning_rate;
-  const double decay = config.optim_config.weight_decay;
+  const OptimConfig optim = with_defaults(config.update_rule, config.optim_config);
+  const double rate = *optim.learning_rate, decay = *optim.weight_decay;
   if (rate * decay >= 1)
     throw UsageError(
         fmt::format("--weight-decay: expected less than 1 / --learning-rate {}, got {}: weights would lose "

@@ -87,7 +87,7 @@ std::string to_json(const RunConfig& config) {
   json object = json::parse(to_json(config.net));
   object.update({{"dtype", config.dtype},
                  {"update_rule", std::string(name_of(config.update_rule))},
-                 {"learning_rate", optim.learning_rate},
+                 {"learning_rate", *optim.learning_rate},
                  {"momentum", optim.momentum},
                  {"lr_decay", config.lr_decay},
                  {"schedule", std::string(name_of(config.schedule.kind))},
@@ -95,7 +95,7 @@ std::string to_json(const RunConfig& config) {
                  {"step_epochs", config.schedule.step_epochs},
                  {"step_factor", config.schedule.step_factor},
                  {"nesterov", config.optim_config.nesterov},
-                 {"weight_decay", config.optim_config.weight_decay},
+                 {"weight_decay", *optim.weight_decay},
                  {"shuffle", config.shuffle},
                  {"mirror", config.augmentation.mirror},
                  {"shift", config.augmentation.max_shift},
