@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "lamina/optim/adagrad.h"
 #include "lamina/optim/adam.h"
+#include "lamina/optim/adamw.h"
 #include "lamina/optim/rmsprop.h"
 #include "lamina/optim/rule.h"
 #include "lamina/optim/sgd.h"
@@ -21,7 +23,7 @@ class UpdateRule {
   constexpr const Rule* operator->() const { return rule_; }
   friend constexpr bool operator==(UpdateRule a, UpdateRule b) { return a.rule_ == b.rule_; }
 
-  static const UpdateRule sgd, sgd_momentum, rmsprop, adam;
+  static const UpdateRule sgd, sgd_momentum, rmsprop, adam, adagrad, adamw;
 
  private:
   const Rule* rule_;
@@ -31,10 +33,12 @@ inline constexpr UpdateRule UpdateRule::sgd = kRule<Sgd>;
 inline constexpr UpdateRule UpdateRule::sgd_momentum = kRule<SgdMomentum>;
 inline constexpr UpdateRule UpdateRule::rmsprop = kRule<Rmsprop>;
 inline constexpr UpdateRule UpdateRule::adam = kRule<Adam>;
+inline constexpr UpdateRule UpdateRule::adagrad = kRule<Adagrad>;
+inline constexpr UpdateRule UpdateRule::adamw = kRule<Adamw>;
 
 /// All of them, in the order in which messages list them.
-inline constexpr std::array kUpdateRules{UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop,
-                                         UpdateRule::adam};
+inline constexpr std::array kUpdateRules{UpdateRule::sgd,  UpdateRule::sgd_momentum, UpdateRule::rmsprop,
+                                         UpdateRule::adam, UpdateRule::adagrad,      UpdateRule::adamw};
 
 /// The rule of that name. Throws std::invalid_argument for another name, listing those there are.
 UpdateRule update_rule_from_name(std::string_view name);

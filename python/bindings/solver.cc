@@ -356,7 +356,7 @@ class LoopOf : public Loop {
   void update_all(const std::vector<OptimConfig>& configs) {
     updates_.clear();
     for (std::size_t i = 0; auto& [name, w] : copy_.net().params()) {
-      updates_.add(rule_, w, copy_.net().grads()[name], configs[i], states_[i]);
+      updates_.add(rule_, w, copy_.net().grads()[name], configs[i], states_[i], rule_->reads("weight_decay"));
       ++i;
     }
     updates_.run();

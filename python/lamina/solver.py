@@ -181,8 +181,10 @@ class Solver:
         given, kept = self._given
         changed = {key: value for key, value in self.optim_config.items()
                    if self.optim_config is not given or key not in kept or value is not kept[key]}
-        for config in self.optim_configs.values():
+        for name, config in self.optim_configs.items():
             config.update(changed)
+            if self.update_rule is optim.adamw and not name.startswith("W"):
+                config["weight_decay"] = 0.0  # biases and normalizations keep their size
         self._given = (self.optim_config, dict(self.optim_config))
 
     def _reset(self) -> None:

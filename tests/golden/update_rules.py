@@ -33,8 +33,17 @@ def adam(w, dw, c, state, t):
     return w - c["learning_rate"] * m / (np.sqrt(v) + c["epsilon"])
 
 
-DEFAULTS = dict(momentum=0.9, decay_rate=0.99, beta1=0.9, beta2=0.999, epsilon=1e-8)
-OTHERS = dict(learning_rate=0.037, momentum=0.71, decay_rate=0.93, beta1=0.83, beta2=0.97, epsilon=1e-4)
+def adagrad(w, dw, c, state, t):
+    state["cache"] = state.get("cache", np.zeros_like(w)) + dw**2
+    return w - c["learning_rate"] * dw / (np.sqrt(state["cache"]) + c["epsilon"])
+
+
+def adamw(w, dw, c, state, t):
+    return adam(w - c["learning_rate"] * c["weight_decay"] * w, dw, c, state, t)
+
+
+DEFAULTS = dict(momentum=0.9, decay_rate=0.99, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01)
+OTHERS = dict(learning_rate=0.037, momentum=0.71, decay_rate=0.93, beta1=0.83, beta2=0.97, epsilon=1e-4, weight_decay=0.3)
 
 
 def run(rule, dtype, config, seed, n=37, steps=7):
@@ -51,7 +60,7 @@ def run(rule, dtype, config, seed, n=37, steps=7):
 
 if __name__ == "__main__":
     results = []
-    for rule, rate in ((sgd, 1e-2), (sgd_momentum, 1e-2), (rmsprop, 1e-2), (adam, 1e-3)):
+    for rule, rate in ((sgd, 1e-2), (sgd_momentum, 1e-2), (rmsprop, 1e-2), (adam, 1e-3), (adagrad, 1e-2), (adamw, 1e-3)):
         for dtype in (np.float64, np.float32):
             results.append(run(rule, dtype, dict(DEFAULTS, learning_rate=rate), 231))
             results.append(run(rule, dtype, OTHERS, 5))

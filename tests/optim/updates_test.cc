@@ -44,8 +44,10 @@ void updates_equal_single_ones(UpdateRule rule, const std::vector<Index>& sizes)
     for (Parameter<T>& p : together) updates.add(rule, p.w(), p.dw, p.config, p.state, p.decays);
     updates.run();
     for (Parameter<T>& p : alone) {
-      if (p.decays) decay_weights<T>(rule, p.w(), p.config);
-      update<T>(rule, p.w(), p.dw, p.config, p.state);
+      if (p.decays) decay_weights(rule, p.w(), p.config);
+      OptimConfig config = p.config;
+      config.weight_decay = 0;
+      update(rule, p.w(), p.dw, config, p.state);
     }
   }
   updates.run();  // of nothing

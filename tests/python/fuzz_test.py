@@ -130,7 +130,7 @@ class Fuzz(Nets, Tools, unittest.TestCase):
         w = self.rng.standard_normal(self.rng.integers(1, 4, self.rng.integers(0, 4)))
         state = self.rng.random(w.shape)
         w, dw = hostile(self.rng, w), hostile(self.rng, self.rng.standard_normal(w.shape))
-        rule = [optim.sgd, optim.sgd_momentum, optim.rmsprop, optim.adam][self.rng.integers(4)]
+        rule = getattr(optim, optim.__all__[self.rng.integers(len(optim.__all__))])
         config = {"learning_rate": 0.5, "momentum": 0.25, "epsilon": 1e-3, "t": 3}
         if self.rng.random() < 0.5:
             config.update(velocity=state, cache=state, m=state, v=state)

@@ -31,6 +31,16 @@ def adam(w, dw, c):
     return w - step, {"m": m, "v": v, "t": t}
 
 
+def adagrad(w, dw, c):
+    cache = c.get("cache", np.zeros_like(w)) + dw**2
+    return w - c.get("learning_rate", 1e-2) * dw / (np.sqrt(cache) + c.get("epsilon", 1e-8)), {"cache": cache}
+
+
+def adamw(w, dw, c):
+    w = w.astype(np.result_type(w, dw))  # float16 would round the decay away
+    return adam(w - c.get("learning_rate", 1e-3) * c.get("weight_decay", 1e-2) * w, dw, c)
+
+
 class Rules(unittest.TestCase):
     def setUp(self):
         self.rng = np.random.default_rng(3)
@@ -40,9 +50,11 @@ class Rules(unittest.TestCase):
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
 
     def test_rules_are_numpys(self):
-        for rule, reference in [(optim.sgd_momentum, momentum), (optim.rmsprop, rmsprop), (optim.adam, adam)]:
+        for rule, reference in [(optim.sgd_momentum, momentum), (optim.rmsprop, rmsprop), (optim.adam, adam),
+                                (optim.adagrad, adagrad), (optim.adamw, adamw)]:
             for wt, gt in [("f8", "f8"), ("f4", "f4"), ("f4", "f8"), ("f8", "f4"), ("f2", "f4")]:
-                for options in [{}, {"learning_rate": 0}, {"learning_rate": np.float32(0.1), "momentum": 0.5}]:
+                for options in [{}, {"learning_rate": 0}, {"learning_rate": np.float32(0.1), "momentum": 0.5},
+                                {"learning_rate": 0.1, "weight_decay": 0.5, "epsilon": 1e-3}]:
                     w = self.rng.standard_normal((3, 5)).astype(wt)
                     config, plain, next_w = dict(options), dict(options), w
                     for _ in range(3):
@@ -92,7 +104,8 @@ class Rules(unittest.TestCase):
 
     def test_wrong_calls(self):
         w = np.ones((2, 3))
-        for rule in (optim.sgd, optim.sgd_momentum, optim.rmsprop, optim.adam):
+        self.assertEqual(optim.__all__, ["sgd", "sgd_momentum", "rmsprop", "adam", "adagrad", "adamw"])
+        for rule in map(vars(optim).get, optim.__all__):
             with self.assertRaisesRegex(ValueError, r"dw of shape \(2, 3\).*got \(3, 2\)"):
                 rule(w, w.T)
             for bad in (None, "w", np.array([["a"] * 3] * 2), 1j * w):

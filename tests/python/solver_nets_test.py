@@ -13,6 +13,7 @@ from unittest import mock
 
 import numpy as np
 
+from lamina import optim
 from lamina._net_loop import NetLoop
 from lamina.nets import ConvNet, FullyConnectedNet, TwoLayerNet
 from lamina.solver import Solver
@@ -126,11 +127,23 @@ class BothLoops(unittest.TestCase):
                 self.assertEqual(*runs, (epochs, samples))
 
     def test_rules(self):
-        for rule in ("sgd", "sgd_momentum", "rmsprop", "adam"):
+        for rule in optim.__all__:
             self.compare(FullyConnectedNet, {**FC, "dtype": np.float64}, images(), update_rule=rule)
         self.compare(FullyConnectedNet, {**FC, "dtype": np.float64}, images(), update_rule="sgd_momentum",
                      optim_config={"momentum": 0.5, "nesterov": True})
         self.compare(FullyConnectedNet, {**FC, "dtype": np.float64}, images(), update_rule="rmsprop", optim_config={})
+
+    def test_weights_alone_decay(self):
+        """Gradients are 0 where the learning rate is nearly so: what moves, decays."""
+        for kind in (FullyConnectedNet, in_python(FullyConnectedNet)):
+            model = kind(**{**FC, "dtype": np.float64})
+            model.params = {name: w + 1.0 for name, w in model.params.items()}
+            before = {name: w.copy() for name, w in model.params.items()}
+            solver = Solver(model, images(), update_rule="adamw", num_epochs=1, batch_size=100, verbose=False,
+                            optim_config={"learning_rate": 1e-9, "weight_decay": 1e8})
+            solver.train()
+            shrunk = {name for name, w in model.params.items() if np.abs(w / before[name] - 1).min() > 0.05}
+            self.assertEqual(shrunk, {name for name in before if name.startswith("W")})
 
     def test_check_accuracy_leaves_what_a_test_pass_leaves(self):
         for options in (KINDS[3], KINDS[1]):

@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 
-from lamina import fast_layers, layers
+from lamina import fast_layers, layers, optim
 
 try:
     import torch
@@ -84,6 +84,27 @@ class Torch(unittest.TestCase):
             right.backward()
             self.assertAlmostEqual(loss, right.item(), delta=1e-13)
             np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+
+    def test_update_rules(self):
+        T = torch.optim
+        for name, theirs, config in [
+            ("sgd", lambda p: T.SGD(p, 0.1), {}),
+            ("sgd_momentum", lambda p: T.SGD(p, 0.1, momentum=0.8, nesterov=True), {"momentum": 0.8, "nesterov": True}),
+            ("rmsprop", lambda p: T.RMSprop(p, 0.1, alpha=0.9, eps=1e-5), {"decay_rate": 0.9, "epsilon": 1e-5}),
+            ("adam", lambda p: T.Adam(p, 0.1, (0.8, 0.95), 1e-5), {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-5}),
+            ("adagrad", lambda p: T.Adagrad(p, 0.1, eps=1e-5), {"epsilon": 1e-5}),
+            ("adamw", lambda p: T.AdamW(p, 0.1, eps=1e-5, weight_decay=0.3), {"epsilon": 1e-5, "weight_decay": 0.3}),
+            ("adamw", lambda p: T.AdamW(p), {"learning_rate": 1e-3}),  # the defaults are the same
+        ]:
+            w, config = self.normal(7, 5), {"learning_rate": 0.1, **config}
+            parameter = torch.from_numpy(w.copy()).requires_grad_()
+            rule = theirs([parameter])
+            for _ in range(5):
+                dw = self.normal(7, 5)
+                parameter.grad = torch.from_numpy(dw)
+                rule.step()
+                w, config = getattr(optim, name)(w, dw, config)
+                np.testing.assert_allclose(w, parameter.detach().numpy(), rtol=1e-12, atol=1e-13, err_msg=name)
 
 
 if __name__ == "__main__":

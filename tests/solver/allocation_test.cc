@@ -84,7 +84,7 @@ SolverData byte_images(RandomState& random) {
 
 template <class T>
 void all_nets() {
-  for (const UpdateRule rule : {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop, UpdateRule::adam}) {
+  for (const UpdateRule rule : kUpdateRules) {
     const std::string what = std::string(name_of(rule)) + (sizeof(T) == 4 ? ", float" : ", double");
     RandomState random(1);
     for (const Normalization normalization :

@@ -15,7 +15,7 @@
 namespace lamina {
 namespace {
 
-constexpr UpdateRule kRules[] = {UpdateRule::sgd, UpdateRule::sgd_momentum, UpdateRule::rmsprop, UpdateRule::adam};
+constexpr auto kRules = kUpdateRules;
 constexpr Index kTrain = 24, kVal = 15, kInputs = 6, kClasses = 3;
 
 SolverOptions options_of(UpdateRule rule) {
