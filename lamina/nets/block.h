@@ -124,7 +124,7 @@ class Block : public Step<T> {
   virtual Index draws(Index N) const;
   /// Adds its running averages.
   virtual void buffers(std::vector<NamedTensor<T>>& buffers);
-  /// Adds what its batch or layer normalizations are told; a layer normalization reads eps alone.
+  /// Adds what its normalizations are told; layer and group normalizations read eps alone.
   virtual void normalizations(std::vector<BatchNormParam<T>*>& params);
   /// Adds what its dropout layers are told; where p is 1, dropout is left out.
   virtual void dropouts(std::vector<DropoutParam*>& params);

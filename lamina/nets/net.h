@@ -90,8 +90,8 @@ class Net {
   NetSummary summary() const;
   /// The layers that learn, from the input on, after a pass.
   std::vector<LayerView<T>> layers() const;
-  /// What the net's batch and layer normalizations, and its dropout layers, are told, in their order: running averages,
-  /// momentum, eps; the probability of keeping. May be changed between two calls.
+  /// What the net's normalizations, and its dropout layers, are told, in their order: running averages, momentum, eps;
+  /// the probability of keeping. May be changed between two calls.
   std::vector<BatchNormParam<T>*> normalizations();
   std::vector<DropoutParam*> dropouts();
   /// Of normalization i, from 0 on. Throws std::invalid_argument where there is none.

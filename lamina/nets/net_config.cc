@@ -106,6 +106,12 @@ void check_input(const NetConfig& config) {
     fail("make_net", "expected input_dim (C, H, W), each at least 1, got ", config.input_dim);
 }
 
+// Examples that are no images but vectors come as (D, 1, 1).
+Shape input_of(const NetConfig& config) {
+  const Shape& images = config.input_dim;
+  return images[1] == 1 && images[2] == 1 ? Shape{images[0]} : images;
+}
+
 void check_classes(const NetConfig& config, Index scores) {
   if (scores != config.num_classes)
     fail("make_net", "expected a net with a score for each of the ", config.num_classes, " classes, got one with ",
@@ -214,8 +220,8 @@ std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, W
     fail("make_net", "expected label_smoothing of 0 to below 1, got ", config.label_smoothing);
   check_input(config);
   if (!config.net.empty()) {
-    check_classes(config, score_count(config.input_dim, parse_net(config.net)));
-    return std::make_unique<Net<T>>(config.input_dim, parse_net(config.net), random, net_options(config), weights);
+    check_classes(config, score_count(input_of(config), parse_net(config.net)));
+    return std::make_unique<Net<T>>(input_of(config), parse_net(config.net), random, net_options(config), weights);
   }
   std::unique_ptr<Net<T>> net = with_options(
       config, [&](const auto& options) -> std::unique_ptr<Net<T>> { return make<T>(options, random, weights); });
@@ -229,8 +235,8 @@ ParameterLayout parameter_layout(const NetConfig& config) {
   check_input(config);
   if (config.net.empty()) return with_options(config, [](const auto& options) { return parameter_layout(options); });
   const Blocks blocks = parse_net(config.net);
-  check_classes(config, score_count(config.input_dim, blocks));
-  return parameter_layout(config.input_dim, blocks, net_options(config));
+  check_classes(config, score_count(input_of(config), blocks));
+  return parameter_layout(input_of(config), blocks, net_options(config));
 }
 
 Blocks blocks_of(const NetConfig& config) {

@@ -20,7 +20,8 @@ inline constexpr const char* kNetOfBlocks = "net";
 /// 32 and 7.
 struct NetConfig {
   std::string model = "convnet";  ///< two-layer, fc, convnet or three-layer-convnet; or kNetOfBlocks
-  /// The text of the net (block_text.h); empty: the model's own. Its parameters have the names of the model's.
+  /// The text of the net (block_text.h); empty: the model's own. Its parameters have the names of the model's, and
+  /// examples of shape (D, 1, 1) are vectors.
   std::string net;
   Shape input_dim = {3, 32, 32};  ///< (C, H, W)
   Index num_classes = 10;

@@ -151,6 +151,17 @@ void ModelFile::copy_to(Net<T>& net) const {
   }
 }
 
+template <class T>
+std::unique_ptr<Net<T>> load_net(const fs::path& path, RandomState& random) {
+  ModelFile file = load_model(path);
+  if (std::is_same_v<T, double>) file.info.config.precision = Precision::full;
+  std::unique_ptr<Net<T>> net = make_net<T>(file.info.config, random, Weights::zero);
+  file.copy_to(*net);
+  return net;
+}
+
+template std::unique_ptr<Net<float>> load_net(const fs::path&, RandomState&);
+template std::unique_ptr<Net<double>> load_net(const fs::path&, RandomState&);
 template void save_model(const fs::path&, const Parameters<float>&, const std::vector<NamedTensor<float>>&,
                          const ModelInfo&);
 template void save_model(const fs::path&, const Parameters<double>&, const std::vector<NamedTensor<double>>&,

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,5 +48,9 @@ void save_model(const std::filesystem::path& path, Net<T>& net, const ModelInfo&
 
 /// Throws std::runtime_error with one line for a file that cannot be read or is not a model file.
 ModelFile load_model(const std::filesystem::path& path);
+/// The net of a model file, in T whatever the file's type; `random` is its dropout layers' stream and must outlive it.
+/// Errors as load_model's and copy_to's.
+template <class T>
+std::unique_ptr<Net<T>> load_net(const std::filesystem::path& path, RandomState& random);
 
 }  // namespace lamina

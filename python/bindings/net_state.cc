@@ -114,7 +114,7 @@ ModelState PyNet::read(py::handle model) const {
     for (std::size_t i = 0; i < norms_.size(); ++i)
       state.norms.push_back(norm(where, "bn_params[" + std::to_string(i) + "]", py::object(all[i]), norms_[i]));
   }
-  if (dropout_ && truth(model.attr("use_dropout")))
+  if (dropout_ && config_.net.empty() && truth(model.attr("use_dropout")))
     read_dropout(where, dictionary(where, "dropout_param", model.attr("dropout_param")), state);
   return state;
 }

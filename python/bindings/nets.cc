@@ -70,16 +70,17 @@ bool has(const Blocks& blocks, std::string_view name) {
 template <class T>
 MadeNet<T>::MadeNet(NetConfig config, RandomState& random) {
   if (std::is_same_v<T, double>) config.precision = Precision::full;
-  net = make_net<T>(with_dropout(std::move(config)), random, Weights::zero);
+  net = make_net<T>(with_dropout(config), random, Weights::zero);
   bn_params = net->normalizations();
   dropouts = net->dropouts();
+  own_dropout = !config.net.empty();
 }
 
 template <class T>
 void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
   net->reg = state.reg;
   net->label_smoothing = state.label_smoothing;
-  for (DropoutParam* dropout : dropouts) {
+  for (DropoutParam* dropout : own_dropout ? std::vector<DropoutParam*>() : dropouts) {
     dropout->p = state.keep;
     dropout->seed = state.seed;
   }
@@ -101,6 +102,29 @@ PyNet::PyNet(const std::string& config) : config_(net_config_from_json(config)),
 }
 
 std::string PyNet::name() const { return title_of(config_); }
+
+py::tuple PyNet::draw(bool wide, const py::array_t<std::uint32_t>& key, int position, bool has_gauss,
+                      double gauss) const {
+  RandomState random;
+  RandomState::State state = random.state();
+  if (key.size() != static_cast<py::ssize_t>(state.key.size()))
+    fail(name(), "expected the state of a Mersenne Twister, ", state.key.size(), " words, got ", key.size());
+  std::copy_n(key.data(), state.key.size(), state.key.begin());
+  state.position = position;
+  state.has_gauss = has_gauss;
+  state.gauss = gauss;
+  random.set_state(state);
+  return with_type(wide ? Type::float64 : Type::float32, [&]<class T>() {
+    const auto net = make_net<T>(config_, random);
+    py::dict params;
+    for (const auto& [name, value] : std::as_const(*net).params())
+      params[py::str(name)] = result(copied<T>(value), type_of<T>());
+    const RandomState::State after = random.state();
+    return py::make_tuple(params,
+                          py::array_t<std::uint32_t>(static_cast<py::ssize_t>(after.key.size()), after.key.data()),
+                          after.position, after.has_gauss, after.gauss);
+  });
+}
 
 template <class T>
 MadeNet<T>& PyNet::made() {
@@ -165,7 +189,7 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
   const Averages<T> before = averages_of<T>(state, norms_);
   Averages<T> averages;
   std::optional<GlobalRandom> random;
-  if (y && state.keep != 1) random.emplace(name());
+  if (y && (state.keep != 1 || (dropout_ && !config_.net.empty()))) random.emplace(name());
   Tensor<T> scores;
   double loss = 0;
   const bool narrow = y && sums_in_narrow_type(state, layout_.size(), type);
@@ -327,6 +351,9 @@ void bind_nets(py::module_& m) {
               layout.append(py::make_tuple(name, py::tuple(py::cast(std::vector<Index>(shape.begin(), shape.end())))));
             return layout;
           })
+      .def("draw", &PyNet::draw, py::arg("wide"), py::arg("key"), py::arg("position"), py::arg("has_gauss"),
+           py::arg("gauss"))
+      .def_property_readonly("text", [](const PyNet& net) { return to_text(blocks_of(net.config())); })
       .def_property_readonly("norms", [](const PyNet& net) { return net.norms().size(); })
       .def("loss", &PyNet::loss, py::arg("model"), py::arg("X"), py::arg("y").none(true), py::arg("dtype").none(true))
       .def(
@@ -342,6 +369,12 @@ void bind_nets(py::module_& m) {
                       [](const std::string& config) { return std::make_unique<PyNet>(config); }));
   m.def("loss_seconds", &loss_seconds, py::arg("model"), py::arg("X"), py::arg("y"), py::arg("times"),
         "Of the fastest of so many training passes of a net's copy in C++, with nothing of Python's in between.");
+  m.def(
+      "score_count",
+      [](const std::string& text, const std::vector<Index>& input) {
+        return score_count(Shape(std::span<const Index>(input)), parse_net(text));
+      },
+      py::arg("text"), py::arg("input_dim"), "The number of scores that a net of this text gives for an example.");
   m.def(
       "parameter_type",
       [](py::handle model) {

@@ -47,6 +47,7 @@ struct MadeNet {
   std::unique_ptr<Net<T>> net;
   std::vector<BatchNormParam<T>*> bn_params;
   std::vector<DropoutParam*> dropouts;
+  bool own_dropout;  ///< the net's text says what is dropped, not the Python object
 };
 
 /// What a Python net keeps in C++: its configuration, and nets to compute in, made when first used, whose parameters
@@ -65,6 +66,9 @@ class PyNet {
 
   /// KeyError for a missing parameter, ValueError for wrong shapes, TypeError for wrong kinds.
   ModelState read(py::handle model) const;
+  /// Initial parameters by name, float32 or float64 (`wide`), drawn from the stream whose state np.random.get_state()
+  /// gives; and the stream's state after that.
+  py::tuple draw(bool wide, const py::array_t<std::uint32_t>& key, int position, bool has_gauss, double gauss) const;
   /// The course's loss: scores, or (loss, gradients). X is cast to `dtype` first unless that is None.
   py::object loss(py::handle model, py::handle X, py::handle y, py::handle dtype);
 
@@ -99,7 +103,7 @@ class NetCopy {
   Net<T>& net() { return *made_.net; }
   /// Dropout's stream: give it NumPy's state before training steps, and give the state back after.
   RandomState& random() { return random_; }
-  /// Whether training passes draw.
+  /// Whether training passes draw from the stream.
   bool draws() const { return !made_.dropouts.empty() && made_.dropouts.front()->p != 1; }
   /// The course calls np.random.seed with it in test passes too.
   std::optional<std::uint32_t> dropout_seed() const { return seed_; }

@@ -1,4 +1,4 @@
-"""The course's nets. Each has
+"""The course's nets, and nets of any blocks (Sequential). Each has
 
     params       a dictionary of NumPy arrays by name, free to be read, edited, replaced, copied and pickled
     loss(X)      the scores (N, C) of a test-time pass over X (N, ...)
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
-__all__ = ["TwoLayerNet", "FullyConnectedNet", "ConvNet", "ThreeLayerConvNet", "is_plain"]
+__all__ = ["Sequential", "TwoLayerNet", "FullyConnectedNet", "ConvNet", "ThreeLayerConvNet", "is_plain"]
 
 # All options of a net in C++; those that a model does not have are not read.
 _OPTIONS: dict[str, Any] = {
     "model": "", "input_dim": [3, 32, 32], "num_classes": 10, "hidden": [100], "normalization": "none", "dropout": 1.0,
     "num_filters": [32, 32], "filter_sizes": [7, 3], "conv_stride": 1, "use_batch_norm": True, "weight_scale": 0.0,
     "reg": 0.0, "he_init": False, "label_smoothing": 0.0, "conv_strides": [], "pools": [], "global_average": False,
-    "precision": "full",
+    "precision": "full", "net": "",
 }
 
 
@@ -362,6 +362,50 @@ class ThreeLayerConvNet(_Net):
         inputs, hidden = shapes["W2"]
         self._net = _made(model="three-layer-convnet", input_dim=_pooled_from(C, inputs, F), num_filters=[F],
                           filter_sizes=[k], hidden=[hidden], num_classes=shapes["W3"][1])
+
+
+class Sequential(_Net):
+    """A net of any blocks, given as text: the last block gives the scores, whose loss is softmax.
+
+        net = Sequential("conv 32 3x3 | batchnorm | relu | max_pool 2 | affine 10")
+
+    net        blocks separated by |, as in docs/nets.md; residual ( ... ), concat ( ... ) ( ... ), repeat N ( ... )
+    input_dim  of an example: (C, H, W), or (D,)
+    reg        strength of the L2 regularization, 0.5 reg sum W^2
+    dtype      of the parameters
+    label_smoothing  of the softmax loss, 0 to below 1
+    precision  'full', or 'bf16' for products of bfloat16 where the parameters are float32
+
+    params: W1 b1 of the first affine or conv block, W2 b2 of the next, gamma1 beta1 of the first normalization, and so on.
+    They are drawn from NumPy's global generator as the text says: He's unless `init` says otherwise. str(net) gives the
+    text. ValueError for texts that are no net, TypeError for settings of a wrong kind.
+    """
+
+    def __init__(self, net: str, input_dim: Sequence[int] = (3, 32, 32), reg: float = 0.0, dtype: DTypeLike = np.float32,
+                 *, label_smoothing: float = 0.0, precision: str = "full") -> None:
+        where = "Sequential"
+        if not isinstance(net, str):
+            raise TypeError(f"[{where}] expected the net's text, got {type(net).__name__}")
+        if not isinstance(precision, str):
+            raise TypeError(f"[{where}] expected precision to be 'full' or 'bf16', got {type(precision).__name__}")
+        dims = _wholes(where, "input_dim", input_dim)
+        if len(dims) not in (1, 3):
+            raise ValueError(f"[{where}] expected input_dim (C, H, W) or (D,), got {tuple(dims)}")
+        classes = _core.score_count(net, dims)
+        dims = dims if len(dims) == 3 else [dims[0], 1, 1]
+        self._set_up({"model": "net", "net": net, "input_dim": dims, "num_classes": classes,
+                      "precision": precision}, reg, dtype, label_smoothing)
+        self.bn_params: list[dict[str, Any]] = [{"mode": "train"} for _ in range(self._net.norms)]
+        kind, key, position, has_gauss, gauss = np.random.get_state()
+        if kind != "MT19937":
+            raise ValueError(f"[{where}] expected NumPy's usual generator, MT19937, got {kind}")
+        wide = np.dtype(dtype).itemsize > 4
+        drawn, *state = self._net.draw(wide, key, position, has_gauss, gauss)
+        np.random.set_state((kind, *state))
+        self.params = {name: value.astype(dtype, copy=False) for name, value in drawn.items()}
+
+    def __str__(self) -> str:
+        return str(self._net.text)
 
 
 def is_plain(model: Any) -> bool:

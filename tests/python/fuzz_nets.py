@@ -4,7 +4,7 @@ import numpy as np
 from fuzz_cases import extreme
 from hostile import NUMBERS, WRONG, hostile
 
-from lamina.nets import ConvNet, FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet, is_plain
+from lamina.nets import ConvNet, FullyConnectedNet, Sequential, ThreeLayerConvNet, TwoLayerNet, is_plain
 from lamina.solver import Solver
 
 DENSE = {"input_dim": 12, "num_classes": 4, "weight_scale": 0.5, "reg": 0.25, "dtype": np.float64}
@@ -17,6 +17,8 @@ KINDS = [
     (ConvNet, {**IMAGES, "num_filters": [2, 3], "filter_sizes": [3, 1], "use_batch_norm": True}),
     (ConvNet, {**IMAGES, "num_filters": [2], "filter_sizes": [3], "conv_strides": [1], "pools": [2],
                "global_average": True}),
+    (Sequential, {"net": "conv 2 3x3 | batchnorm | relu | residual ( conv 2 3x3 ) | dropout 0.7 | affine 4",
+                  "input_dim": (3, 4, 4), "reg": 0.25, "dtype": np.float64, "precision": "full"}),
     (ThreeLayerConvNet, {**IMAGES, "num_filters": 2, "filter_size": 3, "hidden_dim": 5}),
 ]
 SPOILT = [None, "1", [1], {}, object(), -1, 0, 0.5, float("nan"), float("inf"), 1e300, 2**70, 10**400, 1j, True,
@@ -30,7 +32,7 @@ class Nets:
     def a_net(self):
         """A net, or None where its arguments were spoilt, and whether all of it is proper."""
         cls, given = KINDS[self.rng.integers(len(KINDS))]
-        given, proper = dict(given), "global_average" not in given
+        given, proper = dict(given), "global_average" not in given and cls is not Sequential
         if self.rng.random() < 0.3:
             given[list(given)[self.rng.integers(len(given))]] = SPOILT[self.rng.integers(len(SPOILT))]
             proper = False
@@ -41,7 +43,7 @@ class Nets:
         return (None if type(net) is object else net), proper
 
     def examples(self, net):
-        shape = (4, 3, 4, 4) if isinstance(net, (ConvNet, ThreeLayerConvNet)) else (4, 3, 4)
+        shape = (4, 3, 4, 4) if isinstance(net, (ConvNet, ThreeLayerConvNet, Sequential)) else (4, 3, 4)
         return self.rng.standard_normal(shape), self.rng.integers(0, 4, 4)
 
     def spoil(self, net):

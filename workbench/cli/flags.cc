@@ -131,7 +131,13 @@ void ModelFlags::add_to(CLI::App& app) {
     flags_.push_back({option, std::move(models)});
     return option;
   };
-  add(app.add_option("--model", net_.model,
+  net_text_ =
+      add(app.add_option("--net", net_.net,
+                         "A net of any blocks, from the images on, in place of --model: 'conv 32 3x3 | batchnorm | "
+                         "relu | max_pool 2 | affine 10'")
+              ->type_name("TEXT"));
+  model_ = add(
+      app.add_option("--model", net_.model,
                      "two-layer (affine - relu - affine), fc (any depth), convnet ([conv - batch norm - relu] x M - "
                      "pool - affine) or three-layer-convnet (conv - relu - pool - affine - relu - affine)")
           ->type_name("NAME")
@@ -173,12 +179,14 @@ void ModelFlags::add_to(CLI::App& app) {
       {"convnet"});
   add(app.add_flag("--no-batch-norm", no_batch_norm_, "No batch normalisation after the convolutions (convnet)"),
       {"convnet"});
-  add(app.add_option("--init", init_,
-                     "First weights: normal (of deviation --weight-scale) or he (of deviation sqrt(2 / inputs))")
-          ->type_name("NAME")
-          ->check(one_of({"normal", "he"}))
-          ->capture_default_str());
-  add(app.add_option("--weight-scale", net_.weight_scale, "Standard deviation of the first weights [1e-3; fc: 1e-2]")
+  init_option_ =
+      add(app.add_option("--init", init_,
+                         "First weights: normal (of deviation --weight-scale) or he (of deviation sqrt(2 / inputs))")
+              ->type_name("NAME")
+              ->check(one_of({"normal", "he"}))
+              ->capture_default_str());
+  scale_option_ = add(
+      app.add_option("--weight-scale", net_.weight_scale, "Standard deviation of the first weights [1e-3; fc: 1e-2]")
           ->type_name("X")
           ->check(positive_number()));
   add(app.add_option("--label-smoothing", net_.label_smoothing,
@@ -192,7 +200,24 @@ void ModelFlags::add_to(CLI::App& app) {
           ->capture_default_str());
 }
 
+// A net by its text. What says how a model of the course is made has no meaning for it.
+NetConfig ModelFlags::net_of_text() const {
+  for (const auto& [option, models] : flags_)
+    if (option->count() > 0 &&
+        (option == model_ || option == init_option_ || option == scale_option_ || !models.empty()))
+      throw UsageError(fmt::format("{} does not belong to --net, whose text says all of that", option->get_name()));
+  NetConfig net = net_;
+  net.model = kNetOfBlocks;
+  try {
+    parse_net(net.net);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError("--net: " + without_tag(error.what()));
+  }
+  return net;
+}
+
 NetConfig ModelFlags::net_config() const {
+  if (net_text_->count() > 0) return net_of_text();
   for (const auto& [option, models] : flags_) {
     if (option->count() == 0 || models.empty() || contains(models, net_.model)) continue;
     std::vector<std::string> own;

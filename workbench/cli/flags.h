@@ -41,7 +41,7 @@ CLI::Option* add_image_size(CLI::App& app, Index& height, Index& width);
 /// --split-seed, which says where images in folders go.
 CLI::Option* add_split_seed(CLI::App& app, std::uint32_t& seed);
 
-/// --model and the flags that describe a net.
+/// --net, or --model and the flags that describe one of the course's nets.
 class ModelFlags {
  public:
   void add_to(CLI::App& app);
@@ -50,6 +50,8 @@ class ModelFlags {
   NetConfig net_config() const;
 
  private:
+  NetConfig net_of_text() const;
+
   struct Belongs {
     CLI::Option* option;
     std::vector<std::string> models;  // empty: all
@@ -59,6 +61,7 @@ class ModelFlags {
   std::vector<Index> strides_ = {1};
   bool no_batch_norm_ = false;
   std::vector<Belongs> flags_;
+  CLI::Option *net_text_ = nullptr, *model_ = nullptr, *init_option_ = nullptr, *scale_option_ = nullptr;
   CLI::Option *hidden_ = nullptr, *num_filters_ = nullptr, *filter_sizes_ = nullptr;
 };
 

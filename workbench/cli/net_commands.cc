@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "lamina/check.h"
+#include "lamina/nets/net_gradient_check.h"
 #include "workbench/cli/commands.h"
-#include "workbench/runs/net_gradient_check.h"
 #include "workbench/runs/run_config.h"
 
 namespace lamina::cli {
@@ -17,6 +17,7 @@ struct NetFlags {
   std::string dtype = "float32", precision = "full", input;
   Index classes = 10, batch_size = 100, entries = 30;
   std::uint32_t seed = 231;
+  CLI::Option* classes_option = nullptr;
 };
 
 constexpr const char* kInputWanted = "expected channels, height and width such as 3,32,32, each 1 to 4096";
@@ -35,6 +36,13 @@ Shape parse_input(const std::string& text) {
   return Shape(std::span<const Index>(lengths));
 }
 
+/// Of a net by its text: as many as its last block has scores, whatever the images.
+Index classes_of(const NetFlags& flags, const NetConfig& net) {
+  if (net.net.empty() || flags.classes_option->count() > 0) return flags.classes;
+  const Shape input = flags.input.empty() ? net.input_dim : parse_input(flags.input);
+  return score_count(input, parse_net(net.net));
+}
+
 void add_input(CLI::App& app, NetFlags& flags, const std::string& description, const std::string& shown_default) {
   app.add_option("--input", flags.input, description + " [" + shown_default + "]")
       ->type_name("C,H,W")
@@ -43,10 +51,10 @@ void add_input(CLI::App& app, NetFlags& flags, const std::string& description, c
             return parse_input(text).rank() == 3 ? std::string() : fmt::format("{}, got '{}'", kInputWanted, text);
           },
           ""));
-  app.add_option("--classes", flags.classes, "Number of classes")
-      ->type_name("N")
-      ->check(whole_number(1, 100'000))
-      ->capture_default_str();
+  flags.classes_option = app.add_option("--classes", flags.classes, "Number of classes; of a --net: its scores")
+                             ->type_name("N")
+                             ->check(whole_number(1, 100'000))
+                             ->capture_default_str();
 }
 
 template <class T>
@@ -58,7 +66,7 @@ void print_summary(const NetConfig& net, Index batch_size) {
 int run_summary(const NetFlags& flags) {
   NetConfig net = flags.model.net_config();
   net.precision = precision_of(flags.precision, flags.dtype);
-  net.num_classes = flags.classes;
+  net.num_classes = classes_of(flags, net);
   if (!flags.input.empty()) net.input_dim = parse_input(flags.input);
   check_fits_memory(net, flags.dtype == "float32" ? 4 : 8);
   if (flags.dtype == "float32")
@@ -84,7 +92,7 @@ NetConfig with_small_input(NetConfig net) {
 
 int run_gradcheck(const NetFlags& flags) {
   NetConfig net = flags.model.net_config();
-  net.num_classes = flags.classes;
+  net.num_classes = classes_of(flags, net);
   if (net.weight_scale == 0) net.weight_scale = 5e-2;
   if (flags.input.empty())
     net = with_small_input(net);

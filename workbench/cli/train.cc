@@ -25,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 /// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
 bool diverges_at_default(const RunConfig& config) {
   const NetConfig& net = config.net;
+  if (!net.net.empty()) return net.net.find("norm") == std::string::npos;  // batchnorm, layernorm, groupnorm
   return net.model == "two-layer" || (net.model == "fc" && net.normalization == Normalization::none) ||
          (net.model == "convnet" && !net.use_batch_norm);
 }

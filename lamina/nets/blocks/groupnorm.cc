@@ -9,7 +9,7 @@ namespace {
 template <class T>
 class GroupNormBlock : public Block<T> {
  public:
-  explicit GroupNormBlock(const GroupNorm& options) : options_(options) {}
+  explicit GroupNormBlock(const GroupNorm& options) : options_(options) { param_.eps = options.eps; }
 
   Layout wants(Layout) const override { return Layout::nchw; }
 
@@ -25,7 +25,7 @@ class GroupNormBlock : public Block<T> {
   }
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
-    spatial_groupnorm_forward(x, pass.params[gamma_], pass.params[beta_], options_.groups, {options_.eps}, out_,
+    spatial_groupnorm_forward(x, pass.params[gamma_], pass.params[beta_], options_.groups, {param_.eps}, out_,
                               cache_);
     return out_;
   }
@@ -43,8 +43,11 @@ class GroupNormBlock : public Block<T> {
                           2 * shape_[0], shape_);
   }
 
+  void normalizations(std::vector<BatchNormParam<T>*>& params) override { params.push_back(&param_); }
+
  private:
   GroupNorm options_;
+  BatchNormParam<T> param_;  // its eps
   std::string gamma_, beta_;
   Shape shape_;
   GroupNormCache<T> cache_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ struct ParameterCheck {
 /// `entries` places a parameter, drawn from `places` where it has more.
 std::vector<ParameterCheck> check_gradients(Parameters<double>& params, const Parameters<double>& grads,
                                             const std::function<double()>& loss, RandomState& places, Index entries);
+
+/// Compares the gradients of a net on a batch X, y with centred differences, at up to `entries` places a parameter; of
+/// `random`, the net's own stream, each pass draws the same numbers.
+std::vector<ParameterCheck> check_net_gradients(Net<double>& net, const TensorView<double>& X, std::span<const Label> y,
+                                                RandomState& random, Index entries = 30);
 
 /// Compares the net's gradients in double on a random batch with centred differences, at up to `entries` places a
 /// parameter. At each place steps of 1e-6, 1e-5, 1e-7 and 1e-4 are tried until the error is below 1e-7 and the best is

@@ -1,4 +1,4 @@
-#include "workbench/runs/net_gradient_check.h"
+#include "lamina/nets/net_gradient_check.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,6 @@
 #include <functional>
 #include <string>
 #include <vector>
-
-#include "workbench/runs/training_run.h"
 
 namespace lamina {
 namespace {
@@ -74,10 +72,14 @@ TEST(GradientCheck, NetsPass) {
   for (const ParameterCheck& check : check_net_gradients(config, 231)) EXPECT_TRUE(check.passed) << check.name;
 }
 
-// A killed run loses at most this much work; 30 s are promised.
-TEST(TrainingRun, CheckpointsAreAtMostThirtySecondsApart) {
-  unsetenv("LAMINA_CHECKPOINT_SECONDS");
-  EXPECT_LE(checkpoint_seconds(), 30);
+// A net of any blocks, with draws of its own.
+TEST(GradientCheck, NetsOfAnyBlocksPass) {
+  RandomState random(3);
+  Net<double> net(
+      {2, 6, 6}, parse_net("conv 3 3x3 | batchnorm | relu | residual ( conv 3 3x3 ) | dropout 0.7 | affine 4"), random);
+  const Tensor<double> X = random.randn(Shape{5, 2, 6, 6});
+  for (const ParameterCheck& check : check_net_gradients(net, X, std::vector<Label>{0, 1, 2, 3, 0}, random))
+    EXPECT_TRUE(check.passed) << check.name;
 }
 
 }  // namespace

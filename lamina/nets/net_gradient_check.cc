@@ -1,4 +1,4 @@
-#include "workbench/runs/net_gradient_check.h"
+#include "lamina/nets/net_gradient_check.h"
 
 #include <algorithm>
 #include <array>
@@ -66,6 +66,21 @@ std::vector<ParameterCheck> check_gradients(Parameters<double>& params, const Pa
   return checks;
 }
 
+std::vector<ParameterCheck> check_net_gradients(Net<double>& net, const TensorView<double>& X, std::span<const Label> y,
+                                                RandomState& random, Index entries) {
+  const RandomState::State start = random.state();
+  RandomState places;
+  places.set_state(start);
+  // Each pass draws the same dropout masks.
+  const auto loss = [&] {
+    random.set_state(start);
+    return net.loss(X, y).loss;
+  };
+  loss();
+  const Parameters<double> grads = net.grads();
+  return check_gradients(net.params(), grads, loss, places, entries);
+}
+
 std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::uint32_t seed, Index batch_size,
                                                 Index entries) {
   if (batch_size < 1 || entries < 1)
@@ -75,17 +90,7 @@ std::vector<ParameterCheck> check_net_gradients(const NetConfig& config, std::ui
   Tensor<double> X = random.randn(Shape{batch_size, config.input_dim[0], config.input_dim[1], config.input_dim[2]});
   std::vector<Label> y(static_cast<std::size_t>(batch_size));
   for (Label& label : y) label = static_cast<Label>(random.randint(config.num_classes));
-  const RandomState::State start = random.state();
-  RandomState places(seed + 1);
-
-  // Each pass draws the same dropout masks.
-  const auto loss = [&] {
-    random.set_state(start);
-    return net->loss(X, y).loss;
-  };
-  loss();
-  const Parameters<double> grads = net->grads();
-  return check_gradients(net->params(), grads, loss, places, entries);
+  return check_net_gradients(*net, X, y, random, entries);
 }
 
 }  // namespace lamina
