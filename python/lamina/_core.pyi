@@ -1,6 +1,7 @@
 """The module in C++: what lamina.layers and its neighbours call, with plain arguments instead of dictionaries."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
