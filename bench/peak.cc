@@ -61,9 +61,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace bench {
 
-HWY_EXPORT(MultiplyAdds);
-HWY_EXPORT(PairMultiplyAdds);
-
 namespace {
 
 double rate_of(double (*kernel)(long, float*), int threads) {

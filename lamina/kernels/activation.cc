@@ -1,19 +1,17 @@
 #include "lamina/kernels/activation.h"
 
-#include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/both_precisions.h"
+#include "lamina/kernels/machine/chunks.h"
 
 namespace lamina::kernels {
 namespace {
 
-constexpr Index kChunk = 8192;  // elements
-
 template <class Body>
-void for_elements(Index n, Body&& body) {
-  parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
-    for (Index i = chunk * kChunk, end = std::min(n, i + kChunk); i < end; ++i) body(i);
+void for_elements(Index n, const Body& body) {
+  for_chunks(Chunks{n, 8192}, [&](Index first, Index length) {
+    for (Index i = first; i < first + length; ++i) body(i);
   });
 }
 
@@ -39,13 +37,9 @@ void leaky_relu_backward(Index n, T slope, const T* dout, const T* out, T* dx) {
   for_elements(n, [=](Index i) { dx[i] = out[i] > 0 ? dout[i] : slope * dout[i]; });
 }
 
-#define LAMINA_BOTH(T)                                           \
-  template void sigmoid(Index, const T*, T*);                    \
-  template void sigmoid_backward(Index, const T*, const T*, T*); \
-  template void leaky_relu(Index, T, const T*, T*);              \
-  template void leaky_relu_backward(Index, T, const T*, const T*, T*);
-LAMINA_BOTH(float)
-LAMINA_BOTH(double)
-#undef LAMINA_BOTH
+LAMINA_FLOAT_AND_DOUBLE(sigmoid);
+LAMINA_FLOAT_AND_DOUBLE(sigmoid_backward);
+LAMINA_FLOAT_AND_DOUBLE(leaky_relu);
+LAMINA_FLOAT_AND_DOUBLE(leaky_relu_backward);
 
 }  // namespace lamina::kernels

@@ -1,4 +1,4 @@
-// MT19937 (Matsumoto and Nishimura, 1998), its recurrence and tempering done on whole vectors.
+// MT19937 (Matsumoto and Nishimura, 1998), whose recurrence and tempering are computed on whole vectors.
 #include "lamina/kernels/dropout.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 template <class T>
 struct DropoutArgs {
   Index n;
-  std::uint64_t last;  // rand() 2^53 <= last: kept
+  std::uint64_t last;  // an element is kept where rand() 2^53 <= last
   T kept;
   const T* x;
   T *mask, *out;
@@ -31,9 +31,10 @@ constexpr Index kWords = 624, kMiddle = 397;
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// key[i] = key[i + ahead] ^ twist(key[i], key[i + 1]) for i below count. |ahead| is more than a vector.
+// key[i] = key[i + ahead] ^ twist(key[i], key[i + 1]) for i below count. |ahead| is more than the length of a vector.
 HWY_NOINLINE void twist_words(std::uint32_t* key, Index count, Index ahead) {
   const auto twist = [=](auto d, std::uint32_t* at) HWY_ATTR {
     const auto u = hn::LoadU(d, at), v = hn::LoadU(d, at + 1);
@@ -49,7 +50,7 @@ HWY_NOINLINE void twist_words(std::uint32_t* key, Index count, Index ahead) {
   for (; key < end; ++key) twist(hn::CappedTag<std::uint32_t, 1>(), key);
 }
 
-// The next 624 words: the recurrence with indices modulo 624.
+// The next 624 words, by the recurrence, whose indices count modulo 624.
 HWY_INLINE void refill(std::uint32_t* key) {
   twist_words(key, kWords - kMiddle, kMiddle);
   twist_words(key + kWords - kMiddle, kMiddle - 1, kMiddle - kWords);
@@ -65,7 +66,8 @@ HWY_INLINE hn::Vec<D> temper(D d, hn::Vec<D> y) {
   return hn::Xor(y, hn::ShiftRight<18>(y));
 }
 
-// a 27 bits of the first word, b 26 bits of the second: rand() = (2^26 a + b) / 2^53.
+// Element i, whose draw is made of two words: rand() = (2^26 a + b) / 2^53, where a is the upper 27 bits of the first
+// word and b the upper 26 bits of the second.
 template <class T>
 HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std::uint32_t second) {
   const hn::CappedTag<std::uint32_t, 1> d;
@@ -77,8 +79,8 @@ HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std:
 }
 
 #if HWY_TARGET != HWY_SCALAR
-// The bits of `kept` in each pair of words whose draw is kept, else 0. Draws are compared with the second word's bits
-// where the first's were dropped: a 2^37 + b 2^6.
+// The bits of `kept` for each pair of words whose draw is kept, else 0. Draws are compared as a 2^37 + b 2^6: this has
+// the order of 2^26 a + b and leaves the words' bits in their places.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V scales(D d, const std::uint32_t* words, V last, V kept) {
   const hn::Repartition<std::uint32_t, D> halves;
@@ -88,7 +90,7 @@ HWY_INLINE V scales(D d, const std::uint32_t* words, V last, V kept) {
 }
 #endif
 
-// Draws i .. i + pairs - 1 from as many pairs of words.
+// Elements i .. i + pairs - 1, from as many pairs of words.
 template <class T>
 HWY_INLINE void draws(const DropoutArgs<T>& s, Index i, Index pairs, const std::uint32_t* words) {
   Index done = 0;
@@ -124,12 +126,12 @@ HWY_INLINE void draws(const DropoutArgs<T>& s, Index i, Index pairs, const std::
 }
 
 template <class T>
-HWY_INLINE void dropout(const DropoutArgs<T>& s, RandomState::State& state) {
+void dropout(const DropoutArgs<T>& s, RandomState::State& state) {
   std::uint32_t* key = state.key.data();
   Index position = state.position;
   for (Index i = 0; i < s.n;) {
     if (position == kWords) refill(key), position = 0;
-    if (position == kWords - 1) {  // a pair over the refill
+    if (position == kWords - 1) {  // a pair whose second word comes after the refill
       const std::uint32_t first = key[position];
       refill(key);
       draw(s, i++, first, key[0]);
@@ -144,33 +146,24 @@ HWY_INLINE void dropout(const DropoutArgs<T>& s, RandomState::State& state) {
   state.position = static_cast<int>(position);
 }
 
-void DropoutFloat(const DropoutArgs<float>& s, RandomState::State& state) { dropout(s, state); }
-void DropoutDouble(const DropoutArgs<double>& s, RandomState::State& state) { dropout(s, state); }
-
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace lamina::kernels {
 
-HWY_EXPORT(DropoutFloat);
-HWY_EXPORT(DropoutDouble);
-
 template <class T>
 void dropout(Index n, RandomState& random, double p, T kept, const T* x, T* mask, T* out) {
-  // An integer is below p 2^53, which is exact, where it is below that number rounded up.
+  // rand() < p holds for the integers rand() 2^53 below p 2^53, a product that is exact; `last` is the largest of them.
   const auto last = static_cast<std::uint64_t>(std::ceil(p * 9007199254740992.0)) - 1;
   const DropoutArgs<T> args{n, last, kept, x, mask, out};
   RandomState::State state = random.state();
-  if constexpr (sizeof(T) == sizeof(float))
-    LAMINA_DISPATCH(DropoutFloat)(args, state);
-  else
-    LAMINA_DISPATCH(DropoutDouble)(args, state);
+  LAMINA_DISPATCH(dropout<T>)(args, state);
   random.set_state(state);
 }
 
-template void dropout(Index, RandomState&, double, float, const float*, float*, float*);
-template void dropout(Index, RandomState&, double, double, const double*, double*, double*);
+LAMINA_FLOAT_AND_DOUBLE(dropout);
 
 }  // namespace lamina::kernels
 #endif

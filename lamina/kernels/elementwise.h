@@ -13,6 +13,9 @@ void relu(Index n, const T* x, T* out);
 /// dx = scale dout where out > 0, else 0.
 template <class T>
 void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale = 1);
+/// out = x, by all threads: each copies the part that its kernels have left in its core's cache.
+template <class T>
+void copy(Index n, const T* x, T* out);
 /// out = a b
 template <class T>
 void multiply(Index n, const T* a, const T* b, T* out);

@@ -1,5 +1,3 @@
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lamina/kernels/gather.cc"
 #include "lamina/kernels/gather.h"
 
 #include <hwy/cache_control.h>
@@ -8,16 +6,19 @@
 #include <type_traits>
 #include <vector>
 
-#include "lamina/kernels/machine/parallel.h"
-#include "lamina/kernels/machine/simd.h"
+#include "lamina/kernels/machine/chunks.h"
 #include "lamina/kernels/machine/workspace.h"
-#include "lamina/kernels/products/gemm.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lamina/kernels/gather.cc"
+#include "lamina/kernels/machine/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A vector of doubles is made from as many bytes, the mean taken off, and rounded to T.
+// out = T(double(byte) - mean), for `count` bytes; without a mean where that is null.
 template <class T>
 HWY_INLINE void convert(Index count, const std::uint8_t* HWY_RESTRICT bytes, const double* HWY_RESTRICT mean,
                         T* HWY_RESTRICT out) {
@@ -39,32 +40,23 @@ HWY_INLINE void convert(Index count, const std::uint8_t* HWY_RESTRICT bytes, con
   for (; j < count; ++j) out[j] = static_cast<T>(static_cast<double>(bytes[j]) - (mean ? mean[j] : 0.0));
 }
 
-constexpr Index kColumns = 1024;  // of which the mean stays in the first-level cache
+constexpr Index kColumns = 1024;  // the mean of so many stays in the first-level cache
 
 template <class T>
-HWY_INLINE void convert_rows(Index count, Index example, const std::uint8_t* bytes, const Index* rows,
-                             const double* mean, T* out) {
+void convert_rows(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
+                  T* out) {
   for (Index j = 0; j < example; j += kColumns)
     for (Index i = 0; i < count; ++i)
       convert(std::min(kColumns, example - j), bytes + (rows ? rows[i] : i) * example + j, mean ? mean + j : nullptr,
               out + i * example + j);
 }
 
-void RowsFloat(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
-               float* out) {
-  convert_rows(count, example, bytes, rows, mean, out);
-}
-void RowsDouble(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
-                double* out) {
-  convert_rows(count, example, bytes, rows, mean, out);
-}
-
-// One example in another precision. Where `next` is not null, the example there is fetched meanwhile: the chosen rows
-// lie anywhere in memory, where the processor does not foresee them. Where `kept` is not null, it is written there too,
-// past the caches.
+// Copies one example, converting its numbers. Where `next` is not null, the example there is prefetched meanwhile: the
+// chosen rows lie anywhere in memory, so the processor cannot foresee them. Where `kept` is not null, the numbers are
+// written there too, past the caches.
 template <class From, class To>
-HWY_INLINE void convert_numbers(Index count, const From* HWY_RESTRICT from, const From* next, To* HWY_RESTRICT out,
-                                [[maybe_unused]] To* HWY_RESTRICT kept = nullptr) {
+HWY_INLINE void convert_and_keep(Index count, const From* HWY_RESTRICT from, const From* next, To* HWY_RESTRICT out,
+                                 To* HWY_RESTRICT kept) {
   constexpr Index kLine = static_cast<Index>(64 / sizeof(From));
   const hn::ScalableTag<double> d;
   const hn::Rebind<float, decltype(d)> df;
@@ -98,27 +90,29 @@ HWY_INLINE void convert_numbers(Index count, const From* HWY_RESTRICT from, cons
   line(j, count);
 }
 
-void FloatsToFloats(Index count, const float* from, const float* next, float* out) {
-  convert_numbers(count, from, next, out);
-}
-void FloatsToDoubles(Index count, const float* from, const float* next, double* out) {
-  convert_numbers(count, from, next, out);
-}
-void DoublesToFloats(Index count, const double* from, const double* next, float* out) {
-  convert_numbers(count, from, next, out);
-}
-void DoublesToFloatsKept(Index count, const double* from, const double* next, float* out, float* kept) {
-  convert_numbers(count, from, next, out, kept);
-  hwy::FlushStream();
-}
-void DoublesToDoubles(Index count, const double* from, const double* next, double* out) {
-  convert_numbers(count, from, next, out);
+template <class From, class To>
+void convert_numbers(Index count, const From* from, const From* next, To* out) {
+  convert_and_keep<From, To>(count, from, next, out, nullptr);
 }
 
-// One image. `row` has room for W bytes.
+// The combinations of types under names of one template argument, for LAMINA_DISPATCH.
+template <class To>
+void convert_floats(Index count, const float* from, const float* next, To* out) {
+  convert_numbers(count, from, next, out);
+}
+template <class To>
+void convert_doubles(Index count, const double* from, const double* next, To* out) {
+  convert_numbers(count, from, next, out);
+}
+void convert_doubles_and_keep(Index count, const double* from, const double* next, float* out, float* kept) {
+  convert_and_keep(count, from, next, out, kept);
+  hwy::FlushStream();
+}
+
+// One image, moved. `row` is scratch memory of W bytes.
 template <class T>
-HWY_INLINE void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean,
-                              std::uint8_t* row, T* out) {
+void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean,
+                   std::uint8_t* row, T* out) {
   const Index first = std::clamp<Index>(-move.dx, 0, W), end = std::clamp<Index>(W - move.dx, first, W);
   for (Index c = 0; c < C; ++c)
     for (Index y = 0; y < H; ++y, out += W) {
@@ -139,17 +133,8 @@ HWY_INLINE void convert_moved(Index C, Index H, Index W, const std::uint8_t* byt
     }
 }
 
-void MovedFloat(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean, std::uint8_t* row,
-                float* out) {
-  convert_moved(C, H, W, bytes, move, mean, row, out);
-}
-void MovedDouble(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean, std::uint8_t* row,
-                 double* out) {
-  convert_moved(C, H, W, bytes, move, mean, row, out);
-}
-
-// Sums of at most 257 rows fit into 16 bits.
-void AddBytes(Index count, Index example, const std::uint8_t* HWY_RESTRICT bytes, std::uint16_t* HWY_RESTRICT sums) {
+// Adds `count` rows to sums, which hold 257 rows at most: 257 x 255 is the largest number of 16 bits.
+void add_bytes(Index count, Index example, const std::uint8_t* HWY_RESTRICT bytes, std::uint16_t* HWY_RESTRICT sums) {
   const hn::ScalableTag<std::uint16_t> d;
   const hn::Rebind<std::uint8_t, decltype(d)> d8;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
@@ -161,6 +146,7 @@ void AddBytes(Index count, Index example, const std::uint8_t* HWY_RESTRICT bytes
   }
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -168,49 +154,20 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-HWY_EXPORT(RowsFloat);
-HWY_EXPORT(RowsDouble);
-HWY_EXPORT(MovedFloat);
-HWY_EXPORT(MovedDouble);
-HWY_EXPORT(AddBytes);
-HWY_EXPORT(FloatsToFloats);
-HWY_EXPORT(FloatsToDoubles);
-HWY_EXPORT(DoublesToFloats);
-HWY_EXPORT(DoublesToFloatsKept);
-HWY_EXPORT(DoublesToDoubles);
-
 struct MovedRow {};
 
-constexpr Index kChunkElements = 1 << 14;
-constexpr Index kHalfsEnd = 64;  // the first half's length is a multiple of it
 constexpr Index kRowsIn16Bits = 257;
 
-// Calls body(first row, number of rows) for chunks of about kChunkElements elements.
-template <class Body>
-void for_rows(Index count, Index example, Body&& body) {
-  if (count <= 0 || example <= 0) return;
-  const Index rows = std::max<Index>(1, kChunkElements / example);
-  parallel_for((count + rows - 1) / rows,
-               [&](Index chunk) { body(chunk * rows, std::min(rows, count - chunk * rows)); });
-}
+// Chunks of rows that hold about so many elements.
+Chunks rows_of(Index count, Index example) { return Chunks::about(1 << 14, example > 0 ? count : 0, example); }
 
-// The same, body(first row, number of rows, first column, number of columns), and the halves of long rows apart: where
-// such rows are multiplied by weights, different threads make the halves of each sum, and then find theirs in their own
-// core's cache.
-template <class Body>
-void for_half_rows(Index count, Index example, Body&& body) {
-  if (example < kSumInHalves)
-    return for_rows(count, example, [&](Index first, Index n) { body(first, n, Index{0}, example); });
-  if (count <= 0) return;
-  const Index half = (example / 2 + kHalfsEnd - 1) / kHalfsEnd * kHalfsEnd;
-  const Index rows = std::max<Index>(1, kChunkElements / half), groups = (count + rows - 1) / rows;
-  parallel_for(2 * groups, [&](Index chunk) {
-    const Index first = chunk % groups * rows, n = std::min(rows, count - first);
-    if (chunk < groups)
-      body(first, n, Index{0}, half);
-    else
-      body(first, n, half, example - half);
-  });
+// The kernel that converts From to To.
+template <class From, class To>
+auto converter() {
+  if constexpr (std::is_same_v<From, float>)
+    return LAMINA_DISPATCH(convert_floats<To>);
+  else
+    return LAMINA_DISPATCH(convert_doubles<To>);
 }
 
 }  // namespace
@@ -218,53 +175,40 @@ void for_half_rows(Index count, Index example, Body&& body) {
 template <class T>
 void gather_bytes(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
                   T* out) {
-  for_rows(count, example, [&](Index first, Index n) {
-    const std::uint8_t* from = rows ? bytes : bytes + first * example;
-    const Index* chosen = rows ? rows + first : nullptr;
-    if constexpr (sizeof(T) == sizeof(float))
-      LAMINA_DISPATCH(RowsFloat)(n, example, from, chosen, mean, out + first * example);
-    else
-      LAMINA_DISPATCH(RowsDouble)(n, example, from, chosen, mean, out + first * example);
+  const auto kernel = LAMINA_DISPATCH(convert_rows<T>);
+  for_chunks(rows_of(count, example), [=](Index first, Index n) {
+    kernel(n, example, rows ? bytes : bytes + first * example, rows ? rows + first : nullptr, mean,
+           out + first * example);
   });
 }
 
 template <class From, class To>
 void gather_numbers(Index count, Index example, const From* numbers, const Index* rows, To* out) {
-  const auto kernel = [] {
-    if constexpr (std::is_same_v<From, float>)
-      if constexpr (std::is_same_v<To, float>)
-        return LAMINA_DISPATCH(FloatsToFloats);
-      else
-        return LAMINA_DISPATCH(FloatsToDoubles);
-    else if constexpr (std::is_same_v<To, float>)
-      return LAMINA_DISPATCH(DoublesToFloats);
-    else
-      return LAMINA_DISPATCH(DoublesToDoubles);
-  }();
-  for_half_rows(count, example, [&](Index first, Index n, Index at, Index length) {
+  const auto kernel = converter<From, To>();
+  for_chunks(rows_of(count, example), [=](Index first, Index n) {
     for (Index i = first; i < first + n; ++i)
-      kernel(length, numbers + (rows ? rows[i] : i) * example + at,
-             rows && i + 1 < count ? numbers + rows[i + 1] * example + at : nullptr, out + i * example + at);
+      kernel(example, numbers + (rows ? rows[i] : i) * example,
+             rows && i + 1 < count ? numbers + rows[i + 1] * example : nullptr, out + i * example);
   });
 }
 
 void gather_and_keep(Index count, Index example, const double* numbers, const Index* rows, const Keep* how, float* kept,
                      float* out) {
-  const auto copy = LAMINA_DISPATCH(FloatsToFloats);
-  const auto convert = LAMINA_DISPATCH(DoublesToFloats);
-  const auto convert_and_keep = LAMINA_DISPATCH(DoublesToFloatsKept);
-  for_half_rows(count, example, [&](Index first, Index n, Index at, Index length) {
+  const auto copy = converter<float, float>();
+  const auto convert = converter<double, float>();
+  const auto convert_and_keep = LAMINA_DISPATCH(convert_doubles_and_keep);
+  for_chunks(rows_of(count, example), [=](Index first, Index n) {
     for (Index i = first; i < first + n; ++i) {
-      const Index row = rows[i] * example + at, next = i + 1 < count ? rows[i + 1] * example + at : -1;
+      const Index row = rows[i] * example, next = i + 1 < count ? rows[i + 1] * example : -1;
       const bool next_is_kept = next >= 0 && how[i + 1] == Keep::from_kept;
-      float* to = out + i * example + at;
+      float* to = out + i * example;
       const double* ahead = next >= 0 && !next_is_kept ? numbers + next : nullptr;
       if (how[i] == Keep::from_kept)
-        copy(length, kept + row, next_is_kept ? kept + next : nullptr, to);
+        copy(example, kept + row, next_is_kept ? kept + next : nullptr, to);
       else if (how[i] == Keep::make)
-        convert_and_keep(length, numbers + row, ahead, to, kept + row);
+        convert_and_keep(example, numbers + row, ahead, to, kept + row);
       else
-        convert(length, numbers + row, ahead, to);
+        convert(example, numbers + row, ahead, to);
     }
   });
 }
@@ -272,16 +216,12 @@ void gather_and_keep(Index count, Index example, const double* numbers, const In
 template <class T>
 void gather_moved_bytes(Index count, Index C, Index H, Index W, const std::uint8_t* bytes, const Index* rows,
                         const Move* moves, const double* mean, T* out) {
+  const auto kernel = LAMINA_DISPATCH(convert_moved<T>);
   const Index example = C * H * W;
-  for_rows(count, example, [&](Index first, Index n) {
+  for_chunks(rows_of(count, example), [=](Index first, Index n) {
     std::uint8_t* row = workspace<MovedRow, std::uint8_t>(W);
-    for (Index i = first; i < first + n; ++i) {
-      const std::uint8_t* from = bytes + (rows ? rows[i] : i) * example;
-      if constexpr (sizeof(T) == sizeof(float))
-        LAMINA_DISPATCH(MovedFloat)(C, H, W, from, moves[i], mean, row, out + i * example);
-      else
-        LAMINA_DISPATCH(MovedDouble)(C, H, W, from, moves[i], mean, row, out + i * example);
-    }
+    for (Index i = first; i < first + n; ++i)
+      kernel(C, H, W, bytes + (rows ? rows[i] : i) * example, moves[i], mean, row, out + i * example);
   });
 }
 
@@ -289,7 +229,7 @@ template <class From, class To>
 void gather_moved_numbers(Index count, Index C, Index H, Index W, const From* numbers, const Index* rows,
                           const Move* moves, To* out) {
   const Index example = C * H * W;
-  for_rows(count, example, [&](Index first, Index n) {
+  for_chunks(rows_of(count, example), [=](Index first, Index n) {
     for (Index i = first; i < first + n; ++i) {
       const From* from = numbers + (rows ? rows[i] : i) * example;
       const Move move = moves[i];
@@ -306,29 +246,26 @@ void gather_moved_numbers(Index count, Index C, Index H, Index W, const From* nu
 }
 
 void sum_bytes(Index count, Index example, const std::uint8_t* bytes, std::uint64_t* sums) {
+  const auto kernel = LAMINA_DISPATCH(add_bytes);
   std::fill(sums, sums + example, 0);
   std::vector<std::uint16_t> part(static_cast<std::size_t>(example));
   for (Index i = 0; i < count; i += kRowsIn16Bits) {
     std::fill(part.begin(), part.end(), std::uint16_t{0});
-    LAMINA_DISPATCH(AddBytes)(std::min(kRowsIn16Bits, count - i), example, bytes + i * example, part.data());
+    kernel(std::min(kRowsIn16Bits, count - i), example, bytes + i * example, part.data());
     for (Index j = 0; j < example; ++j) sums[j] += part[static_cast<std::size_t>(j)];
   }
 }
 
-template void gather_bytes(Index, Index, const std::uint8_t*, const Index*, const double*, float*);
-template void gather_bytes(Index, Index, const std::uint8_t*, const Index*, const double*, double*);
-template void gather_moved_bytes(Index, Index, Index, Index, const std::uint8_t*, const Index*, const Move*,
-                                 const double*, float*);
-template void gather_moved_bytes(Index, Index, Index, Index, const std::uint8_t*, const Index*, const Move*,
-                                 const double*, double*);
-template void gather_moved_numbers(Index, Index, Index, Index, const float*, const Index*, const Move*, float*);
-template void gather_moved_numbers(Index, Index, Index, Index, const float*, const Index*, const Move*, double*);
-template void gather_moved_numbers(Index, Index, Index, Index, const double*, const Index*, const Move*, float*);
-template void gather_moved_numbers(Index, Index, Index, Index, const double*, const Index*, const Move*, double*);
-template void gather_numbers(Index, Index, const float*, const Index*, float*);
-template void gather_numbers(Index, Index, const float*, const Index*, double*);
-template void gather_numbers(Index, Index, const double*, const Index*, float*);
-template void gather_numbers(Index, Index, const double*, const Index*, double*);
+LAMINA_FLOAT_AND_DOUBLE(gather_bytes);
+LAMINA_FLOAT_AND_DOUBLE(gather_moved_bytes);
+#define LAMINA_FROM(From)                                                                                         \
+  template void gather_numbers(Index, Index, const From*, const Index*, float*);                                  \
+  template void gather_numbers(Index, Index, const From*, const Index*, double*);                                 \
+  template void gather_moved_numbers(Index, Index, Index, Index, const From*, const Index*, const Move*, float*); \
+  template void gather_moved_numbers(Index, Index, Index, Index, const From*, const Index*, const Move*, double*);
+LAMINA_FROM(float)
+LAMINA_FROM(double)
+#undef LAMINA_FROM
 
 }  // namespace lamina::kernels
 #endif

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/pool.cc"
@@ -15,7 +14,8 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Places in a window, one a lane: int32 beside float; beside double kept as double, which holds every int32.
+// Places in a window, one a lane of the vector of maxima: int32 beside float, and double beside double, which holds
+// every int32.
 template <class D, class T = hn::TFromD<D>>
 struct Places;
 template <class D>
@@ -56,7 +56,7 @@ HWY_INLINE void for_channels(Index C, const Step& step) {
   for (; c < C; ++c) step(one, c);
 }
 
-// One window: x is its first pixel.
+// The maximum of one window, whose first pixel is x.
 template <class T>
 HWY_INLINE void window_max(const PoolShape& s, const T* HWY_RESTRICT x, T* HWY_RESTRICT out,
                            std::int32_t* HWY_RESTRICT argmax) {
@@ -87,7 +87,7 @@ void forward_rows(const PoolShape& s, const T* x, T* out, std::int32_t* argmax, 
   }
 }
 
-// Rows of dx: each takes what the windows over it give it, in scan order.
+// Rows first to last - 1 of dx. To each the windows that cover it add their share, in scan order.
 template <class T>
 void backward_rows(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx, Index first, Index last) {
   for (Index row = first; row < last; ++row) {
@@ -116,7 +116,8 @@ void backward_rows(const PoolShape& s, const T* dout, const std::int32_t* argmax
   }
 }
 
-// Windows of 2x2 at stride 2: each element of dx lies in one window at most. Rows of dout.
+// The same for windows of 2x2 at stride 2, where each element of dx lies in one window at most. Here first and last are
+// rows of dout.
 template <class T>
 void backward_rows_2x2(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx, Index first, Index last) {
   const Index width = s.W * s.C;
@@ -137,35 +138,12 @@ void backward_rows_2x2(const PoolShape& s, const T* dout, const std::int32_t* ar
         hn::StoreU(hn::IfThenElseZero(P::equal(d, k, P::set(d, 3)), g), d, bottom + right + c);
       });
     }
-    // What no window covers: the last column of an odd width, the last row of an odd height.
+    // No window covers the last column of an odd width and the last row of an odd height.
     const std::size_t rest = static_cast<std::size_t>(width - 2 * s.OW * s.C) * sizeof(T);
     std::memset(top + 2 * s.OW * s.C, 0, rest);
     std::memset(bottom + 2 * s.OW * s.C, 0, rest);
     if (i + 1 == s.OH && 2 * s.OH < s.H) std::memset(bottom + width, 0, static_cast<std::size_t>(width) * sizeof(T));
   }
-}
-
-void ForwardFloat(const PoolShape& s, const float* x, float* out, std::int32_t* argmax, Index first, Index last) {
-  forward_rows(s, x, out, argmax, first, last);
-}
-void ForwardDouble(const PoolShape& s, const double* x, double* out, std::int32_t* argmax, Index first, Index last) {
-  forward_rows(s, x, out, argmax, first, last);
-}
-void BackwardFloat(const PoolShape& s, const float* dout, const std::int32_t* argmax, float* dx, Index first,
-                   Index last) {
-  backward_rows(s, dout, argmax, dx, first, last);
-}
-void BackwardDouble(const PoolShape& s, const double* dout, const std::int32_t* argmax, double* dx, Index first,
-                    Index last) {
-  backward_rows(s, dout, argmax, dx, first, last);
-}
-void Backward2x2Float(const PoolShape& s, const float* dout, const std::int32_t* argmax, float* dx, Index first,
-                      Index last) {
-  backward_rows_2x2(s, dout, argmax, dx, first, last);
-}
-void Backward2x2Double(const PoolShape& s, const double* dout, const std::int32_t* argmax, double* dx, Index first,
-                       Index last) {
-  backward_rows_2x2(s, dout, argmax, dx, first, last);
 }
 
 }  // namespace
@@ -176,54 +154,31 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-HWY_EXPORT(ForwardFloat);
-HWY_EXPORT(ForwardDouble);
-HWY_EXPORT(BackwardFloat);
-HWY_EXPORT(BackwardDouble);
-HWY_EXPORT(Backward2x2Float);
-HWY_EXPORT(Backward2x2Double);
-
-// run(first, last) over bands of rows, each of about kWork loads.
-template <class Run>
-void for_bands(Index rows, Index work_per_row, const Run& run) {
-  constexpr Index kWork = 1 << 15;
-  const Index band = std::max<Index>(1, kWork / std::max<Index>(1, work_per_row));
-  parallel_for((rows + band - 1) / band, [&](Index chunk) { run(chunk * band, std::min(rows, (chunk + 1) * band)); });
-}
+// Bands of rows, each of about so many loads.
+Chunks bands(Index rows, Index loads_per_row) { return Chunks::about(1 << 15, rows, loads_per_row); }
 
 }  // namespace
 
 template <class T>
 void max_pool_forward(const PoolShape& s, const T* x, T* out, std::int32_t* argmax) {
   if (s.N * s.OH * s.OW * s.C == 0) return;
-  const auto run = [] {
-    if constexpr (std::is_same_v<T, float>)
-      return LAMINA_DISPATCH(ForwardFloat);
-    else
-      return LAMINA_DISPATCH(ForwardDouble);
-  }();
-  for_bands(s.N * s.OH, s.OW * s.C * std::min<Index>(s.PH * s.PW, 1 << 15),
-            [&](Index first, Index last) { run(s, x, out, argmax, first, last); });
+  const auto kernel = LAMINA_DISPATCH(forward_rows<T>);
+  const Index loads = s.OW * s.C * std::min<Index>(s.PH * s.PW, 1 << 15);
+  for_chunks(bands(s.N * s.OH, loads),
+             [&](Index first, Index length) { kernel(s, x, out, argmax, first, first + length); });
 }
 
 template <class T>
 void max_pool_backward(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx) {
   if (s.N * s.H * s.W * s.C == 0) return;
   const bool two = s.PH == 2 && s.PW == 2 && s.stride == 2;
-  const auto run = [two] {
-    if constexpr (std::is_same_v<T, float>)
-      return two ? LAMINA_DISPATCH(Backward2x2Float) : LAMINA_DISPATCH(BackwardFloat);
-    else
-      return two ? LAMINA_DISPATCH(Backward2x2Double) : LAMINA_DISPATCH(BackwardDouble);
-  }();
-  for_bands(s.N * (two ? s.OH : s.H), s.W * s.C * 2,
-            [&](Index first, Index last) { run(s, dout, argmax, dx, first, last); });
+  const auto kernel = two ? LAMINA_DISPATCH(backward_rows_2x2<T>) : LAMINA_DISPATCH(backward_rows<T>);
+  for_chunks(bands(s.N * (two ? s.OH : s.H), s.W * s.C * 2),
+             [&](Index first, Index length) { kernel(s, dout, argmax, dx, first, first + length); });
 }
 
-template void max_pool_forward(const PoolShape&, const float*, float*, std::int32_t*);
-template void max_pool_forward(const PoolShape&, const double*, double*, std::int32_t*);
-template void max_pool_backward(const PoolShape&, const float*, const std::int32_t*, float*);
-template void max_pool_backward(const PoolShape&, const double*, const std::int32_t*, double*);
+LAMINA_FLOAT_AND_DOUBLE(max_pool_forward);
+LAMINA_FLOAT_AND_DOUBLE(max_pool_backward);
 
 }  // namespace lamina::kernels
 #endif

@@ -3,19 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/both_precisions.h"
+#include "lamina/kernels/machine/chunks.h"
 #include "lamina/kernels/machine/workspace.h"
 
 namespace lamina::kernels {
 namespace {
 
-// Elements a chunk. An exponential costs some ten times what an addition does.
-constexpr Index kChunk = 1024;
+// Chunks of rows, of fewer elements than elsewhere: an exponential costs about ten times as much as an addition.
+Chunks rows_of(Index rows, Index columns) { return Chunks::about(1024, rows, columns); }
 
 struct Exponentials {};
 struct PartialSums {};
 
-// e = exp(x - max x) of one row; gives their sum, in double.
+// e = exp(x - max) of one row; returns their sum, in double.
 template <class T>
 double exponentials(Index columns, const T* x, T max, T* e) {
   double sum = 0;
@@ -26,6 +27,7 @@ double exponentials(Index columns, const T* x, T max, T* e) {
   return sum;
 }
 
+// -log softmax(x)[y] of one row, and where dx is not null, the row of its gradient.
 template <class T>
 double row_loss(Index columns, const T* x, Label y, T* dx, double rows) {
   const T max = *std::max_element(x, x + columns), score = x[y];
@@ -40,6 +42,7 @@ double row_loss(Index columns, const T* x, Label y, T* dx, double rows) {
   return std::log(sum) - static_cast<double>(score - max);
 }
 
+// The same with label smoothing.
 template <class T>
 double smoothed_row_loss(Index columns, const T* x, Label y, T* dx, double rows, double smoothing) {
   const T max = *std::max_element(x, x + columns), score = x[y];
@@ -57,21 +60,13 @@ double smoothed_row_loss(Index columns, const T* x, Label y, T* dx, double rows,
   return std::log(sum) + (1 - smoothing) * static_cast<double>(max - score) + share * apart;
 }
 
-// Calls body(chunk, first row, row after the last) for each chunk, and gives their number.
-template <class Body>
-Index for_rows(Index rows, Index columns, Body&& body) {
-  const Index height = std::max<Index>(1, kChunk / columns), chunks = (rows + height - 1) / height;
-  parallel_for(chunks, [&](Index chunk) { body(chunk, chunk * height, std::min(rows, (chunk + 1) * height)); });
-  return chunks;
-}
-
 }  // namespace
 
 template <class T>
 void softmax(Index rows, Index columns, const T* x, T* out) {
   if (columns == 0) return;
-  for_rows(rows, columns, [=](Index, Index first, Index end) {
-    for (Index i = first; i < end; ++i) {
+  for_chunks(rows_of(rows, columns), [=](Index first, Index length) {
+    for (Index i = first; i < first + length; ++i) {
       const T* row = x + i * columns;
       T* p = out + i * columns;
       const double sum = exponentials(columns, row, *std::max_element(row, row + columns), p);
@@ -82,10 +77,11 @@ void softmax(Index rows, Index columns, const T* x, T* out) {
 
 template <class T>
 double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx, double smoothing) {
-  double* partial = workspace<PartialSums, double>(rows);
-  const Index chunks = for_rows(rows, columns, [=](Index chunk, Index first, Index end) {
+  const Chunks chunks = rows_of(rows, columns);
+  double* partial = workspace<PartialSums, double>(chunks.count());
+  for_chunks(chunks, [=](Index chunk, Index first, Index length) {
     double sum = 0;
-    for (Index i = first; i < end; ++i) {
+    for (Index i = first; i < first + length; ++i) {
       T* dx_row = dx ? dx + i * columns : nullptr;
       sum += smoothing == 0
                  ? row_loss(columns, x + i * columns, y[i], dx_row, static_cast<double>(rows))
@@ -94,13 +90,11 @@ double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx
     partial[chunk] = sum;
   });
   double loss = 0;
-  for (Index chunk = 0; chunk < chunks; ++chunk) loss += partial[chunk];
+  for (Index chunk = 0; chunk < chunks.count(); ++chunk) loss += partial[chunk];
   return loss;
 }
 
-template void softmax(Index, Index, const float*, float*);
-template void softmax(Index, Index, const double*, double*);
-template double softmax_loss(Index, Index, const float*, const Label*, float*, double);
-template double softmax_loss(Index, Index, const double*, const Label*, double*, double);
+LAMINA_FLOAT_AND_DOUBLE(softmax);
+LAMINA_FLOAT_AND_DOUBLE(softmax_loss);
 
 }  // namespace lamina::kernels

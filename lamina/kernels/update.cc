@@ -1,9 +1,7 @@
-// Compiled with -ffp-contract=off (CMakeLists.txt): products and sums are rounded one by one.
+// Compiled with -ffp-contract=off (CMakeLists.txt), so that every product and every sum is rounded by itself.
 #include "lamina/kernels/update.h"
 
-#include <algorithm>
-
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
@@ -14,10 +12,11 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
-HWY_INLINE void sgd(Index n, T* w, const T* dw, T rate) {
+void sgd(Index n, T* w, const T* dw, T rate) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto step = hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i));
     hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
@@ -25,7 +24,7 @@ HWY_INLINE void sgd(Index n, T* w, const T* dw, T rate) {
 }
 
 template <class T>
-HWY_INLINE void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
+void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto kept = hn::Mul(hn::Set(d, momentum), hn::LoadU(d, v + i));
     const auto velocity = hn::Sub(kept, hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i)));
@@ -35,7 +34,7 @@ HWY_INLINE void sgd_momentum(Index n, T* w, const T* dw, T* v, T rate, T momentu
 }
 
 template <class T>
-HWY_INLINE void nesterov(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
+void nesterov(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto step = hn::Mul(hn::Set(d, rate), hn::LoadU(d, dw + i));
     const auto velocity = hn::Sub(hn::Mul(hn::Set(d, momentum), hn::LoadU(d, v + i)), step);
@@ -45,7 +44,7 @@ HWY_INLINE void nesterov(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
 }
 
 template <class T>
-HWY_INLINE void average(Index n, T* average, const T* w, T fresh) {
+void average(Index n, T* average, const T* w, T fresh) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto kept = hn::LoadU(d, average + i);
     hn::StoreU(hn::Add(kept, hn::Mul(hn::Set(d, fresh), hn::Sub(hn::LoadU(d, w + i), kept))), d, average + i);
@@ -53,7 +52,7 @@ HWY_INLINE void average(Index n, T* average, const T* w, T fresh) {
 }
 
 template <class T>
-HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {
+void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
     const auto kept = hn::Mul(hn::Set(d, decay), hn::LoadU(d, cache + i));
@@ -65,8 +64,8 @@ HWY_INLINE void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T
   });
 }
 
-// mean = first / by1, spread = sqrt(second / by2). Divisions by corrections that have grown to 1 are left out: they
-// change nothing.
+// mean = first / by1, spread = sqrt(second / by2). The divisions are left out once their divisors have grown to 1,
+// where they change nothing.
 template <bool kCorrect1, bool kCorrect2, class D, class T, class V>
 HWY_INLINE void corrected(D d, V first, V second, const Divisor<T>& by1, const Divisor<T>& by2, V& mean, V& spread) {
   mean = first;
@@ -83,7 +82,7 @@ HWY_INLINE void corrected(D d, V first, V second, const Divisor<T>& by1, const D
 }
 
 template <bool kCorrect1, bool kCorrect2, class T>
-HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
+HWY_INLINE void adam_with(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
   const Divisor<T> by1(s.correction1), by2(s.correction2);
   for_vectors<T>(n, [=, s = s](auto d, Index i) HWY_ATTR {
     const auto g = hn::LoadU(d, dw + i);
@@ -100,28 +99,14 @@ HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& 
   });
 }
 template <class T>
-HWY_INLINE void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
+void adam(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) {
   if (s.correction1 != 1)
-    s.correction2 != 1 ? adam<true, true>(n, w, dw, m, v, s) : adam<true, false>(n, w, dw, m, v, s);
+    s.correction2 != 1 ? adam_with<true, true>(n, w, dw, m, v, s) : adam_with<true, false>(n, w, dw, m, v, s);
   else
-    s.correction2 != 1 ? adam<false, true>(n, w, dw, m, v, s) : adam<false, false>(n, w, dw, m, v, s);
+    s.correction2 != 1 ? adam_with<false, true>(n, w, dw, m, v, s) : adam_with<false, false>(n, w, dw, m, v, s);
 }
 
-#define LAMINA_BOTH(Name, T)                                                                                           \
-  void Sgd##Name(Index n, T* w, const T* dw, T rate) { sgd(n, w, dw, rate); }                                          \
-  void SgdMomentum##Name(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                       \
-    sgd_momentum(n, w, dw, v, rate, momentum);                                                                         \
-  }                                                                                                                    \
-  void Nesterov##Name(Index n, T* w, const T* dw, T* v, T rate, T momentum) { nesterov(n, w, dw, v, rate, momentum); } \
-  void Average##Name(Index n, T* mean, const T* w, T fresh) { average(n, mean, w, fresh); }                            \
-  void Rmsprop##Name(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {                      \
-    rmsprop(n, w, dw, cache, rate, decay, fresh, epsilon);                                                             \
-  }                                                                                                                    \
-  void Adam##Name(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& s) { adam(n, w, dw, m, v, s); }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
-
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -129,61 +114,54 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-// Elements a chunk: large enough that a chunk outweighs its cost, a multiple of every vector length.
-constexpr Index kChunk = 16384;
-
-// Runs body(first, count) over the chunks of 0 .. n - 1.
-template <class Body>
-void for_chunks(Index n, Body&& body) {
-  parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
-    const Index first = chunk * kChunk;
-    body(first, std::min(kChunk, n - first));
-  });
-}
+// So many elements outweigh what it costs to hand a chunk to a thread.
+Chunks elements(Index n) { return {n, 16384}; }
 
 }  // namespace
 
-#define LAMINA_BOTH(Name, T)                                                                                         \
-  HWY_EXPORT(Sgd##Name);                                                                                             \
-  HWY_EXPORT(SgdMomentum##Name);                                                                                     \
-  HWY_EXPORT(Nesterov##Name);                                                                                        \
-  HWY_EXPORT(Average##Name);                                                                                         \
-  HWY_EXPORT(Rmsprop##Name);                                                                                         \
-  HWY_EXPORT(Adam##Name);                                                                                            \
-  template <>                                                                                                        \
-  void sgd_update(Index n, T* w, const T* dw, T rate) {                                                              \
-    const auto kernel = LAMINA_DISPATCH(Sgd##Name);                                                                  \
-    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, rate); });                             \
-  }                                                                                                                  \
-  template <>                                                                                                        \
-  void sgd_momentum_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                   \
-    const auto kernel = LAMINA_DISPATCH(SgdMomentum##Name);                                                          \
-    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, v + at, rate, momentum); });           \
-  }                                                                                                                  \
-  template <>                                                                                                        \
-  void nesterov_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {                                       \
-    const auto kernel = LAMINA_DISPATCH(Nesterov##Name);                                                             \
-    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, v + at, rate, momentum); });           \
-  }                                                                                                                  \
-  template <>                                                                                                        \
-  void average_update(Index n, T* average, const T* w, T fresh) {                                                    \
-    const auto kernel = LAMINA_DISPATCH(Average##Name);                                                              \
-    for_chunks(n, [=](Index at, Index count) { kernel(count, average + at, w + at, fresh); });                       \
-  }                                                                                                                  \
-  template <>                                                                                                        \
-  void rmsprop_update(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {                   \
-    const auto kernel = LAMINA_DISPATCH(Rmsprop##Name);                                                              \
-    for_chunks(                                                                                                      \
-        n, [=](Index at, Index count) { kernel(count, w + at, dw + at, cache + at, rate, decay, fresh, epsilon); }); \
-  }                                                                                                                  \
-  template <>                                                                                                        \
-  void adam_update(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& step) {                                \
-    const auto kernel = LAMINA_DISPATCH(Adam##Name);                                                                 \
-    for_chunks(n, [=](Index at, Index count) { kernel(count, w + at, dw + at, m + at, v + at, step); });             \
-  }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+template <class T>
+void sgd_update(Index n, T* w, const T* dw, T rate) {
+  const auto kernel = LAMINA_DISPATCH(sgd<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, w + i, dw + i, rate); });
+}
+
+template <class T>
+void sgd_momentum_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
+  const auto kernel = LAMINA_DISPATCH(sgd_momentum<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, w + i, dw + i, v + i, rate, momentum); });
+}
+
+template <class T>
+void nesterov_update(Index n, T* w, const T* dw, T* v, T rate, T momentum) {
+  const auto kernel = LAMINA_DISPATCH(nesterov<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, w + i, dw + i, v + i, rate, momentum); });
+}
+
+template <class T>
+void average_update(Index n, T* average, const T* w, T fresh) {
+  const auto kernel = LAMINA_DISPATCH(average<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, average + i, w + i, fresh); });
+}
+
+template <class T>
+void rmsprop_update(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon) {
+  const auto kernel = LAMINA_DISPATCH(rmsprop<T>);
+  for_chunks(elements(n),
+             [=](Index i, Index length) { kernel(length, w + i, dw + i, cache + i, rate, decay, fresh, epsilon); });
+}
+
+template <class T>
+void adam_update(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& step) {
+  const auto kernel = LAMINA_DISPATCH(adam<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, w + i, dw + i, m + i, v + i, step); });
+}
+
+LAMINA_FLOAT_AND_DOUBLE(sgd_update);
+LAMINA_FLOAT_AND_DOUBLE(sgd_momentum_update);
+LAMINA_FLOAT_AND_DOUBLE(nesterov_update);
+LAMINA_FLOAT_AND_DOUBLE(average_update);
+LAMINA_FLOAT_AND_DOUBLE(rmsprop_update);
+LAMINA_FLOAT_AND_DOUBLE(adam_update);
 
 }  // namespace lamina::kernels
 #endif

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
@@ -42,11 +42,11 @@ void adam_update(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& step
 template <class Size, class Body>
 void for_parts(std::size_t tensors, const Size& size, const Body& body) {
   constexpr Index kChunk = 16384, kUnit = 64;
-  const auto room = [&](std::size_t i) { return (size(i) + kUnit - 1) / kUnit * kUnit; };
+  const auto room = [&](std::size_t i) { return round_up(size(i), kUnit); };
   Index total = 0;
   for (std::size_t i = 0; i < tensors; ++i) total += room(i);
-  parallel_for((total + kChunk - 1) / kChunk, [&](Index chunk) {
-    const Index begin = chunk * kChunk, end = begin + kChunk;
+  for_chunks(Chunks{total, kChunk}, [&](Index begin, Index length) {
+    const Index end = begin + length;
     Index start = 0;  // of tensor i, were they all side by side
     for (std::size_t i = 0; i < tensors && start < end; start += room(i++)) {
       const Index first = std::max<Index>(begin - start, 0), last = std::min(end - start, size(i));

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/elementwise.h"
 #include "lamina/tensor.h"
 
 namespace lamina::python {
@@ -100,16 +100,12 @@ Input<T> flat(const py::array& array) {
   return Input<T>(array, Shape{array.size()});
 }
 
-/// A copy, made by all threads: each half of what a training has left in two cores' caches is read from its own.
+/// A copy, made by all threads.
 template <class T>
 Tensor<T> copied(const TensorView<T>& from) {
-  constexpr Index kChunk = 1 << 14;
   Tensor<T> copy;
   copy.resize(from.shape());
-  kernels::parallel_for((from.size() + kChunk - 1) / kChunk, [&](Index chunk) {
-    const Index first = chunk * kChunk;
-    std::copy_n(from.data() + first, std::min(kChunk, from.size() - first), copy.data() + first);
-  });
+  kernels::copy(from.size(), from.data(), copy.data());
   return copy;
 }
 

@@ -36,6 +36,8 @@ TOPS = ("lamina", "datasets", "workbench", "notebooks", "python")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 MACHINE = re.compile(r"^(hwy/.*|.*intrin\.h|arm_(neon|sve)\.h|omp\.h|pthread\.h|thread|future|execution|barrier|latch|semaphore)$")
 PRAGMA = re.compile(r"^\s*#\s*pragma\s+omp\b")
+PARALLEL = re.compile(r"\b(parallel_for|for_chunks|for_grid)\s*(<[^>]*>)?\(")
+COMMENT_OR_STRING = re.compile(r'//.*|"(\\.|[^"\\])*"')
 MAY_USE_THREADS = {"lamina/threads.h", "lamina/threads.cc"}
 SUFFIXES = {".h", ".cc", ".cpp", ".hpp"}
 
@@ -62,6 +64,8 @@ def faults(root):
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             where = f"{name}:{number}"
+            if part != "kernels" and PARALLEL.search(COMMENT_OR_STRING.sub("", line)):
+                found.append(f"{where}: threads outside lamina/kernels: {line.strip()}")
             if PRAGMA.match(line) and part != "kernels":
                 found.append(f"{where}: threads outside lamina/kernels: {line.strip()}")
             match = INCLUDE.match(line)
@@ -107,6 +111,8 @@ class Includes(unittest.TestCase):
             ("lamina/nets/net.cc", '#include "hwy/highway.h"'),
             ("lamina/layers/conv.cc", "#include <immintrin.h>"),
             ("lamina/layers/conv.cc", "#pragma omp parallel for"),
+            ("lamina/optim/update_rule.cc", "  kernels::parallel_for(n, [&](Index i) { f(i); });"),
+            ("python/bindings/arrays.h", "for_chunks(Chunks{n, 64}, body);"),
             ("datasets/load.cc", '#include "workbench/pages/report.h"'),
             ("datasets/load.cc", "#include <thread>"),
             ("workbench/pages/report.cc", '#include "workbench/runs/run_config.h"'),
@@ -128,6 +134,8 @@ class Includes(unittest.TestCase):
             ("notebooks/command.cc", '#include "workbench/cli/flags.h"\n#include "lamina/solver/solver.h"'),
             ("python/bindings/nets.cc", '#include "workbench/runs/run_config.h"\n#include "datasets/load.h"'),
             ("lamina/layers/relu.h", '// #include "lamina/optim/update_rule.h"'),
+            ("lamina/layers/relu.h", "// as parallel_for(n) does"),
+            ("lamina/kernels/relu.cc", "parallel_for(n, body);"),
         ]:
             self.assertEqual(self.planted(name, text + "\n"), [], f"{name}: {text}")
 

@@ -1,18 +1,29 @@
-// What every kernel source includes before Highway: which instruction sets are built. A kernel source has the form
+// What every kernel source includes before Highway: which instruction sets are built, and how the one in use is called.
+// A kernel source is compiled once for each instruction set, and has this form:
 //
 //   #undef HWY_TARGET_INCLUDE
 //   #define HWY_TARGET_INCLUDE "lamina/kernels/x.cc"     // this very file
 //   #include "lamina/kernels/machine/simd.h"
 //   HWY_BEFORE_NAMESPACE();
-//   namespace lamina::kernels::HWY_NAMESPACE { ... code, compiled once an instruction set ... }
+//   namespace lamina::kernels::HWY_NAMESPACE {
+//   namespace {
+//   template <class T> void x(Index n, T* out) { ... vectors of hn::ScalableTag<T> ... }
+//   }  // namespace
+//   }  // namespace lamina::kernels::HWY_NAMESPACE
 //   HWY_AFTER_NAMESPACE();
 //   #if HWY_ONCE
-//   namespace lamina::kernels { HWY_EXPORT(XFloat); void x(...) { LAMINA_DISPATCH(XFloat)(...); } }
+//   namespace lamina::kernels {
+//   template <class T> void x(Index n, T* out) { LAMINA_DISPATCH(x<T>)(n, out); }
+//   LAMINA_FLOAT_AND_DOUBLE(x);
+//   }  // namespace lamina::kernels
 //   #endif
 //
-// No include guard: foreach_target.h includes the source again and again.
-// Not built: SSSE3 and Ice Lake's additions to AVX-512, which would bring nothing, and those whose vectors have no size
-// that the compiler knows (SVE, RISC-V), so that they cannot stand in arrays; processors with SVE have NEON.
+// Headers named x-inl.h are included behind this one, and compiled once for each instruction set too. This header has
+// no include guard because foreach_target.h includes the source again and again.
+//
+// Not built: SSSE3 and Ice Lake's additions to AVX-512, because nothing here gains from them, and the instruction sets
+// whose vectors have no size known to the compiler (SVE, RISC-V), because such vectors cannot stand in arrays. All
+// processors with SVE have NEON.
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
@@ -22,9 +33,26 @@
 #include "hwy/highway.h"
 
 #ifndef LAMINA_DISPATCH
-/// The compiled version of a kernel for the instruction set in use; honours LAMINA_TARGET from the first call on.
-#define LAMINA_DISPATCH(name) ((void)::lamina::kernels::detail::target_ready(), HWY_DYNAMIC_DISPATCH(name))
+#include <cstddef>
+
+#include "lamina/kernels/machine/both_precisions.h"
+
 namespace lamina::kernels::detail {
-bool target_ready();
-}
+/// The place of the instruction set in use in Highway's tables of functions.
+std::size_t target_index();
+}  // namespace lamina::kernels::detail
+
+/// A pointer to the function `kernel` of HWY_NAMESPACE, such as relu<T>, as compiled for the instruction set in use.
+/// One template argument at most, because a macro's arguments end at commas.
+#if (HWY_TARGETS & (HWY_TARGETS - 1)) == 0  // a single one
+#define LAMINA_DISPATCH(kernel) \
+  (static_cast<void>(::lamina::kernels::detail::target_index()), &HWY_STATIC_DISPATCH(kernel))
+#else
+#define LAMINA_DISPATCH(kernel)                                                                                      \
+  ([] {                                                                                                              \
+    static constexpr decltype(&HWY_STATIC_DISPATCH(kernel)) kOfTargets[] = {nullptr, HWY_CHOOSE_TARGET_LIST(kernel), \
+                                                                            HWY_CHOOSE_FALLBACK(kernel)};            \
+    return kOfTargets[::lamina::kernels::detail::target_index()];                                                    \
+  }())
+#endif
 #endif

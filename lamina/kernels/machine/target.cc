@@ -5,6 +5,8 @@
 #endif
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
+#endif
+#if defined(__unix__)
 #include <unistd.h>
 #endif
 
@@ -45,7 +47,8 @@ bool bf16_supported() {
 }
 
 // Whether the processor has a matrix unit for bfloat16 (CPUID leaf 7, EDX bits 22 and 24), and the system lets this
-// process use it: Linux asks each to request the unit's registers (arch_prctl's ARCH_REQ_XCOMP_PERM for feature 18).
+// process use it: on Linux a process must first request the unit's registers (arch_prctl's ARCH_REQ_XCOMP_PERM for
+// feature 18).
 bool amx_supported() {
 #if defined(__x86_64__) && defined(__linux__)
   static const bool result = [] {
@@ -61,7 +64,7 @@ bool amx_supported() {
 
 bool bf16_chosen = false, amx_chosen = false;
 
-// What this processor has, before any of it is forced.
+// What this processor has, asked before set_target() makes Highway forget it.
 std::int64_t supported() {
   static const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
   return targets | HWY_STATIC_TARGET;
@@ -88,6 +91,18 @@ void force(const std::string& name) {
   fail("LAMINA_TARGET", "expected an instruction set of this processor, one of ", list, ", got '", name, "'");
 }
 
+// Chooses the instruction set at the first call.
+void make_ready() {
+  static const bool ready = [] {
+    amx_chosen = available(kTargets[0]);
+    bf16_chosen = available(kTargets[1]);
+    hwy::GetChosenTarget().Update(supported());
+    if (const char* name = std::getenv("LAMINA_TARGET"); name && *name) force(name);
+    return true;
+  }();
+  static_cast<void>(ready);
+}
+
 }  // namespace
 
 std::vector<std::string> available_targets() {
@@ -98,12 +113,12 @@ std::vector<std::string> available_targets() {
 }
 
 void set_target(const std::string& name) {
-  detail::target_ready();
+  make_ready();
   force(name);
 }
 
 std::string target_name() {
-  detail::target_ready();
+  make_ready();
   const std::int64_t chosen = hwy::SupportedTargets() & HWY_TARGETS;
   for (const Target& target : kTargets)
     if ((chosen & target.bit) && (!target.bf16 || bf16_chosen) && (!target.amx || amx_chosen)) return target.name;
@@ -111,13 +126,22 @@ std::string target_name() {
 }
 
 bool has_bf16_products() {
-  detail::target_ready();
+  make_ready();
   return bf16_chosen;
 }
 
 bool has_amx() {
-  detail::target_ready();
+  make_ready();
   return amx_chosen;
+}
+
+int cache_ways() {
+#if defined(_SC_LEVEL1_DCACHE_ASSOC)
+  static const int ways = static_cast<int>(sysconf(_SC_LEVEL1_DCACHE_ASSOC));
+  return ways;
+#else
+  return 0;
+#endif
 }
 
 bool same_bits_without_bf16(const std::string& a, const std::string& b, bool float64) {
@@ -129,14 +153,9 @@ bool same_bits_without_bf16(const std::string& a, const std::string& b, bool flo
   return a == b || (bit(a) != 0 && bit(a) == bit(b));
 }
 
-bool detail::target_ready() {
-  static const bool ready = [] {
-    amx_chosen = available(kTargets[0]);
-    bf16_chosen = available(kTargets[1]);
-    if (const char* name = std::getenv("LAMINA_TARGET"); name && *name) force(name);
-    return true;
-  }();
-  return ready;
+std::size_t detail::target_index() {
+  make_ready();
+  return hwy::GetChosenTarget().GetIndex();
 }
 
 }  // namespace lamina::kernels

@@ -1,4 +1,4 @@
-// A loop over elements in vectors, and rounding. Included by kernel sources, once an instruction set.
+// Loops over elements in vectors, and rounding to bfloat16. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_MACHINE_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_MACHINE_VECTORS_INL_H_
 #undef LAMINA_KERNELS_MACHINE_VECTORS_INL_H_
@@ -11,9 +11,11 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Runs body(d, i) over whole vectors of 0 .. n - 1, then over vectors of 16 bytes, then over single elements.
+// Calls body(d, i) for the elements of 0 .. n - 1 from i on that fill a vector of tag d: whole vectors first, then
+// vectors of 16 bytes, then single elements.
 template <class T, class Body>
 HWY_INLINE void for_vectors(Index n, Body&& body) {
   const hn::ScalableTag<T> d;
@@ -26,7 +28,7 @@ HWY_INLINE void for_vectors(Index n, Body&& body) {
   for (; i < n; ++i) body(one, i);
 }
 
-// Floats rounded to bfloat16, to the nearest, ties to even; a NaN stays one.
+// Floats rounded to the nearest bfloat16, ties to even; a NaN stays a NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V rounded_to_bf16(D d, V v) {
   const hn::RebindToUnsigned<D> u;
@@ -38,6 +40,7 @@ HWY_INLINE V rounded_to_bf16(D d, V v) {
   return hn::BitCast(d, hn::And(kept, hn::Set(u, 0xffff0000u)));
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

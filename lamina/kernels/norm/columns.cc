@@ -1,7 +1,6 @@
 // Normalization over the rows of a matrix: one mean and variance a column.
 #include <cmath>
 
-#include "lamina/kernels/machine/parallel.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/norm/column_blocks.h"
 #include "lamina/kernels/norm/norm.h"
@@ -14,6 +13,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // sum[j] = sum of the block's column j.
@@ -39,7 +39,7 @@ HWY_INLINE void sums_of(const ColumnBlock& s, const T* x, T* sum) {
 
 // mean[j] of the block's column j, rounded; drift[j] and m2[j]: the sums of x - mean[j] and of its square.
 template <class T>
-HWY_INLINE void moments(const ColumnBlock& s, const T* x, T* mean, T* m2, T* drift) {
+void moments(const ColumnBlock& s, const T* x, T* mean, T* m2, T* drift) {
   sums_of(s, x, mean);
   for (Index j = 0; j < s.width; ++j) mean[j] /= static_cast<T>(std::max<Index>(1, s.count(j)));
   std::fill(m2, m2 + s.width, T{0});
@@ -117,26 +117,27 @@ HWY_INLINE void backward(const ColumnBlock& s, const T* dout, const T* relu_out,
   }
 }
 
-#define LAMINA_BOTH(Name, T)                                                                                         \
-  void Moments##Name(const ColumnBlock& s, const T* x, T* mean, T* m2, T* drift) { moments(s, x, mean, m2, drift); } \
-  void Normalize##Name(const ColumnBlock& s, const T* x, const T* mean, const T* scale, const T* beta, bool relu,    \
-                       T* out) {                                                                                     \
-    relu ? normalize<T, true>(s, x, mean, scale, beta, out) : normalize<T, false>(s, x, mean, scale, beta, out);     \
-  }                                                                                                                  \
-  void BackwardSums##Name(const ColumnBlock& s, const T* dout, const T* relu_out, const T* x, const T* mean,         \
-                          T* product, T* sum) {                                                                      \
-    relu_out ? backward_sums<T, true>(s, dout, relu_out, x, mean, product, sum)                                      \
-             : backward_sums<T, false>(s, dout, relu_out, x, mean, product, sum);                                    \
-  }                                                                                                                  \
-  void Backward##Name(const ColumnBlock& s, const T* dout, const T* relu_out, const T* x, const T* mean,             \
-                      const T* scale, const T* shift, const T* slope, T* dx) {                                       \
-    relu_out ? backward<T, true>(s, dout, relu_out, x, mean, scale, shift, slope, dx)                                \
-             : backward<T, false>(s, dout, relu_out, x, mean, scale, shift, slope, dx);                              \
-  }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+template <class T>
+void normalize_block(const ColumnBlock& s, const T* x, const T* mean, const T* scale, const T* beta, bool relu,
+                     T* out) {
+  relu ? normalize<T, true>(s, x, mean, scale, beta, out) : normalize<T, false>(s, x, mean, scale, beta, out);
+}
 
+template <class T>
+void backward_sums_of_block(const ColumnBlock& s, const T* dout, const T* relu_out, const T* x, const T* mean,
+                            T* product, T* sum) {
+  relu_out ? backward_sums<T, true>(s, dout, relu_out, x, mean, product, sum)
+           : backward_sums<T, false>(s, dout, relu_out, x, mean, product, sum);
+}
+
+template <class T>
+void backward_of_block(const ColumnBlock& s, const T* dout, const T* relu_out, const T* x, const T* mean,
+                       const T* scale, const T* shift, const T* slope, T* dx) {
+  relu_out ? backward<T, true>(s, dout, relu_out, x, mean, scale, shift, slope, dx)
+           : backward<T, false>(s, dout, relu_out, x, mean, scale, shift, slope, dx);
+}
+
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -202,100 +203,102 @@ void combine_sums(const ColumnBlocks& blocks, Index columns, const T* partial, d
 
 }  // namespace
 
-#define LAMINA_BOTH(Name, T)                                                                                           \
-  HWY_EXPORT(Moments##Name);                                                                                           \
-  HWY_EXPORT(Normalize##Name);                                                                                         \
-  HWY_EXPORT(BackwardSums##Name);                                                                                      \
-  HWY_EXPORT(Backward##Name);                                                                                          \
-  template <>                                                                                                          \
-  void column_statistics(Index rows, Index columns, const T* x, T* mean, T* var) {                                     \
-    if (columns == 0) return;                                                                                          \
-    const auto kernel = LAMINA_DISPATCH(Moments##Name);                                                                \
-    const ColumnBlocks blocks(rows, columns);                                                                          \
-    const Index stride = blocks.stride();                                                                              \
-    T* means = workspace<Partials, T>(3 * blocks.down() * stride);                                                     \
-    T *m2s = means + blocks.down() * stride, *drifts = m2s + blocks.down() * stride;                                   \
-    parallel_for(blocks.count(), [&](Index b) {                                                                        \
-      const ColumnBlock s = blocks.block(b);                                                                           \
-      const Index at = b / blocks.across() * stride + s.column;                                                        \
-      kernel(s, x + s.offset, means + at, m2s + at, drifts + at);                                                      \
-    });                                                                                                                \
-    combine_moments(blocks, rows, columns, means, m2s, drifts, mean, var);                                             \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void inverse_std(Index n, const T* var, double eps, T* inv_std) {                                                    \
-    for (Index i = 0; i < n; ++i) inv_std[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(var[i]) + eps));       \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_columns(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,       \
-                         const T* beta, bool relu, T* out) {                                                           \
-    if (rows == 0 || columns == 0) return;                                                                             \
-    const auto kernel = LAMINA_DISPATCH(Normalize##Name);                                                              \
-    const ColumnBlocks blocks(rows, columns);                                                                          \
-    T* centre = workspace<Tiled, T>(3 * blocks.stride());                                                              \
-    T *scale = centre + blocks.stride(), *shift = scale + blocks.stride();                                             \
-    for (Index j = 0; j < columns; ++j) {                                                                              \
-      centre[j] = mean[j];                                                                                             \
-      scale[j] = gamma[j] * inv_std[j];                                                                                \
-      shift[j] = beta[j];                                                                                              \
-    }                                                                                                                  \
-    for (T * values : {centre, scale, shift}) tile(blocks, columns, values);                                           \
-    parallel_for(blocks.count(), [&](Index b) {                                                                        \
-      const ColumnBlock s = blocks.block(b);                                                                           \
-      kernel(s, x + s.offset, centre + s.column, scale + s.column, shift + s.column, relu, out + s.offset);            \
-    });                                                                                                                \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_columns_sums(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,  \
-                              const T* inv_std, T* dgamma, T* dbeta) {                                                 \
-    if (columns == 0) return;                                                                                          \
-    const auto kernel = LAMINA_DISPATCH(BackwardSums##Name);                                                           \
-    const ColumnBlocks blocks(rows, columns);                                                                          \
-    const Index stride = blocks.stride();                                                                              \
-    T* centre = workspace<Tiled, T>(stride);                                                                           \
-    std::copy(mean, mean + columns, centre);                                                                           \
-    tile(blocks, columns, centre);                                                                                     \
-    T* products = workspace<Partials, T>(2 * blocks.down() * stride);                                                  \
-    T* sums = products + blocks.down() * stride;                                                                       \
-    parallel_for(blocks.count(), [&](Index b) {                                                                        \
-      const ColumnBlock s = blocks.block(b);                                                                           \
-      const Index at = b / blocks.across() * stride + s.column;                                                        \
-      kernel(s, dout + s.offset, relu_out ? relu_out + s.offset : nullptr, x + s.offset, centre + s.column,            \
-             products + at, sums + at);                                                                                \
-    });                                                                                                                \
-    double* total = workspace<Totals, double>(columns);                                                                \
-    combine_sums(blocks, columns, products, total);                                                                    \
-    for (Index j = 0; j < columns; ++j) dgamma[j] = static_cast<T>(total[j] * static_cast<double>(inv_std[j]));        \
-    combine_sums(blocks, columns, sums, total);                                                                        \
-    for (Index j = 0; j < columns; ++j) dbeta[j] = static_cast<T>(total[j]);                                           \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_columns_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x,             \
-                                  const T* mean, const T* inv_std, const T* gamma, const T* dgamma, const T* dbeta,    \
-                                  bool statistics, T* dx) {                                                            \
-    if (rows == 0 || columns == 0) return;                                                                             \
-    const auto kernel = LAMINA_DISPATCH(Backward##Name);                                                               \
-    const ColumnBlocks blocks(rows, columns);                                                                          \
-    const Index stride = blocks.stride();                                                                              \
-    T* centre = workspace<Tiled, T>(4 * stride);                                                                       \
-    T *scale = centre + stride, *shift = scale + stride, *slope = shift + stride;                                      \
-    for (Index j = 0; j < columns; ++j) {                                                                              \
-      const double a = static_cast<double>(gamma[j]) * static_cast<double>(inv_std[j]), n = static_cast<double>(rows); \
-      centre[j] = mean[j];                                                                                             \
-      scale[j] = static_cast<T>(a);                                                                                    \
-      shift[j] = static_cast<T>(a * static_cast<double>(dbeta[j]) / n);                                                \
-      slope[j] = static_cast<T>(a * static_cast<double>(inv_std[j]) * static_cast<double>(dgamma[j]) / n);             \
-    }                                                                                                                  \
-    for (T * values : {centre, scale, shift, slope}) tile(blocks, columns, values);                                    \
-    parallel_for(blocks.count(), [&](Index b) {                                                                        \
-      const ColumnBlock s = blocks.block(b);                                                                           \
-      kernel(s, dout + s.offset, relu_out ? relu_out + s.offset : nullptr, x + s.offset, centre + s.column,            \
-             scale + s.column, statistics ? shift + s.column : nullptr, slope + s.column, dx + s.offset);              \
-    });                                                                                                                \
+template <class T>
+void column_statistics(Index rows, Index columns, const T* x, T* mean, T* var) {
+  if (columns == 0) return;
+  const auto kernel = LAMINA_DISPATCH(moments<T>);
+  const ColumnBlocks blocks(rows, columns);
+  const Index stride = blocks.stride();
+  T* means = workspace<Partials, T>(3 * blocks.down() * stride);
+  T *m2s = means + blocks.down() * stride, *drifts = m2s + blocks.down() * stride;
+  parallel_for(blocks.count(), [&](Index b) {
+    const ColumnBlock s = blocks.block(b);
+    const Index at = b / blocks.across() * stride + s.column;
+    kernel(s, x + s.offset, means + at, m2s + at, drifts + at);
+  });
+  combine_moments(blocks, rows, columns, means, m2s, drifts, mean, var);
+}
+
+template <class T>
+void inverse_std(Index n, const T* var, double eps, T* inv_std) {
+  for (Index i = 0; i < n; ++i) inv_std[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(var[i]) + eps));
+}
+
+template <class T>
+void normalize_columns(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,
+                       const T* beta, bool relu, T* out) {
+  if (rows == 0 || columns == 0) return;
+  const auto kernel = LAMINA_DISPATCH(normalize_block<T>);
+  const ColumnBlocks blocks(rows, columns);
+  T* centre = workspace<Tiled, T>(3 * blocks.stride());
+  T *scale = centre + blocks.stride(), *shift = scale + blocks.stride();
+  for (Index j = 0; j < columns; ++j) {
+    centre[j] = mean[j];
+    scale[j] = gamma[j] * inv_std[j];
+    shift[j] = beta[j];
   }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+  for (T* values : {centre, scale, shift}) tile(blocks, columns, values);
+  parallel_for(blocks.count(), [&](Index b) {
+    const ColumnBlock s = blocks.block(b);
+    kernel(s, x + s.offset, centre + s.column, scale + s.column, shift + s.column, relu, out + s.offset);
+  });
+}
+
+template <class T>
+void normalize_columns_sums(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                            const T* inv_std, T* dgamma, T* dbeta) {
+  if (columns == 0) return;
+  const auto kernel = LAMINA_DISPATCH(backward_sums_of_block<T>);
+  const ColumnBlocks blocks(rows, columns);
+  const Index stride = blocks.stride();
+  T* centre = workspace<Tiled, T>(stride);
+  std::copy(mean, mean + columns, centre);
+  tile(blocks, columns, centre);
+  T* products = workspace<Partials, T>(2 * blocks.down() * stride);
+  T* sums = products + blocks.down() * stride;
+  parallel_for(blocks.count(), [&](Index b) {
+    const ColumnBlock s = blocks.block(b);
+    const Index at = b / blocks.across() * stride + s.column;
+    kernel(s, dout + s.offset, relu_out ? relu_out + s.offset : nullptr, x + s.offset, centre + s.column, products + at,
+           sums + at);
+  });
+  double* total = workspace<Totals, double>(columns);
+  combine_sums(blocks, columns, products, total);
+  for (Index j = 0; j < columns; ++j) dgamma[j] = static_cast<T>(total[j] * static_cast<double>(inv_std[j]));
+  combine_sums(blocks, columns, sums, total);
+  for (Index j = 0; j < columns; ++j) dbeta[j] = static_cast<T>(total[j]);
+}
+
+template <class T>
+void normalize_columns_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                                const T* inv_std, const T* gamma, const T* dgamma, const T* dbeta, bool statistics,
+                                T* dx) {
+  if (rows == 0 || columns == 0) return;
+  const auto kernel = LAMINA_DISPATCH(backward_of_block<T>);
+  const ColumnBlocks blocks(rows, columns);
+  const Index stride = blocks.stride();
+  T* centre = workspace<Tiled, T>(4 * stride);
+  T *scale = centre + stride, *shift = scale + stride, *slope = shift + stride;
+  for (Index j = 0; j < columns; ++j) {
+    const double a = static_cast<double>(gamma[j]) * static_cast<double>(inv_std[j]), n = static_cast<double>(rows);
+    centre[j] = mean[j];
+    scale[j] = static_cast<T>(a);
+    shift[j] = static_cast<T>(a * static_cast<double>(dbeta[j]) / n);
+    slope[j] = static_cast<T>(a * static_cast<double>(inv_std[j]) * static_cast<double>(dgamma[j]) / n);
+  }
+  for (T* values : {centre, scale, shift, slope}) tile(blocks, columns, values);
+  parallel_for(blocks.count(), [&](Index b) {
+    const ColumnBlock s = blocks.block(b);
+    kernel(s, dout + s.offset, relu_out ? relu_out + s.offset : nullptr, x + s.offset, centre + s.column,
+           scale + s.column, statistics ? shift + s.column : nullptr, slope + s.column, dx + s.offset);
+  });
+}
+
+LAMINA_FLOAT_AND_DOUBLE(column_statistics);
+LAMINA_FLOAT_AND_DOUBLE(inverse_std);
+LAMINA_FLOAT_AND_DOUBLE(normalize_columns);
+LAMINA_FLOAT_AND_DOUBLE(normalize_columns_sums);
+LAMINA_FLOAT_AND_DOUBLE(normalize_columns_backward);
 
 }  // namespace lamina::kernels
 #endif

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/norm/norm.h"
 
@@ -14,6 +14,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Sums run in T over so many elements, then in double.
@@ -108,7 +109,7 @@ HWY_INLINE void backward(Index n, const T* dout, const T* relu_out, const T* x, 
 }
 
 template <class T>
-HWY_INLINE void group(Index channels, Index S, const T* x, T mean, T inv_std, const T* gamma, const T* beta, T* out) {
+void group(Index channels, Index S, const T* x, T mean, T inv_std, const T* gamma, const T* beta, T* out) {
   for (Index c = 0; c < channels; ++c) {
     const T scale = gamma[c] * inv_std, shift = beta[c];
     for_vectors<T>(S, [=](auto d, Index j) HWY_ATTR {
@@ -120,8 +121,8 @@ HWY_INLINE void group(Index channels, Index S, const T* x, T mean, T inv_std, co
 
 // One image's group backward; dgamma and dbeta: this image's sums of its channels.
 template <class T>
-HWY_INLINE void group_backward(Index channels, Index S, const T* dout, const T* x, T mean, T inv_std, const T* gamma,
-                               T* dx, double* dgamma, double* dbeta) {
+void group_backward(Index channels, Index S, const T* dout, const T* x, T mean, T inv_std, const T* gamma, T* dx,
+                    double* dgamma, double* dbeta) {
   double sum = 0, product = 0;
   for (Index c = 0; c < channels; ++c) {
     const T *from = dout + c * S, *at = x + c * S;
@@ -147,36 +148,30 @@ HWY_INLINE void group_backward(Index channels, Index S, const T* dout, const T* 
   }
 }
 
-#define LAMINA_BOTH(Name, T)                                                                                        \
-  void Statistics##Name(Index rows, Index columns, const T* x, T* mean, T* var) {                                   \
-    for (Index i = 0; i < rows; ++i) statistics(columns, x + i * columns, mean[i], var[i]);                         \
-  }                                                                                                                 \
-  void NormalizeRows##Name(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,  \
-                           const T* beta, bool relu, T* out) {                                                      \
-    const auto row = relu ? normalize<T, true> : normalize<T, false>;                                               \
-    for (Index i = 0; i < rows; ++i)                                                                                \
-      row(columns, x + i * columns, mean[i], inv_std[i], gamma, beta, out + i * columns);                           \
-  }                                                                                                                 \
-  void RowsBackward##Name(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,   \
-                          const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {                           \
-    const auto row = relu_out ? backward<T, true> : backward<T, false>;                                             \
-    std::fill(dgamma, dgamma + columns, T{0});                                                                      \
-    std::fill(dbeta, dbeta + columns, T{0});                                                                        \
-    for (Index i = 0; i < rows; ++i)                                                                                \
-      row(columns, dout + i * columns, relu_out ? relu_out + i * columns : nullptr, x + i * columns, mean[i],       \
-          inv_std[i], gamma, dx + i * columns, dgamma, dbeta);                                                      \
-  }                                                                                                                 \
-  void Group##Name(Index channels, Index S, const T* x, T mean, T inv_std, const T* gamma, const T* beta, T* out) { \
-    group(channels, S, x, mean, inv_std, gamma, beta, out);                                                         \
-  }                                                                                                                 \
-  void GroupBackward##Name(Index channels, Index S, const T* dout, const T* x, T mean, T inv_std, const T* gamma,   \
-                           T* dx, double* dgamma, double* dbeta) {                                                  \
-    group_backward(channels, S, dout, x, mean, inv_std, gamma, dx, dgamma, dbeta);                                  \
-  }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+template <class T>
+void statistics_of_rows(Index rows, Index columns, const T* x, T* mean, T* var) {
+  for (Index i = 0; i < rows; ++i) statistics(columns, x + i * columns, mean[i], var[i]);
+}
 
+template <class T>
+void normalize_some_rows(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,
+                         const T* beta, bool relu, T* out) {
+  const auto row = relu ? normalize<T, true> : normalize<T, false>;
+  for (Index i = 0; i < rows; ++i) row(columns, x + i * columns, mean[i], inv_std[i], gamma, beta, out + i * columns);
+}
+
+template <class T>
+void backward_of_rows(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                      const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {
+  const auto row = relu_out ? backward<T, true> : backward<T, false>;
+  std::fill(dgamma, dgamma + columns, T{0});
+  std::fill(dbeta, dbeta + columns, T{0});
+  for (Index i = 0; i < rows; ++i)
+    row(columns, dout + i * columns, relu_out ? relu_out + i * columns : nullptr, x + i * columns, mean[i], inv_std[i],
+        gamma, dx + i * columns, dgamma, dbeta);
+}
+
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -184,112 +179,95 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-constexpr Index kChunk = 16384;  // elements
-
-// Rows a chunk, and chunks.
-struct RowChunks {
-  RowChunks(Index rows_, Index columns)
-      : rows(rows_),
-        height(std::max<Index>(1, kChunk / std::max<Index>(1, columns))),
-        count((rows + height - 1) / height) {}
-  Index rows, height, count;
-  Index first(Index chunk) const { return chunk * height; }
-  Index size(Index chunk) const { return std::min(height, rows - first(chunk)); }
-};
+// Chunks of whole rows. Sums depend on their size.
+Chunks rows_of(Index rows, Index columns) { return Chunks::about(16384, rows, columns); }
 
 struct Partials {};
 
 }  // namespace
 
-#define LAMINA_BOTH(Name, T)                                                                                           \
-  HWY_EXPORT(Statistics##Name);                                                                                        \
-  HWY_EXPORT(NormalizeRows##Name);                                                                                     \
-  HWY_EXPORT(RowsBackward##Name);                                                                                      \
-  HWY_EXPORT(Group##Name);                                                                                             \
-  HWY_EXPORT(GroupBackward##Name);                                                                                     \
-  template <>                                                                                                          \
-  void row_statistics(Index rows, Index columns, const T* x, T* mean, T* var) {                                        \
-    const auto kernel = LAMINA_DISPATCH(Statistics##Name);                                                             \
-    const RowChunks chunks(rows, columns);                                                                             \
-    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
-      const Index i = chunks.first(chunk);                                                                             \
-      kernel(chunks.size(chunk), columns, x + i * columns, mean + i, var + i);                                         \
-    });                                                                                                                \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_rows(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,          \
-                      const T* beta, bool relu, T* out) {                                                              \
-    const auto kernel = LAMINA_DISPATCH(NormalizeRows##Name);                                                          \
-    const RowChunks chunks(rows, columns);                                                                             \
-    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
-      const Index i = chunks.first(chunk);                                                                             \
-      kernel(chunks.size(chunk), columns, x + i * columns, mean + i, inv_std + i, gamma, beta, relu,                   \
-             out + i * columns);                                                                                       \
-    });                                                                                                                \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_rows_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean, \
-                               const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {                         \
-    const auto kernel = LAMINA_DISPATCH(RowsBackward##Name);                                                           \
-    const RowChunks chunks(rows, columns);                                                                             \
-    T* partial = workspace<Partials, T>(2 * chunks.count * columns);                                                   \
-    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
-      const Index i = chunks.first(chunk), at = i * columns;                                                           \
-      T* sums = partial + 2 * chunk * columns;                                                                         \
-      kernel(chunks.size(chunk), columns, dout + at, relu_out ? relu_out + at : nullptr, x + at, mean + i,             \
-             inv_std + i, gamma, dx + at, sums, sums + columns);                                                       \
-    });                                                                                                                \
-    for (Index j = 0; j < columns; ++j) {                                                                              \
-      double product = 0, sum = 0;                                                                                     \
-      for (Index chunk = 0; chunk < chunks.count; ++chunk) {                                                           \
-        product += static_cast<double>(partial[2 * chunk * columns + j]);                                              \
-        sum += static_cast<double>(partial[(2 * chunk + 1) * columns + j]);                                            \
-      }                                                                                                                \
-      dgamma[j] = static_cast<T>(product);                                                                             \
-      dbeta[j] = static_cast<T>(sum);                                                                                  \
-    }                                                                                                                  \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_groups(Index N, Index C, Index S, Index G, const T* x, const T* mean, const T* inv_std,               \
-                        const T* gamma, const T* beta, T* out) {                                                       \
-    const auto kernel = LAMINA_DISPATCH(Group##Name);                                                                  \
-    const Index channels = C / G;                                                                                      \
-    const RowChunks chunks(N* G, channels* S);                                                                         \
-    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
-      for (Index i = chunks.first(chunk), end = i + chunks.size(chunk); i < end; ++i) {                                \
-        const Index c = i % G * channels, at = i * channels * S;                                                       \
-        kernel(channels, S, x + at, mean[i], inv_std[i], gamma + c, beta + c, out + at);                               \
-      }                                                                                                                \
-    });                                                                                                                \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_groups_backward(Index N, Index C, Index S, Index G, const T* dout, const T* x, const T* mean,         \
-                                 const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {                       \
-    const auto kernel = LAMINA_DISPATCH(GroupBackward##Name);                                                          \
-    const Index channels = C / G;                                                                                      \
-    const RowChunks chunks(N* G, channels* S);                                                                         \
-    double* products = workspace<Partials, double>(2 * N * C);                                                         \
-    double* sums = products + N * C;                                                                                   \
-    parallel_for(chunks.count, [&](Index chunk) {                                                                      \
-      for (Index i = chunks.first(chunk), end = i + chunks.size(chunk); i < end; ++i) {                                \
-        const Index at = i * channels * S;                                                                             \
-        kernel(channels, S, dout + at, x + at, mean[i], inv_std[i], gamma + i % G * channels, dx + at,                 \
-               products + i * channels, sums + i * channels);                                                          \
-      }                                                                                                                \
-    });                                                                                                                \
-    for (Index c = 0; c < C; ++c) {                                                                                    \
-      double product = 0, sum = 0;                                                                                     \
-      for (Index n = 0; n < N; ++n) {                                                                                  \
-        product += products[n * C + c];                                                                                \
-        sum += sums[n * C + c];                                                                                        \
-      }                                                                                                                \
-      dgamma[c] = static_cast<T>(product);                                                                             \
-      dbeta[c] = static_cast<T>(sum);                                                                                  \
-    }                                                                                                                  \
+template <class T>
+void row_statistics(Index rows, Index columns, const T* x, T* mean, T* var) {
+  const auto kernel = LAMINA_DISPATCH(statistics_of_rows<T>);
+  for_chunks(rows_of(rows, columns),
+             [=](Index i, Index count) { kernel(count, columns, x + i * columns, mean + i, var + i); });
+}
+
+template <class T>
+void normalize_rows(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,
+                    const T* beta, bool relu, T* out) {
+  const auto kernel = LAMINA_DISPATCH(normalize_some_rows<T>);
+  for_chunks(rows_of(rows, columns), [=](Index i, Index count) {
+    kernel(count, columns, x + i * columns, mean + i, inv_std + i, gamma, beta, relu, out + i * columns);
+  });
+}
+
+template <class T>
+void normalize_rows_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                             const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {
+  const auto kernel = LAMINA_DISPATCH(backward_of_rows<T>);
+  const Chunks chunks = rows_of(rows, columns);
+  T* partial = workspace<Partials, T>(2 * chunks.count() * columns);
+  for_chunks(chunks, [=](Index chunk, Index i, Index count) {
+    const Index at = i * columns;
+    T* sums = partial + 2 * chunk * columns;
+    kernel(count, columns, dout + at, relu_out ? relu_out + at : nullptr, x + at, mean + i, inv_std + i, gamma, dx + at,
+           sums, sums + columns);
+  });
+  for (Index j = 0; j < columns; ++j) {
+    double product = 0, sum = 0;
+    for (Index chunk = 0; chunk < chunks.count(); ++chunk) {
+      product += static_cast<double>(partial[2 * chunk * columns + j]);
+      sum += static_cast<double>(partial[(2 * chunk + 1) * columns + j]);
+    }
+    dgamma[j] = static_cast<T>(product);
+    dbeta[j] = static_cast<T>(sum);
   }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+}
+
+template <class T>
+void normalize_groups(Index N, Index C, Index S, Index G, const T* x, const T* mean, const T* inv_std, const T* gamma,
+                      const T* beta, T* out) {
+  const auto kernel = LAMINA_DISPATCH(group<T>);
+  const Index channels = C / G;
+  for_chunks(rows_of(N * G, channels * S), [=](Index first, Index count) {
+    for (Index i = first; i < first + count; ++i) {
+      const Index c = i % G * channels, at = i * channels * S;
+      kernel(channels, S, x + at, mean[i], inv_std[i], gamma + c, beta + c, out + at);
+    }
+  });
+}
+
+template <class T>
+void normalize_groups_backward(Index N, Index C, Index S, Index G, const T* dout, const T* x, const T* mean,
+                               const T* inv_std, const T* gamma, T* dx, T* dgamma, T* dbeta) {
+  const auto kernel = LAMINA_DISPATCH(group_backward<T>);
+  const Index channels = C / G;
+  double* products = workspace<Partials, double>(2 * N * C);
+  double* sums = products + N * C;
+  for_chunks(rows_of(N * G, channels * S), [=](Index first, Index count) {
+    for (Index i = first; i < first + count; ++i) {
+      const Index at = i * channels * S;
+      kernel(channels, S, dout + at, x + at, mean[i], inv_std[i], gamma + i % G * channels, dx + at,
+             products + i * channels, sums + i * channels);
+    }
+  });
+  for (Index c = 0; c < C; ++c) {
+    double product = 0, sum = 0;
+    for (Index n = 0; n < N; ++n) {
+      product += products[n * C + c];
+      sum += sums[n * C + c];
+    }
+    dgamma[c] = static_cast<T>(product);
+    dbeta[c] = static_cast<T>(sum);
+  }
+}
+
+LAMINA_FLOAT_AND_DOUBLE(row_statistics);
+LAMINA_FLOAT_AND_DOUBLE(normalize_rows);
+LAMINA_FLOAT_AND_DOUBLE(normalize_rows_backward);
+LAMINA_FLOAT_AND_DOUBLE(normalize_groups);
+LAMINA_FLOAT_AND_DOUBLE(normalize_groups_backward);
 
 }  // namespace lamina::kernels
 #endif

@@ -42,6 +42,7 @@ struct StripBackward {
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Of N vectors side by side; as many sums for each as keep adding up from waiting for the sum before.
@@ -133,7 +134,7 @@ HWY_INLINE void columns_of(D d, const StripForward<T>& s, Index column) {
 }
 
 template <int N, bool kRelu, class D, class T>
-HWY_INLINE void backward(D d, const StripBackward<T>& s, Index column) {
+HWY_INLINE void backward_of(D d, const StripBackward<T>& s, Index column) {
   using V = hn::Vec<D>;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
   const V zero = hn::Zero(d), factor = hn::Set(d, s.scale);
@@ -173,7 +174,7 @@ HWY_INLINE void backward(D d, const StripBackward<T>& s, Index column) {
 
 template <int N, class D, class T>
 HWY_INLINE void columns_of(D d, const StripBackward<T>& s, Index column) {
-  s.relu_out ? backward<N, true>(d, s, column) : backward<N, false>(d, s, column);
+  s.relu_out ? backward_of<N, true>(d, s, column) : backward_of<N, false>(d, s, column);
 }
 
 // All columns: as many vectors at a time as there are registers for, then fewer, then single elements.
@@ -193,13 +194,16 @@ HWY_INLINE void over_columns(const Strip& s) {
   for_vectors<T>(s.columns - first, [&](auto tag, Index j) HWY_ATTR { columns_of<1>(tag, s, first + j); });
 }
 
-#define LAMINA_BOTH(Name, T)                                        \
-  void Forward##Name(const StripForward<T>& s) { over_columns(s); } \
-  void Backward##Name(const StripBackward<T>& s) { over_columns(s); }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+template <class T>
+void forward(const StripForward<T>& s) {
+  over_columns(s);
+}
+template <class T>
+void backward(const StripBackward<T>& s) {
+  over_columns(s);
+}
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -217,41 +221,39 @@ bool goes_by_columns(Index rows, Index columns) {
 
 }  // namespace
 
-#define LAMINA_BOTH(Name, T)                                                                                           \
-  HWY_EXPORT(Forward##Name);                                                                                           \
-  HWY_EXPORT(Backward##Name);                                                                                          \
-  template <>                                                                                                          \
-  void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,    \
-                       T* mean, T* var, T* inv_std, T* out) {                                                          \
-    if (!goes_by_columns(rows, columns)) {                                                                             \
-      column_statistics(rows, columns, x, mean, var);                                                                  \
-      inverse_std(columns, var, eps, inv_std);                                                                         \
-      return normalize_columns(rows, columns, x, mean, inv_std, gamma, beta, relu, out);                               \
-    }                                                                                                                  \
-    const StripForward<T> s{rows, columns, x, gamma, beta, eps, relu, mean, var, inv_std, out};                        \
-    LAMINA_DISPATCH(Forward##Name)(s);                                                                                 \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,      \
-                                const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta, \
-                                T* dx) {                                                                               \
-    if (!goes_by_columns(rows, columns)) {                                                                             \
-      if (relu_out && scale != 1) {                                                                                    \
-        relu_backward(rows* columns, dout, relu_out, dx, scale);                                                       \
-        dout = dx;                                                                                                     \
-        relu_out = nullptr;                                                                                            \
-      }                                                                                                                \
-      normalize_columns_sums(rows, columns, dout, relu_out, x, mean, inv_std, dgamma, dbeta);                          \
-      return normalize_columns_backward(rows, columns, dout, relu_out, x, mean, inv_std, gamma, dgamma, dbeta,         \
-                                        statistics, dx);                                                               \
-    }                                                                                                                  \
-    const StripBackward<T> s{rows,  columns, dout,       relu_out, x,     mean, inv_std,                               \
-                             gamma, scale,   statistics, dgamma,   dbeta, dx};                                         \
-    LAMINA_DISPATCH(Backward##Name)(s);                                                                                \
+template <class T>
+void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,
+                     T* mean, T* var, T* inv_std, T* out) {
+  if (!goes_by_columns(rows, columns)) {
+    column_statistics(rows, columns, x, mean, var);
+    inverse_std(columns, var, eps, inv_std);
+    return normalize_columns(rows, columns, x, mean, inv_std, gamma, beta, relu, out);
   }
-LAMINA_BOTH(Float, float)
-LAMINA_BOTH(Double, double)
-#undef LAMINA_BOTH
+  const StripForward<T> s{rows, columns, x, gamma, beta, eps, relu, mean, var, inv_std, out};
+  LAMINA_DISPATCH(forward<T>)(s);
+}
+
+template <class T>
+void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,
+                              const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta,
+                              T* dx) {
+  if (!goes_by_columns(rows, columns)) {
+    if (relu_out && scale != 1) {
+      relu_backward(rows * columns, dout, relu_out, dx, scale);
+      dout = dx;
+      relu_out = nullptr;
+    }
+    normalize_columns_sums(rows, columns, dout, relu_out, x, mean, inv_std, dgamma, dbeta);
+    return normalize_columns_backward(rows, columns, dout, relu_out, x, mean, inv_std, gamma, dgamma, dbeta, statistics,
+                                      dx);
+  }
+  const StripBackward<T> s{rows,  columns, dout,       relu_out, x,     mean, inv_std,
+                           gamma, scale,   statistics, dgamma,   dbeta, dx};
+  LAMINA_DISPATCH(backward<T>)(s);
+}
+
+LAMINA_FLOAT_AND_DOUBLE(normalize_batch);
+LAMINA_FLOAT_AND_DOUBLE(normalize_batch_backward);
 
 }  // namespace lamina::kernels
 #endif

@@ -1,6 +1,6 @@
 #include "lamina/kernels/products/bf16.h"
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/bf16.cc"
@@ -10,28 +10,24 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void RoundToBf16(Index n, const float* x, float* out) {
+void round_numbers(Index n, const float* x, float* out) {
   for_vectors<float>(
       n, [=](auto d, Index i) HWY_ATTR { hn::StoreU(rounded_to_bf16(d, hn::LoadU(d, x + i)), d, out + i); });
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace lamina::kernels {
 
-HWY_EXPORT(RoundToBf16);
-
 void round_to_bf16(Index n, const float* x, float* out) {
-  constexpr Index kChunk = 1 << 16;
-  const auto kernel = LAMINA_DISPATCH(RoundToBf16);
-  parallel_for((n + kChunk - 1) / kChunk, [&](Index chunk) {
-    const Index first = chunk * kChunk;
-    kernel(std::min(kChunk, n - first), x + first, out + first);
-  });
+  const auto kernel = LAMINA_DISPATCH(round_numbers);
+  for_chunks(Chunks{n, 1 << 16}, [=](Index i, Index length) { kernel(length, x + i, out + i); });
 }
 
 }  // namespace lamina::kernels
