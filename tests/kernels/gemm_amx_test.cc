@@ -41,7 +41,7 @@ struct Case {
 
 Tensor<float> product(const Case& s, const Tensor<float>& a, const Tensor<float>& b, const float* bias = nullptr,
                       bool relu = false) {
-  EXPECT_TRUE(!kernels::has_amx() || kernels::amx_suits(s.m, s.n, s.k));
+  EXPECT_GE(s.m * s.n * s.k, 1 << 21) << "smaller products are not the unit's";
   Tensor<float> c = testing::poisoned<float>(Shape{s.m, s.n});
   kernels::gemm(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), a.dim(1), b.data(), b.dim(1), c.data(), s.n,
                 bias, relu);
@@ -130,8 +130,9 @@ TEST_F(GemmAmx, EqualsPlainSums) {
             errors);
     EXPECT_LT(errors.worst, 2.5 * static_cast<double>(std::numeric_limits<float>::epsilon()));
     Tensor<float> c(Shape{s.m, s.n});
-    EXPECT_TRUE(kernels::gemm_amx({s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), a.dim(1), b.data(), b.dim(1),
-                                   c.data(), s.n, nullptr, false}))
+    EXPECT_TRUE(kernels::try_amx(
+        {s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), a.dim(1), b.data(), b.dim(1), c.data(), s.n},
+        kernels::AmxInput::float32))
         << "of what lies around the operands nothing counts";
   }
 }
@@ -185,8 +186,8 @@ TEST_F(GemmAmx, LeavesNoProductOfUsualSizeToFloat32) {
       for (float& value : y) value = std::ldexp(value, power_b);
       // The largest numbers of a and b lie between 1 and 8: 3 powers either way are left open.
       const int least = std::min(power_a, power_b), most = std::max(power_a, power_b), sum = power_a + power_b;
-      const bool on_unit =
-          kernels::gemm_amx({false, false, s.m, s.n, s.k, x.data(), s.k, y.data(), s.n, c.data(), s.n, nullptr, false});
+      const bool on_unit = kernels::try_amx({false, false, s.m, s.n, s.k, x.data(), s.k, y.data(), s.n, c.data(), s.n},
+                                            kernels::AmxInput::float32);
       const std::string powers = std::to_string(power_a) + ", " + std::to_string(power_b);
       if (least >= -90 && sum >= -100 && most <= 120 && sum <= 110) {
         EXPECT_TRUE(on_unit) << powers;
@@ -260,6 +261,24 @@ TEST_F(GemmAmx, FewRowsAndColumns) {
       ++i;
     }
   set_num_threads(before);
+}
+
+// Without the unit, or where a product is too small for it, others must compute it.
+TEST_F(GemmAmx, LeavesSmallProductsAndOtherInstructionSetsAlone) {
+  const Tensor<float> a(Shape{200, 200}, 1), b(Shape{200, 200}, 1);
+  Tensor<float> c(Shape{200, 200}, 7);
+  const auto tried = [&](Index m, Index n, Index k) {
+    bool done = false;
+    for (const auto input : {kernels::AmxInput::float32, kernels::AmxInput::bf16})
+      done |= kernels::try_amx({false, false, m, n, k, a.data(), 200, b.data(), 200, c.data(), 200}, input);
+    return done;
+  };
+  EXPECT_EQ(tried(200, 200, 200), has_unit());
+  EXPECT_EQ(c[0], has_unit() ? 200 : 7);
+  EXPECT_FALSE(tried(100, 100, 100));
+  EXPECT_FALSE(tried(31, 200, 200));
+  kernels::set_target(kernels::available_targets().back());
+  EXPECT_FALSE(tried(200, 200, 200));
 }
 
 bool always() { return true; }

@@ -5,57 +5,95 @@
 #include <bit>
 #include <cstdint>
 
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 #include "lamina/kernels/machine/target.h"
 #include "lamina/kernels/machine/workspace.h"
-#include "lamina/kernels/products/gemm.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/amx/amx.cc"
 #include "lamina/kernels/machine/simd.h"
 // Once for each instruction set, as this file:
+#include "lamina/kernels/amx/cut-inl.h"
 #include "lamina/kernels/amx/split_bf16-inl.h"
 #include "lamina/kernels/amx/tile_unit-inl.h"
 #include "lamina/kernels/products/two_halves-inl.h"
-
-#ifndef LAMINA_KERNELS_GEMM_AMX_SIZES
-#define LAMINA_KERNELS_GEMM_AMX_SIZES
-namespace lamina::kernels {
-namespace {
-
-struct AmxTiles {};
-struct AmxOtherHalf {};
-
-constexpr Index kStepsOfBlock = 4;        // of B's tiles so many stay in the first-level cache while rows of A pass by
-constexpr Index kRowsOfGroup = 128;       // of A, cut into tiles at a time
-constexpr Index kColumnsOfGroup = 512;    // of B
-constexpr Index kMostSums = 512;          // tiles of C that are kept as such while k goes on
-constexpr Index kNumbersOfSum = 1 << 14;  // that a thread adds to their other half
-constexpr Index kLeastBytes = 1 << 20;    // of a thread's tiles: so many lie on a large page of the system
-constexpr Index kLeastShare = 48;         // of rows or columns, for one thread
-constexpr Index kMostOfChunk = 1 << 29;   // multiply-adds between two looks at whether to stop
-constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on, with NaN, a number is no sum of three
-
-constexpr Index in_pages(Index bytes) { return (bytes + 4095) / 4096 * 4096; }
-
-}  // namespace
-}  // namespace lamina::kernels
-#endif
 
 #if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// Of both operands, over all threads.
+// Scratch memory (machine/workspace.h).
+struct Tiles {};
+struct OtherHalf {};
+
+// Measured on Sapphire Rapids.
+constexpr Index kLeastWork = 1 << 21;        // multiply-adds of a product that is worth cutting into tiles
+constexpr Index kSplitSum = 2048;            // numbers from which on a sum is split into two halves
+constexpr Index kStepsOfBlock = 4;           // steps of k: B's tiles of so many stay in the first-level cache
+constexpr Index kRowsOfGroup = 128;          // rows of A that are cut into tiles at a time
+constexpr Index kColumnsOfGroup = 512;       // columns of B likewise
+constexpr Index kMostSums = 512;             // tiles of C that are kept as tiles from one block of k to the next
+constexpr Index kLeastShare = 48;            // rows or columns of C for one thread
+constexpr Index kMostWorkOfChunk = 1 << 29;  // multiply-adds between two questions whether to stop
+constexpr Index kNumbersOfSum = 1 << 14;     // numbers of a chunk where halves are added
+constexpr Index kLeastBytes = 1 << 20;       // of scratch memory, so that it lies on a large page of the system
+constexpr Index kBlockK = kStepsOfBlock * kStep;
+constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on a number, or NaN, is no sum of three
+
+constexpr Index in_pages(Index bytes) { return round_up(bytes, 4096); }
+
+// How one thread's product (m, n) is cut. A group of rows of A is cut into tiles at a time, and multiplied by each pair
+// of tiles of a group of columns of B. The last few rows and columns of C, where they do not fill tiles, are computed
+// in tiles of their own.
+struct Cut {
+  Cut(Index m, Index n, int pieces, Index few_rows_, Index few_columns_);
+
+  Index few_rows, few_columns;
+  Index rows, columns;        // of C besides these
+  Index groups, group_rows;   // of rows of A
+  Index height, group_tiles;  // rows of a tile, tiles of a group
+  Index column_tiles;         // tiles of a group of columns
+  Index a_bytes, b_bytes;     // of tiles
+  // Tiles of C's sums that are kept from one block of k to the next: few columns', few rows', and the others', which
+  // are kept in C instead where they are many.
+  Index sums_of_few_columns, sums_of_few_rows, sums_of_others;
+  bool keeps_sums;
+
+  Index bytes(Index k) const {
+    const Index sums = sums_of_few_columns + sums_of_few_rows + (keeps_sums ? sums_of_others : 0);
+    return std::max(a_bytes + b_bytes + (k > kBlockK ? sums * kTileBytes : 0), kLeastBytes);
+  }
+};
+
+Cut::Cut(Index m, Index n, int pieces, Index few_rows_, Index few_columns_)
+    : few_rows(few_rows_), few_columns(few_columns_), rows(m - few_rows_), columns(n - few_columns_) {
+  groups = std::max<Index>(1, ceil_div(rows, kRowsOfGroup));
+  // Tiles of the same height, because a tile takes as long as it has rows, and an even number of them: pairs keep the
+  // unit busy while each sum is on its way through it.
+  const Index most = ceil_div(rows, groups);
+  group_tiles = round_up(most, 2 * kTile) / kTile;
+  height = few_rows > 0 ? kTile : ceil_div(most, group_tiles);
+  group_rows = few_rows > 0 ? group_tiles * kTile : most;
+  column_tiles = ceil_div(std::min(kColumnsOfGroup, n), kTile);
+  const Index strip = strip_bytes(pieces * kStepsOfBlock + 1);  // the last step may take a tile more
+  a_bytes = in_pages((group_tiles + 1) * strip);
+  b_bytes = in_pages(column_tiles * strip);
+  sums_of_few_columns = few_columns > 0 ? groups * group_tiles : 0;
+  sums_of_few_rows = few_rows > 0 ? 2 * column_tiles : 0;
+  sums_of_others = groups * group_tiles * column_tiles;
+  keeps_sums = sums_of_others <= kMostSums;
+}
+
+// The largest number in each operand, over all threads.
 class LargestOfBoth {
  public:
   void meet(std::uint16_t a, std::uint16_t b) {
     raise(a_, a);
     raise(b_, b);
   }
-  // Whether six products of parts stand for each float32 product of a sum of k: nothing overflows, and what vanishes
-  // (the unit takes subnormal numbers for zero) is small beside the largest.
+  // Whether six products of parts can stand for each float32 product of a sum of k: nothing overflows, and what
+  // vanishes, because the unit takes subnormal numbers for zero, is small beside the largest numbers.
   bool suits(Index k) const {
     const int a = a_ >> 7, b = b_ >> 7;  // exponents, with a bias of 127
     if (std::max(a, b) >= kNoParts >> 7) return false;
@@ -74,289 +112,186 @@ class LargestOfBoth {
   std::atomic<std::uint16_t> a_{0}, b_{0};
 };
 
-// put(r, X[r], Y[r]) for `rows` rows of op(A) from row `first` on, at most a tile's: X and Y are the `half` numbers
-// from k on and those that follow them, of `left`.
-template <class Put>
-HWY_INLINE void each_of_a(const FloatProduct& s, Index first, Index rows, Index k, Index left, Index half,
-                          const Put& put) {
-  const Index of_x = std::min(left, half), of_y = left - half;
-  if (s.transpose_a) {
-    const float* from = s.a + k * s.lda + first;
-    each_across({from, of_x, rows}, {from + half * s.lda, of_y, rows}, s.lda, rows, put);
-  } else {
-    const float* from = s.a + first * s.lda + k;
-    each_along({from, rows, of_x}, {from + half, rows, of_y}, s.lda, rows, put);
-  }
-}
-
-// put(r, X[r], Y[r]) for columns of op(B): row k + r of it and row k + half + r, for each r below half.
-template <class Put>
-HWY_INLINE void each_of_b(const FloatProduct& s, Index first, Index columns, Index k, Index left, Index half,
-                          const Put& put) {
-  const Index of_x = std::min(left, half), of_y = left - half;
-  if (s.transpose_b) {
-    const float* from = s.b + first * s.ldb + k;
-    each_across({from, columns, of_x}, {from + half, columns, of_y}, s.ldb, half, put);
-  } else {
-    const float* from = s.b + k * s.ldb + first;
-    each_along({from, of_x, columns}, {from + half * s.ldb, of_y, columns}, s.ldb, half, put);
-  }
-}
-
-HWY_INLINE void cut_rest_of_a(const FloatProduct& s, Index first, Index rows, Index k, const Rest& rest, char* tile,
-                              Largest& largest) {
-  each_of_a(s, first, rows, k, rest.left, rest.half,
-            [&](Index r, __m512 x, __m512 y) HWY_ATTR { store_of_a(rest, parts(x, y, largest), r, tile); });
-}
-
-// Tiles of `height` rows of op(A) from row `first` on, k from k0 on: whole steps, then the rest.
+// Computes a product on one thread. A product of three pieces a number ends early, with C unspecified, where it meets a
+// number that has no such pieces.
 template <int kPieces>
-HWY_INLINE void cut_a(const FloatProduct& s, Index first, Index height, Index end, Index k0, Index k,
-                      const TileBlock& t, const Rest& rest, char* to, Largest& largest) {
-  const Index steps = t.steps, strip = t.a_strip;
-  for (Index row = first; row < end; row += height, to += strip) {
-    const Index rows = std::min(height, end - row);
-    char* tile = to;
-    for (Index step = 0; step < steps; ++step, tile += kPieces * kTileBytes)
-      each_of_a(s, row, rows, k0 + step * kStep, k - step * kStep, kTile,
-                [&](Index r, __m512 x, __m512 y) HWY_ATTR { cut<kPieces>(x, y, tile + r * 64, largest); });
-    if (t.rest > 0) cut_rest_of_a(s, row, rows, k0 + steps * kStep, rest, tile, largest);
+class OneThread {
+ public:
+  OneThread(const Product<float>& s, Index few_rows, Index few_columns)
+      : s_(s), cut_(s.m, s.n, kPieces, few_rows, few_columns), rest_(kPieces == 3 ? s.k % kStep : 0) {
+    a_ = workspace<Tiles, char>(cut_.bytes(s.k));
+    b_ = a_ + cut_.a_bytes;
+    sums_of_few_columns_ = reinterpret_cast<float*>(b_ + cut_.b_bytes);
+    sums_of_few_rows_ = sums_of_few_columns_ + cut_.sums_of_few_columns * kTile * kTile;
+    sums_ = cut_.keeps_sums ? sums_of_few_rows_ + cut_.sums_of_few_rows * kTile * kTile : nullptr;
   }
-}
 
-// The tiles of few rows, from row `first` on.
-HWY_INLINE void cut_few_rows(const FloatProduct& s, Index first, Index few, Index k0, Index k, const TileBlock& t,
-                             const Rest& rest, char* to, Largest& largest) {
-  for (Index step = 0; step < t.steps; ++step, to += kTilesOfFewRows * kTileBytes)
-    each_of_a(s, first, few, k0 + step * kStep, k - step * kStep, kTile,
-              [&](Index r, __m512 x, __m512 y) HWY_ATTR { store_few_of_a(few, parts(x, y, largest), r, to); });
-  if (t.rest == 0) return;
-  cut_rest_of_a(s, first, few, k0 + t.steps * kStep, rest, to, largest);
-  for (Index tile = 0; tile < t.rest; ++tile, to += kTileBytes)  // it adds nothing to the other parts' sums
-    for (Index r = few; r < kTile; ++r) _mm512_store_si512(to + r * 64, _mm512_setzero_si512());
-}
-
-// Tiles of columns `first` to `end` of op(B), as cut_a(), then those of few columns behind them.
-template <int kPieces>
-HWY_INLINE void cut_b(const FloatProduct& s, Index first, Index end, Index few, Index k0, Index k, const TileBlock& t,
-                      const Rest& rest, char* to, Largest& largest) {
-  const Index steps = t.steps, strip = t.b_strip;
-  const Choice choice = few_of_b(few);
-  char *whole = to, *beside = to + (end - first) / kTile * strip;
-  for (Index step = 0; step < steps; ++step, whole += kPieces * kTileBytes, beside += kTileBytes) {
-    const Index at = k0 + step * kStep, left = k - step * kStep;
-    const auto put_few = [&](Index r, __m512 x, __m512 y)
-                             HWY_ATTR { _mm512_store_si512(beside + r * 64, choice.of(parts(x, y, largest))); };
-    if (s.transpose_b) {
-      for (Index column = first; column < end; column += kTile) {
-        char* tile = whole + (column - first) / kTile * strip;
-        each_of_b(s, column, std::min(kTile, end - column), at, left, kTile,
-                  [&](Index r, __m512 x, __m512 y) HWY_ATTR { cut<kPieces>(x, y, tile + r * 64, largest); });
-      }
-      if (few > 0) each_of_b(s, end, few, at, left, kTile, put_few);
-      continue;
-    }
-    for (Index r = 0; r < kTile; ++r) {  // along B's rows, which the processor fetches ahead
-      const float* x = s.b + (at + r) * s.ldb;
-      const float* y = x + kTile * s.ldb;
-      const auto put = [&](Index column, Index columns, const auto& store) HWY_ATTR {
-        const __mmask16 mask = first_lanes(columns);
-        store(r, _mm512_maskz_loadu_ps(r < left ? mask : 0, x + column),
-              _mm512_maskz_loadu_ps(r + kTile < left ? mask : 0, y + column));
-      };
-      char* tile = whole;
-      for (Index column = first; column < end; column += kTile, tile += strip)
-        put(column, end - column,
-            [&](Index row, __m512 v, __m512 w) HWY_ATTR { cut<kPieces>(v, w, tile + row * 64, largest); });
-      if (few > 0) put(end, few, put_few);
-    }
+  // `largest` meets the numbers of both operands.
+  void multiply(LargestOfBoth& largest) {
+    set_shapes(TileShapes(cut_.height));
+    t_.ldc = s_.ldc;
+    t_.height = cut_.height;
+    for (Index first = 0; first < s_.n; first += kColumnsOfGroup)
+      for (Index k0 = 0; k0 < s_.k && finite_; k0 += kBlockK) multiply_block(first, k0);
+    release_tiles();
+    largest.meet(largest_a_.largest(), largest_b_.largest());
   }
-  if (t.rest == 0) return;
-  const auto cut_rest = [&](Index column, Index columns, char* tiles) HWY_ATTR {
-    each_of_b(s, column, columns, k0 + steps * kStep, rest.left, rest.half,
-              [&](Index pair, __m512 x, __m512 y) HWY_ATTR { store_of_b(rest, parts(x, y, largest), pair, tiles); });
-    end_of_b(rest, tiles);
-  };
-  for (Index column = first; column < end; column += kTile, whole += strip)
-    cut_rest(column, std::min(kTile, end - column), whole);
-  if (few > 0) cut_rest(end, few, beside);
-}
 
-constexpr Index bytes_of_b(Index pieces, Index columns) {
-  return in_pages((columns + kTile - 1) / kTile * strip_bytes(pieces * kStepsOfBlock + 1));
-}
+ private:
+  // The group of columns from `first` on, for the block of k from k0 on.
+  void multiply_block(Index first, Index k0) {
+    first_ = first;
+    end_ = std::min(cut_.columns, first + kColumnsOfGroup);
+    last_columns_ = first + kColumnsOfGroup >= s_.n ? cut_.few_columns : 0;
+    const Index k = std::min(kBlockK, s_.k - k0);
+    t_.last = k0 + k == s_.k;
+    t_.rest = t_.last ? rest_.tiles : 0;
+    t_.steps = t_.rest > 0 ? k / kStep : ceil_div(k, kStep);
+    t_.a_strip = t_.b_strip = strip_bytes(kPieces * t_.steps + t_.rest);
+    t_.accumulate = k0 > 0;
+    t_.relu = t_.last && s_.relu;
+    cut_b<kPieces>(s_, first, end_, last_columns_, k0, k, t_, rest_, b_, largest_b_);
+    look_at(largest_b_);
+    for (Index g = 0; g < cut_.groups && finite_; ++g) multiply_group(g, k0, k);
+  }
 
-// What one thread makes of a product.
-struct Share {
-  Index few_rows = 0, few_columns = 0;  // at its end
+  // Group g of rows, for the block of k.
+  void multiply_group(Index g, Index k0, Index k) {
+    const Index row = g * cut_.group_rows, end_row = std::min(cut_.rows, row + cut_.group_rows);
+    const Index last_rows = g + 1 == cut_.groups ? cut_.few_rows : 0;
+    cut_a<kPieces>(s_, row, cut_.height, end_row, k0, k, t_, rest_, a_, largest_a_);
+    char* const few = a_ + ceil_div(end_row - row, cut_.height) * t_.a_strip;  // the tiles of few rows
+    if (last_rows > 0) cut_few_rows(s_, end_row, last_rows, k0, k, t_, rest_, few, largest_a_);
+    look_at(largest_a_);
+    if (!finite_) return;
+    for (Index column = first_; column < end_; column += 2 * kTile) {
+      t_.columns = std::min(2 * kTile, end_ - column);
+      place(a_, row, column, sums_ ? sums_ + g * cut_.group_tiles * cut_.column_tiles * kTile * kTile : nullptr);
+      multiply_columns<kPieces>(t_, end_row - row);
+      if (last_rows == 0) continue;
+      place(few, end_row, column, sums_of_few_rows_);
+      multiply_few_rows(t_, last_rows);
+    }
+    if (last_columns_ == 0) return;
+    place(a_, row, end_, nullptr);
+    t_.sums = sums_of_few_columns_ + g * cut_.group_tiles * kTile * kTile;
+    t_.sums_strip = 1;
+    multiply_few_columns(t_, end_row - row, last_columns_);
+    if (last_rows == 0) return;
+    place(few, end_row, end_, sums_of_few_rows_);
+    multiply_few(t_, last_rows, last_columns_);
+  }
+
+  // Points t_ at the tiles of `a`, which are rows of C from `row` on, and at those of B and C from `column` on. `sums`
+  // are those of the rows' tiles, from the group's first column on.
+  void place(const char* a, Index row, Index column, float* sums) {
+    const Index tile = (column - first_) / kTile;
+    t_.a = a;
+    t_.b = b_ + tile * t_.b_strip;
+    t_.sums = sums ? sums + tile * kTile * kTile : nullptr;
+    t_.sums_strip = cut_.column_tiles;
+    t_.c = s_.c + row * s_.ldc + column;
+    t_.bias = t_.last && s_.bias ? s_.bias + column : nullptr;
+  }
+
+  void look_at(const Largest& largest) {
+    if (kPieces == 3 && largest.largest() >= kNoParts) finite_ = false;
+  }
+
+  const Product<float>& s_;
+  const Cut cut_;
+  const Rest rest_;
+  char *a_, *b_;
+  float *sums_, *sums_of_few_rows_, *sums_of_few_columns_;
+  Index first_ = 0, end_ = 0, last_columns_ = 0;  // of the group of columns
+  TileBlock t_{};
+  Largest largest_a_, largest_b_;
+  bool finite_ = true;  // all numbers so far have parts
 };
 
-// The product on one thread, but for operands with a number that has no parts: then C is left. What it has cut counts
-// in `largest`.
-template <int kPieces>
-HWY_NOINLINE void multiply_alone(const FloatProduct& s, const Share& share, LargestOfBoth& largest) {
-  const Index few_rows = share.few_rows, few_columns = share.few_columns;
-  const Index rows = s.m - few_rows, whole_columns = s.n - few_columns;
-  const Index groups = std::max<Index>(1, (rows + kRowsOfGroup - 1) / kRowsOfGroup);
-  // Tiles of the same height, as a tile's time is that of its rows, and an even number of them: two by two keep the
-  // unit busy while each of their sums is on its way through it.
-  const Index most = (rows + groups - 1) / groups, tiles = (most + 2 * kTile - 1) / (2 * kTile) * 2;
-  const Index height = few_rows > 0 ? kTile : (most + tiles - 1) / tiles;
-  const Index group = few_rows > 0 ? tiles * kTile : most;
-  const Rest rest(kPieces == 3 ? s.k % kStep : 0);
-  const Index strip = strip_bytes(kPieces * kStepsOfBlock + 1);  // a rest may be a tile longer than a step
-  const Index column_tiles = (std::min(kColumnsOfGroup, s.n) + kTile - 1) / kTile;
-  // Sums stay in tiles while k goes on, those of whole tiles only where these are not many.
-  const Index sums_of_few_columns = few_columns > 0 ? groups * tiles : 0;
-  const Index sums_of_few_rows = few_rows > 0 ? 2 * column_tiles : 0;
-  const Index sums_of_whole = groups * tiles * column_tiles;
-  const bool keeps_sums = sums_of_whole <= kMostSums;
-  const Index all_sums = sums_of_few_columns + sums_of_few_rows + (keeps_sums ? sums_of_whole : 0);
-  const Index bytes_of_a = in_pages((tiles + 1) * strip), of_b = bytes_of_b(kPieces, std::min(kColumnsOfGroup, s.n));
-  const Index bytes = bytes_of_a + of_b + (s.k > kStepsOfBlock * kStep ? all_sums * kTileBytes : 0);
-  char* a = workspace<AmxTiles, char>(std::max(bytes, kLeastBytes));
-  char* b = a + bytes_of_a;
-  float* few_columns_sums = reinterpret_cast<float*>(a + bytes_of_a + of_b);
-  float* few_rows_sums = few_columns_sums + sums_of_few_columns * kTile * kTile;
-  float* sums = keeps_sums ? few_rows_sums + sums_of_few_rows * kTile * kTile : nullptr;
-  TileShapes shapes;
-  for (int i = 0; i < 8; ++i) {
-    shapes.row_bytes[i] = 64;
-    shapes.rows[i] = static_cast<std::uint8_t>(i < 6 ? height : kTile);
-  }
-  set_shapes(shapes);
-  TileBlock t{};
-  t.ldc = s.ldc;
-  t.height = height;
-  Largest largest_a, largest_b;
-  bool finite = true;
-  for (Index first = 0; finite && first < s.n; first += kColumnsOfGroup)
-    for (Index k0 = 0; finite && k0 < s.k; k0 += kStepsOfBlock * kStep) {
-      const Index end = std::min(whole_columns, first + kColumnsOfGroup), k = std::min(kStepsOfBlock * kStep, s.k - k0);
-      const Index last_columns = first + kColumnsOfGroup >= s.n ? few_columns : 0;
-      t.last = k0 + k == s.k;
-      t.rest = t.last ? rest.tiles : 0;
-      t.steps = (t.rest > 0 ? k : k + kStep - 1) / kStep;
-      t.a_strip = t.b_strip = strip_bytes(kPieces * t.steps + t.rest);
-      t.accumulate = k0 > 0;
-      t.relu = t.last && s.relu;
-      cut_b<kPieces>(s, first, end, last_columns, k0, k, t, rest, b, largest_b);
-      finite = kPieces == 1 || largest_b.largest() < kNoParts;
-      for (Index g = 0; finite && g < groups; ++g) {
-        const Index row = g * group, end_row = std::min(rows, row + group);
-        const Index tiles_here = (end_row - row + height - 1) / height;
-        const Index last_rows = g + 1 == groups ? few_rows : 0;
-        cut_a<kPieces>(s, row, height, end_row, k0, k, t, rest, a, largest_a);
-        if (last_rows > 0) cut_few_rows(s, end_row, last_rows, k0, k, t, rest, a + tiles_here * t.a_strip, largest_a);
-        finite = kPieces == 1 || largest_a.largest() < kNoParts;
-        // The same columns of the group's rows.
-        const auto place = [&](Index column) {
-          const Index tile = (column - first) / kTile;
-          t.a = a;
-          t.b = b + tile * t.b_strip;
-          t.sums = sums ? sums + (g * tiles * column_tiles + tile) * kTile * kTile : nullptr;
-          t.sums_strip = column_tiles;
-          t.c = s.c + row * s.ldc + column;
-          t.bias = t.last && s.bias ? s.bias + column : nullptr;
-        };
-        const auto place_few_rows = [&](Index column) {
-          t.a = a + tiles_here * t.a_strip;
-          t.c = s.c + end_row * s.ldc + column;
-          t.sums = few_rows_sums + (column - first) / kTile * kTile * kTile;
-          t.sums_strip = column_tiles;
-        };
-        for (Index column = first; finite && column < end; column += 2 * kTile) {
-          place(column);
-          t.columns = std::min(2 * kTile, end - column);
-          multiply_columns<kPieces>(t, end_row - row);
-          if (last_rows == 0) continue;
-          place_few_rows(column);
-          multiply_few_rows(t, last_rows);
-        }
-        if (last_columns == 0 || !finite) continue;
-        place(end);
-        t.sums = few_columns_sums + g * tiles * kTile * kTile;
-        t.sums_strip = 1;
-        multiply_few_columns(t, end_row - row, last_columns);
-        if (last_rows == 0) continue;
-        place_few_rows(end);
-        multiply_few(t, last_rows, last_columns);
-      }
-    }
-  release_tiles();
-  largest.meet(largest_a.largest(), largest_b.largest());
-}
-
-// What stands behind whole tiles, if it is not too much and if the whole ones are pairs. Depends on the whole product's
-// size alone, not on how it is shared out.
+// How many rows or columns behind the last whole tile get tiles of their own: not too many, and only where the whole
+// tiles are pairs. It depends on the whole product's size alone, not on how that is shared out.
 constexpr Index few_rows_behind_pairs(Index rows) {
-  const Index few = rows % kTile;  // fewer are not worth it
-  return rows / kTile % 2 == 1 || few <= kTile / 3 || few > kMostFewRows ? 0 : few;
+  const Index few = rows % kTile;
+  return rows / kTile % 2 == 1 || few <= kTile / 3 || few > kMostFewRows ? 0 : few;  // fewer do not pay
 }
 constexpr Index few_columns_behind_pairs(Index columns) {
   const Index few = columns % kTile;
   return columns / kTile % 2 == 1 || few > kMostFewColumns ? 0 : few;
 }
 
+// How a product is shared out among threads: in shares of rows or of columns of C, and where a sum is split, in two
+// halves of k. Shares change no sum. The halves do, and so depend on k alone; they keep the rows of B, which are a
+// layer's weights, in the cache of the core that computes their gradient.
+struct Shares {
+  bool by_columns;
+  Index halves, half;  // half: k of the first
+  Chunks chunks;
+
+  explicit Shares(const Product<float>& s)
+      : by_columns(s.n > s.m),  // the shorter operand is cut into tiles for every share
+        halves(s.k >= kSplitSum ? 2 : 1),
+        half(round_up(s.k / 2, kStep)) {
+    const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
+    const Index threads = ceil_div(works_alone() ? 1 : num_threads(), halves);
+    const Index most = std::max(kLeastShare, kMostWorkOfChunk / (across * (s.k / halves)));
+    chunks = {length, round_up(std::clamp(ceil_div(length, threads), kLeastShare, most), kTile)};
+  }
+
+  // The part of s that half `h` of the share from `first` on computes; the second half goes to `other` (m, n).
+  Product<float> part(Product<float> s, Index first, Index length, Index h, float* other) const {
+    if (by_columns) {
+      s.n = length;
+      s.b += s.transpose_b ? first * s.ldb : first;
+      s.c += first;
+      if (s.bias) s.bias += first;
+    } else {
+      s.m = length;
+      s.a += s.transpose_a ? first : first * s.lda;
+      s.c += first * s.ldc;
+    }
+    if (halves == 1) return s;
+    s.bias = nullptr;
+    s.relu = false;
+    if (h == 1) {
+      s.a += s.transpose_a ? half * s.lda : half;
+      s.b += s.transpose_b ? half : half * s.ldb;
+      s.ldc = by_columns ? chunks.items : s.n;
+      s.c = other + (by_columns ? first : first * s.n);
+    }
+    s.k = h == 0 ? half : s.k - half;
+    return s;
+  }
+};
+
+// False where the operands do not suit the unit.
 template <int kPieces>
-HWY_INLINE bool multiply(const FloatProduct& s) {
-  // How C is shared out changes no sum. A long sum's two halves do, and so depend on its length alone; they keep the
-  // rows of B, which are a layer's weights, with the core that makes their gradient.
-  const Index halves = s.k >= kSumInHalves ? 2 : 1, half = (s.k / 2 + kStep - 1) / kStep * kStep;
-  const bool by_columns = s.n > s.m;  // the shorter operand is cut for every share
-  const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
-  const Index threads = works_alone() ? 1 : num_threads(), shares = (threads + halves - 1) / halves;
-  const Index most = std::max(kLeastShare, kMostOfChunk / (across * (s.k / halves)));
-  const Index equal = (length + shares - 1) / shares;
-  const Index share = (std::clamp(equal, kLeastShare, most) + kTile - 1) / kTile * kTile;
-  const Index chunks = (length + share - 1) / share;
-  float* other = halves == 2 ? workspace<AmxOtherHalf, float>(s.m * s.n) : nullptr;
+HWY_INLINE bool multiply(const Product<float>& s) {
+  const Shares shares(s);
+  float* other = shares.halves == 2 ? workspace<OtherHalf, float>(s.m * s.n) : nullptr;
   const Index few_rows = kPieces == 3 ? few_rows_behind_pairs(s.m) : 0;
   const Index few_columns = kPieces == 3 ? few_columns_behind_pairs(s.n) : 0;
   LargestOfBoth largest;
-  parallel_for(halves * chunks, [&](Index chunk) HWY_ATTR {
-    FloatProduct part = s;
-    const Index first = chunk / halves * share, count = std::min(share, length - first);
-    if (by_columns) {
-      part.n = count;
-      part.b += s.transpose_b ? first * s.ldb : first;
-      part.c += first;
-      if (s.bias) part.bias += first;
-    } else {
-      part.m = count;
-      part.a += s.transpose_a ? first : first * s.lda;
-      part.c += first * s.ldc;
-    }
-    if (halves == 2) {
-      part.bias = nullptr;
-      part.relu = false;
-      part.k = chunk % 2 == 0 ? half : s.k - half;
-      if (chunk % 2 == 1) {
-        part.a += s.transpose_a ? half * s.lda : half;
-        part.b += s.transpose_b ? half : half * s.ldb;
-        part.c = other + (by_columns ? first : first * s.n);
-        part.ldc = s.n;
-      }
-    }
-    const bool ends = first + count == length;
-    multiply_alone<kPieces>(part, {by_columns || ends ? few_rows : 0, by_columns && !ends ? 0 : few_columns}, largest);
+  for_grid(Chunks{shares.halves, 1}, shares.chunks, [&](Index h, Index, Index first, Index length) HWY_ATTR {
+    const bool ends = first + length == shares.chunks.items;
+    const Product<float> part = shares.part(s, first, length, h, other);
+    OneThread<kPieces>(part, shares.by_columns || ends ? few_rows : 0, shares.by_columns && !ends ? 0 : few_columns)
+        .multiply(largest);
   });
   if (kPieces == 3 && !largest.suits(s.k)) return false;
-  if (halves == 2) {
-    const Index rows = std::max<Index>(1, kNumbersOfSum / s.n);
-    parallel_for((s.m + rows - 1) / rows, [&](Index chunk) HWY_ATTR {
-      const Index row = chunk * rows;
-      add_other_half(std::min(rows, s.m - row), s.n, s.c + row * s.ldc, s.ldc, other + row * s.n, s.bias, s.relu);
+  if (shares.halves == 2)
+    for_chunks(Chunks::about(kNumbersOfSum, s.m, s.n), [&](Index row, Index rows) HWY_ATTR {
+      add_other_half(rows, s.n, s.c + row * s.ldc, s.ldc, other + row * s.n, s.bias, s.relu);
     });
-  }
   return true;
 }
 
+bool multiply_on_unit(const Product<float>& s, AmxInput input) {
+  if (s.m < 32 || s.n < 32 || s.k < 64 || s.work() < kLeastWork) return false;
+  return input == AmxInput::bf16 ? multiply<1>(s) : multiply<3>(s);
+}
+
 }  // namespace
-
-bool AmxGemm(const FloatProduct& s) { return multiply<3>(s); }
-void AmxGemmOfBf16(const FloatProduct& s) { multiply<1>(s); }
-
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif
@@ -364,17 +299,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace lamina::kernels {
 
+bool try_amx([[maybe_unused]] const Product<float>& product, [[maybe_unused]] AmxInput input) {
 #if HWY_TARGETS & HWY_AVX3
-bool amx_suits(Index m, Index n, Index k) {
-  return has_amx() && m >= 32 && n >= 32 && k >= 64 && m * n * k >= kLeastForAmx;
-}
-bool gemm_amx(const FloatProduct& product) { return N_AVX3::AmxGemm(product); }
-void gemm_amx_bf16(const FloatProduct& product) { N_AVX3::AmxGemmOfBf16(product); }
+  return has_amx() && N_AVX3::multiply_on_unit(product, input);
 #else
-bool amx_suits(Index, Index, Index) { return false; }
-bool gemm_amx(const FloatProduct&) { return false; }
-void gemm_amx_bf16(const FloatProduct&) {}
+  return false;
 #endif
+}
 
 }  // namespace lamina::kernels
 #endif

@@ -1,38 +1,24 @@
-// Matrix products on the processor's matrix unit (Intel's AMX), which multiplies tiles of bfloat16 with sums in
-// float32.
+// Matrix products on the processor's matrix unit, Intel's AMX, which multiplies tiles of bfloat16 with sums in float32.
 #pragma once
 
-#include "lamina/tensor.h"
+#include "lamina/kernels/products/product.h"
 
 namespace lamina::kernels {
 
-/// The arguments of gemm() (gemm.h).
-struct FloatProduct {
-  bool transpose_a, transpose_b;
-  Index m, n, k;
-  const float* a;
-  Index lda;
-  const float* b;
-  Index ldb;
-  float* c;
-  Index ldc;
-  const float* bias;
-  bool relu;
+enum class AmxInput {
+  float32,  ///< the operands as they are
+  bf16,     ///< the operands rounded to bfloat16
 };
 
-inline constexpr Index kLeastForAmx = 1 << 21;  ///< multiply-adds
-
-/// Whether the instruction set in use has the unit and a product of this size is worth cutting into its tiles.
-bool amx_suits(Index m, Index n, Index k);
-
-/// C as gemm() gives it. Every number is the sum of three of bfloat16, exactly; of the nine products of two such sums
-/// the six largest are added up in float32, so that a term's error is that of a float32 product. Numbers below 2^-108
-/// and products of two below 2^-102 lose digits, however, and results below 1.2e-38 are zero: the unit has no subnormal
-/// numbers. False, with C unspecified, where an operand holds NaN, an infinity or numbers of 2^127 and more, or nothing
-/// but numbers below 2^-90, or where the two largest make a product below 2^-100 or sums might overflow: those need
-/// float32's own arithmetic.
-bool gemm_amx(const FloatProduct& product);
-/// C as gemm_bf16() gives it.
-void gemm_amx_bf16(const FloatProduct& product);
+/// Computes C as gemm() gives it, or of AmxInput::bf16 as gemm_bf16(), where that is worth it. Returns false, with C
+/// unspecified, where no such unit is in use or the product is too small to be cut into its tiles.
+///
+/// A float32 operand is written as a sum of three bfloat16, exactly. Of the nine products of two such sums the six
+/// largest are added up in float32, so that the error of a term is that of a float32 product. But numbers below 2^-108
+/// and products of two numbers below 2^-102 lose digits, and results below 1.2e-38 become zero, since the unit has no
+/// subnormal numbers. So the function also returns false for float32 operands that need float32's own arithmetic: where
+/// an operand holds a NaN, an infinity or a number of 2^127 and more, or nothing but numbers below 2^-90, or where the
+/// product of the two operands' largest numbers is below 2^-100, or sums of such products might overflow.
+bool try_amx(const Product<float>& product, AmxInput input);
 
 }  // namespace lamina::kernels

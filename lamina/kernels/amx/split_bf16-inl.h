@@ -1,5 +1,5 @@
-// Numbers cut into parts of bfloat16, and these laid out as the tiles of a matrix unit.
-// Included by kernel sources; empty but for the instruction set that has the unit.
+// Numbers written as sums of three bfloat16, and these laid out as tiles of the matrix unit. Compiled for AVX-512
+// alone, which every processor with the unit has.
 #if defined(LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
 #undef LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
@@ -17,18 +17,19 @@
 #if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 
-inline constexpr Index kTile = 16;  // rows of a tile at most, and columns of one of C
-inline constexpr Index kStep = 32;  // k of one tile of A or B
-inline constexpr Index kTileBytes = 1024;
+constexpr Index kTile = 16;  // rows of a tile at most, and columns of a tile of C
+constexpr Index kStep = 32;  // numbers along k in a tile of A or B
+constexpr Index kTileBytes = 1024;
 
 HWY_INLINE __mmask16 first_lanes(Index count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
 }
 
-// The largest number that cutting has met, to eight bits.
+// The largest number that was cut, to eight bits.
 struct Largest {
-  __m512i bits;  // of bfloat16, without signs
+  __m512i bits;  // of bfloat16, without the sign
 
   HWY_INLINE Largest() : bits(_mm512_setzero_si512()) {}
   HWY_INLINE void meet(__m512i pairs) {
@@ -41,7 +42,7 @@ struct Largest {
   }
 };
 
-// The pairs (x, y) of two vectors' lanes in bfloat16, in three parts.
+// The pairs (x, y) of two vectors' lanes, each number as a sum of three bfloat16: the pairs of the three parts.
 struct Parts {
   __m512i of[3];
 };
@@ -51,25 +52,26 @@ HWY_INLINE Parts parts(__m512 x, __m512 y, Largest& largest) {
   const auto pairs = [](__m512i first, __m512i second)
                          HWY_ATTR { return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(first, 16), second); };
   Parts all;
-  // The first eight bits of each number,
+  // First the upper eight bits of each number,
   __m512i p = _mm512_and_si512(_mm512_castps_si512(x), upper), q = _mm512_and_si512(_mm512_castps_si512(y), upper);
   all.of[0] = pairs(p, q);
   largest.meet(all.of[0]);
-  // the eight that come nearest to the other sixteen, so that what is left has either sign and errors cancel out,
+  // then the eight bits nearest to the other sixteen: what is left then has either sign, so that errors cancel out,
   x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
   y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
   const __m512i half = _mm512_set1_epi32(0x8000);
   p = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), upper);
   q = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(y), half), upper);
   all.of[1] = pairs(p, q);
-  // and what is left: no more than eight.
+  // and last what is left, which is no more than eight bits.
   x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
   y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
   all.of[2] = pairs(_mm512_castps_si512(x), _mm512_castps_si512(y));
   return all;
 }
 
-// These pairs as kPieces tile rows that lie a tile apart.
+// The pairs (x, y) as rows of kPieces tiles, which follow one another: the three parts, or where kPieces is 1 the
+// rounded numbers.
 template <int kPieces>
 HWY_INLINE void cut(__m512 x, __m512 y, char* to, Largest& largest) {
   if constexpr (kPieces == 1) {
@@ -113,7 +115,7 @@ HWY_INLINE void transpose_16(__m512 (&v)[16]) {
   }
 }
 
-// Half a step of k of an operand, up to 16 by 16 numbers, as it is stored. What lies outside counts as zero.
+// Half a step of k of an operand as it is stored: up to 16 x 16 numbers. Numbers outside count as zero.
 struct Half {
   const float* from;
   Index rows, columns;
@@ -126,9 +128,8 @@ HWY_INLINE void load_across(const Half& half, Index pitch, __m512 (&v)[16]) {
   transpose_16(v);
 }
 
-// put(r, X[r], Y[r]) for the first rows of a step's two halves X and Y: their stored rows (along) or their stored
-// columns (across).
-
+// Calls put(r, X[r], Y[r]) for the first `rows` rows of a step's halves X and Y, which are their stored rows (along) or
+// their stored columns (across).
 template <class Put>
 HWY_INLINE void each_along(const Half& x, const Half& y, Index pitch, Index rows, const Put& put) {
   const __mmask16 mask_x = first_lanes(x.columns), mask_y = first_lanes(y.columns);
@@ -145,11 +146,11 @@ HWY_INLINE void each_across(const Half& x, const Half& y, Index pitch, Index row
   for (Index r = 0; r < rows; ++r) put(r, v[r], w[r]);
 }
 
-// The products of parts that count, of A's and of B's, small ones first; one of the two parts stays from each to the
-// next.
-inline constexpr int kProducts[6][2] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+// The products of parts that count, as (A's part, B's part), small ones first. From each to the next one of the parts
+// stays the same, so that its tile is loaded only once.
+constexpr int kProducts[6][2] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
 
-// A vector of pairs from three parts: lane i holds lane `lane[i]` of one of them, or zero.
+// A vector chosen from three parts: lane i holds lane `lane[i]` of part p where bit i of from[p] is set, else zero.
 struct Choice {
   __m512i lane;
   __mmask16 from[3] = {};
@@ -161,8 +162,8 @@ struct Choice {
   }
 };
 
-// The last numbers along k, fewer than a step: in whole tiles of parts most would be zeros. So the parts of all six
-// products stand one after the other, and few tiles make them all. Where that is not worth it there are no such tiles.
+// The last numbers along k, fewer than a step. In tiles as of whole steps most of them would be zeros. So the parts of
+// all six products stand side by side, which takes few tiles. Where that is not worth it, `tiles` is 0.
 struct Rest {
   static constexpr Index kMostTiles = 4;
 
@@ -180,33 +181,34 @@ struct Rest {
     }
   }
 
-  Index left, half, tiles;  // of numbers, of pairs, of tiles
-  Choice of_a[kMostTiles];  // a row of A's tiles
+  Index left, half, tiles;  // numbers, pairs of them, tiles
+  Choice of_a[kMostTiles];  // how a row of each tile of A is chosen
 };
 
-// Row r of A's tiles of the rest.
+// Stores row r of A's tiles of the rest.
 HWY_INLINE void store_of_a(const Rest& rest, const Parts& all, Index r, char* tiles) {
   for (Index i = 0; i < rest.tiles; ++i) _mm512_store_si512(tiles + i * kTileBytes + r * 64, rest.of_a[i].of(all));
 }
 
-// Pair `pair` of the rest, of 16 columns, in B's tiles, whose rows lie one behind the other.
+// Stores pair `pair` of the rest, of 16 columns, in B's tiles, whose rows follow one another.
 HWY_INLINE void store_of_b(const Rest& rest, const Parts& all, Index pair, char* tiles) {
 #pragma GCC unroll 6
   for (Index i = 0; i < 6; ++i) _mm512_store_si512(tiles + (i * rest.half + pair) * 64, all.of[kProducts[i][1]]);
 }
-HWY_INLINE void end_of_b(const Rest& rest, char* tiles) {  // what A's zeros meet is no NaN
+// Fills up B's tiles of the rest with zeros: what A's zeros meet there must not be a NaN.
+HWY_INLINE void end_of_b(const Rest& rest, char* tiles) {
   for (Index row = 6 * rest.half; row < rest.tiles * kTile; ++row)
     _mm512_store_si512(tiles + row * 64, _mm512_setzero_si512());
 }
 
-// Few columns of B behind the last whole tile: the three parts of their numbers stand beside one another in one tile,
-// so that one product of tiles makes three. Few rows of A: the first two parts stand one below the other in a tile, the
-// third in a second one. What comes with them, such as the product of two small parts, is too small to count. A
-// number's sums, which then stand beside or below one another too, are added up in the end.
-inline constexpr Index kMostFewColumns = kTile / 3, kMostFewRows = kTile / 2;
-inline constexpr Index kTilesOfFewRows = 2;
+// The last few columns of B, behind its whole tiles: the three parts of their numbers stand side by side in one tile,
+// so that one product of tiles makes three. The last few rows of A: the first two parts stand one below the other in
+// one tile, and the third part in a second tile. Products of two small parts, which come with this, are too small to
+// count. In the end the sums of a number, which then stand side by side or one below the other too, are added up.
+constexpr Index kMostFewColumns = kTile / 3, kMostFewRows = kTile / 2;
+constexpr Index kTilesOfFewRows = 2;
 
-// Row r of A's tiles of few rows.
+// Stores row r of A's tiles of few rows.
 HWY_INLINE void store_few_of_a(Index few, const Parts& all, Index r, char* tiles) {
   char* row = tiles + r * 64;
   _mm512_store_si512(row, all.of[0]);
@@ -215,7 +217,7 @@ HWY_INLINE void store_few_of_a(Index few, const Parts& all, Index r, char* tiles
   _mm512_store_si512(row + kTileBytes + few * 64, _mm512_setzero_si512());
 }
 
-// A row of B's tile of few columns, from their parts.
+// How a row of B's tile of few columns is chosen from their parts.
 HWY_INLINE Choice few_of_b(Index few) {
   Choice choice;
   alignas(64) std::int32_t lanes[kTile] = {};
@@ -227,9 +229,11 @@ HWY_INLINE Choice few_of_b(Index few) {
   return choice;
 }
 
-// Bytes of a row of so many tiles; a line more, so that neighbours fall into different sets of a cache.
+// Bytes of a row of so many tiles: a cache line more than they need, so that neighbouring rows fall into different sets
+// of the cache.
 constexpr Index strip_bytes(Index tiles) { return tiles * kTileBytes + 64; }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif  // HWY_AVX3

@@ -1,5 +1,5 @@
-// The matrix unit itself: its registers, and products of up to four tiles of sums at a time.
-// Included by kernel sources; empty but for the instruction set that has the unit.
+// The matrix unit itself: its registers, and products that keep up to four tiles of sums in them. Compiled for AVX-512
+// alone, which every processor with the unit has.
 #if defined(LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
 #undef LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
@@ -17,12 +17,21 @@
 #if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 
 // The unit's tile registers: 0 to 3 hold sums, 4 and 5 tiles of A, 6 and 7 tiles of B.
 struct alignas(64) TileShapes {
   std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
   std::uint16_t row_bytes[16] = {};
   std::uint8_t rows[16] = {};
+
+  // `height` rows for tiles of sums and of A, which has fewer rows than a tile can hold.
+  explicit TileShapes(Index height) {
+    for (int i = 0; i < 8; ++i) {
+      row_bytes[i] = 64;
+      rows[i] = static_cast<std::uint8_t>(i < 6 ? height : kTile);
+    }
+  }
 };
 
 HWY_INLINE void set_shapes(const TileShapes& shapes) { asm volatile("ldtilecfg %0" : : "m"(shapes)); }
@@ -39,29 +48,30 @@ template <int kRegister>
 HWY_INLINE void store_tile(void* to, Index row_bytes) {
   asm volatile("tilestored %%tmm%c0, (%1,%2,1)" : : "i"(kRegister), "r"(to), "r"(row_bytes) : "memory");
 }
-// The sums += A's rows of pairs times B's columns of pairs.
+// The sums += the tile of A times the tile of B.
 template <int kSums, int kA, int kB>
 HWY_INLINE void multiply_tiles() {
   asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kA), "i"(kB));
 }
 
-// The sums of up to four tiles: 2 by 2, or fewer, or 4 by 1.
+// Up to four tiles of C, 2 x 2 or fewer, or 4 x 1, for one block of k.
 struct TileBlock {
-  const char *a, *b;       // the first of each, in pieces
-  Index a_strip, b_strip;  // bytes to the next
-  Index steps, rest;       // of k: whole ones, and tiles of what is left
-  float* sums;             // where tiles stay, 1 KiB each, the next row's sums_strip tiles further; or null:
-  Index sums_strip;
-  float* c;  // in C itself
+  const char *a, *b;       // their first tiles of A and B
+  Index a_strip, b_strip;  // bytes to those of the next row or column of tiles
+  Index steps, rest;       // whole steps of k, and tiles of what is left
+  float* sums;             // where sums are kept from block to block as tiles of 1 KiB; null: they are kept in C
+  Index sums_strip;        // tiles to the next row's
+  float* c;
   Index ldc;
-  Index height, rows, columns;  // of a tile; of C in all
+  Index height;         // rows of a tile
+  Index rows, columns;  // of C
   const float* bias;
-  bool accumulate, last, relu;
+  bool accumulate, last, relu;  // last: the block ends the sums
 };
 
-// The unit's loads wait for stores before them, and these for lines that are far away: so C's rows are fetched as soon
-// as a block of them begins.
-HWY_INLINE void fetch_rows(const TileBlock& s, Index i, Index j) {
+// Prefetches C's rows, as soon as a block of them begins: the unit's loads wait for stores before them, and stores for
+// lines that are far away.
+HWY_INLINE void prefetch_rows(const TileBlock& s, Index i, Index j) {
   const float* c = s.c + i * s.height * s.ldc + j * kTile;
   const Index rows = std::min(s.height, s.rows - i * s.height), end = std::min(kTile, s.columns - j * kTile) - 1;
   for (Index r = 0; r < rows; ++r, c += s.ldc) {
@@ -72,7 +82,7 @@ HWY_INLINE void fetch_rows(const TileBlock& s, Index i, Index j) {
 
 template <int kRegister>
 HWY_INLINE void load_sums(const TileBlock& s, Index i, Index j) {
-  if (s.last) fetch_rows(s, i, j);
+  if (s.last) prefetch_rows(s, i, j);
   if (!s.accumulate) return zero_tile<kRegister>();
   if (s.sums) return load_tile<kRegister>(s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
   const Index rows = std::min(s.height, s.rows - i * s.height), columns = std::min(kTile, s.columns - j * kTile);
@@ -83,7 +93,7 @@ HWY_INLINE void load_sums(const TileBlock& s, Index i, Index j) {
   load_tile<kRegister>(edge, 64);
 }
 
-// of_row(r), up to a tile's columns wide, in C's rows from c on.
+// Stores of_row(r), a row of a tile, in `rows` rows of C from c on, with bias and ReLU.
 template <class OfRow>
 HWY_INLINE void put_rows(const TileBlock& s, Index rows, Index j, const OfRow& of_row, float* c) {
   const __mmask16 mask = first_lanes(s.columns - j * kTile);
@@ -128,7 +138,7 @@ HWY_INLINE void multiply_block(const TileBlock& s) {
   if constexpr (kTwoColumns) load_sums<1>(s, 0, 1);
   if constexpr (kTwoRows) load_sums<2>(s, 1, 0);
   if constexpr (kTwoRows && kTwoColumns) load_sums<3>(s, 1, 1);
-  // Copies, which stay in registers: what is in memory is read anew after each instruction of the unit.
+  // Copies that stay in registers. The compiler reads what is in memory anew after each instruction of the unit.
   const char *a = s.a, *b = s.b;
   const Index a_strip = s.a_strip, b_strip = s.b_strip, steps = s.steps, rest = s.rest;
   for (Index step = 0; step < steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
@@ -163,7 +173,7 @@ HWY_INLINE void multiply_block(const TileBlock& s) {
   if constexpr (kTwoRows && kTwoColumns) store_sums<3>(s, 1, 1);
 }
 
-// A's tile of each of up to four rows of tiles, by the one of B in its register.
+// The tiles of A of up to four rows of tiles, by the tile of B that is in its register.
 template <int kRows>
 HWY_INLINE void multiply_rows(const char* a, Index strip) {
   load_tile<4>(a, 64);
@@ -182,7 +192,7 @@ HWY_INLINE void multiply_rows(const char* a, Index strip) {
   }
 }
 
-// Four rows of tiles by one column: four sums on their way through the unit too.
+// Four rows of tiles by one column, so that four sums are on their way through the unit as in multiply_block().
 template <int kPieces>
 HWY_INLINE void multiply_column(const TileBlock& s) {
   load_sums<0>(s, 0, 0);
@@ -215,7 +225,7 @@ HWY_INLINE void multiply_column(const TileBlock& s) {
   store_sums<3>(s, 3, 0);
 }
 
-// One or two tiles of columns by a group of rows.
+// One or two tiles of columns, for a group of rows.
 template <int kPieces>
 HWY_INLINE void multiply_columns(TileBlock t, Index rows) {
   const Index columns = t.columns;
@@ -240,24 +250,25 @@ HWY_INLINE void multiply_columns(TileBlock t, Index rows) {
   }
 }
 
-// The sums of few rows or columns, which never stay in C.
+// Loads the sums of few rows or columns, which are never kept in C.
 template <int kRegister>
 HWY_INLINE void load_sums_of_few(const TileBlock& s, Index i, Index j) {
   if (!s.accumulate) return zero_tile<kRegister>();
   load_tile<kRegister>(s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
 }
 
-// And store them; where they are complete, at `complete` instead.
+// Stores them, or where they are complete, stores them at `complete` instead.
 template <int kRegister>
 HWY_INLINE void store_sums_of_few(const TileBlock& s, Index i, Index j, float* complete) {
   store_tile<kRegister>(s.last ? complete : s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
 }
 
-// Row r of few rows' sums and what stands below it.
+// Row r of few rows' sums, with the row of the second part added, which stands below it.
 HWY_INLINE __m512 added_rows(Index few, const float* sums, Index r) {
   return _mm512_add_ps(_mm512_load_ps(sums + (few + r) * kTile), _mm512_load_ps(sums + r * kTile));
 }
-// The lanes of few columns' sums and what stands beside them, small ones first; the other lanes are of no use.
+// The lanes of few columns' sums, with those of the other parts added, which stand beside them; small ones first. The
+// other lanes are of no use.
 HWY_INLINE __m512 added_lanes(Index few, __m512 sums) {
   const auto shifted = [&](Index by) HWY_ATTR {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -273,7 +284,7 @@ HWY_INLINE void multiply_by_piece(const char* b, Index strip) {
   if constexpr (kTwoColumns) multiply_tiles<2 * kOdd + 1, 4 + kOdd, 7>();
 }
 
-// One step of k; those of odd number have sums of their own, so that four are on their way through the unit.
+// One step of k. Every other step has sums of its own, so that four are on their way through the unit.
 template <bool kTwoColumns, int kOdd>
 HWY_INLINE void multiply_step_of_few_rows(const char* a, const char* b, Index strip) {
   load_tile<4 + kOdd>(a, 64);
@@ -316,7 +327,7 @@ HWY_INLINE void multiply_few_rows_by(const TileBlock& s, Index few) {
         s.c + j * kTile);
 }
 
-// One or two tiles of columns by few rows.
+// One or two tiles of columns, for few rows.
 HWY_INLINE void multiply_few_rows(const TileBlock& t, Index few) {
   if (t.columns > kTile)
     multiply_few_rows_by<true>(t, few);
@@ -348,7 +359,7 @@ HWY_INLINE void multiply_few_columns_by(const TileBlock& s, Index few) {
   if constexpr (kRows > 2) store_sums_of_few<2>(s, 2, 0, sums[2]);
   if constexpr (kRows > 3) store_sums_of_few<3>(s, 3, 0, sums[3]);
   if (!s.last) return;
-  const float* row = sums[0];  // tiles follow one another without a gap, but for their height
+  const float* row = sums[0];
   for (Index i = 0; i < kRows; ++i, row += kTile * kTile)
     put_rows(
         s, std::min(s.height, s.rows - i * s.height), 0,
@@ -356,12 +367,12 @@ HWY_INLINE void multiply_few_columns_by(const TileBlock& s, Index few) {
         s.c + i * s.height * s.ldc);
 }
 
-// Few columns by a group of rows.
+// Few columns, for a group of rows.
 HWY_INLINE void multiply_few_columns(TileBlock t, Index rows, Index few) {
   t.columns = few;
   for (Index row = 0; row < rows;) {
     const Index left = (rows - row + t.height - 1) / t.height;
-    // Threes and fours: fewer sums would wait for one another.
+    // In threes and fours, because fewer sums would wait for one another.
     const Index tiles = left % 3 == 0 || left == 5 ? 3 : std::min<Index>(left, 4);
     t.rows = std::min(tiles * t.height, rows - row);
     if (tiles == 4)
@@ -379,7 +390,7 @@ HWY_INLINE void multiply_few_columns(TileBlock t, Index rows, Index few) {
   }
 }
 
-// Few columns by few rows.
+// Few columns, for few rows.
 HWY_INLINE void multiply_few(TileBlock t, Index few_rows, Index few_columns) {
   t.columns = few_columns;
   load_sums_of_few<0>(t, 0, 0);
@@ -405,6 +416,7 @@ HWY_INLINE void multiply_few(TileBlock t, Index few_rows, Index few_columns) {
       t, few_rows, 0, [&](Index r) HWY_ATTR { return added_lanes(few_columns, added_rows(few_rows, sums, r)); }, t.c);
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif  // HWY_AVX3

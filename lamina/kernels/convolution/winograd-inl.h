@@ -1,5 +1,5 @@
-// The small transforms of Winograd's convolutions, along one line and over a square.
-// Included by kernel sources, once an instruction set.
+// The small transforms of Winograd's convolutions, along one line and over a square. Compiled once for each instruction
+// set.
 #if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
 #undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
@@ -14,6 +14,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Four outputs y of a filter g of kTaps = kN - 3 taps along a line of kN inputs x, by kN products:
@@ -157,6 +158,7 @@ HWY_INLINE void both_ways(D d, Line line, Load load, Store store) {
   }
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -14,16 +14,21 @@
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 
-void Forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
-  forward<FloatWay<false>>(s, x, w, b, relu, out);
+namespace {
+
+// The values at the points are floats, rounded to those that bfloat16 has where `rounded`.
+void forward_of_floats(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, bool rounded,
+                       float* out) {
+  forward(FloatFormat{rounded}, s, x, w, b, relu, out);
 }
-void BackwardData(const ConvShape& s, const float* dout, const float* w, float* dx) {
-  backward_data<FloatWay<false>>(s, dout, w, dx);
+void backward_data_of_floats(const ConvShape& s, const float* dout, const float* w, bool rounded, float* dx) {
+  backward_data(FloatFormat{rounded}, s, dout, w, dx);
 }
-void BackwardFilter(const ConvShape& s, const float* x, const float* dout, float* dw) {
-  backward_filter<FloatWay<false>>(s, x, dout, dw);
+void backward_filter_of_floats(const ConvShape& s, const float* x, const float* dout, bool rounded, float* dw) {
+  backward_filter(FloatFormat{rounded}, s, x, dout, dw);
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -32,8 +37,9 @@ namespace lamina::kernels {
 
 using winograd::Axis, winograd::forward_axis, winograd::kTile;
 
-// Multiplications and additions of one tile of outputs, those of the transforms counted thrice, since they wait for
-// memory. The constants are those that fit the measured times of AVX-512 and AVX2 (bench/conv.cc).
+// Compares the multiplications and additions of one tile of outputs with the direct way's. Those of the transforms
+// count three times, since they wait for memory. The constants fit the times that bench/conv.cc measured on AVX-512 and
+// AVX2.
 bool winograd_suits(const ConvShape& s, double product_speed) {
   constexpr double kLanes = 16, kTransform = 3, kGain = 0.85;
   if (s.HH != s.WW || s.stride > s.HH || s.N == 0 || s.OH == 0 || s.OW == 0) return false;
@@ -50,18 +56,34 @@ bool winograd_suits(const ConvShape& s, double product_speed) {
   return tiles * (products / product_speed + kTransform * transforms) < kGain / product_speed * direct;
 }
 
-HWY_EXPORT(Forward);
-HWY_EXPORT(BackwardData);
-HWY_EXPORT(BackwardFilter);
-
 void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
-  LAMINA_DISPATCH(Forward)(s, x, w, b, relu, out);
+  LAMINA_DISPATCH(forward_of_floats)(s, x, w, b, relu, false, out);
 }
 void winograd_backward_data(const ConvShape& s, const float* dout, const float* w, float* dx) {
-  LAMINA_DISPATCH(BackwardData)(s, dout, w, dx);
+  LAMINA_DISPATCH(backward_data_of_floats)(s, dout, w, false, dx);
 }
 void winograd_backward_filter(const ConvShape& s, const float* x, const float* dout, float* dw) {
-  LAMINA_DISPATCH(BackwardFilter)(s, x, dout, dw);
+  LAMINA_DISPATCH(backward_filter_of_floats)(s, x, dout, false, dw);
+}
+
+// Where the processor has no products of bfloat16, those of rounded floats stand for them.
+void winograd_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
+#if HWY_TARGETS & HWY_AVX3
+  if (has_bf16_products()) return winograd_forward_pairs(s, x, w, b, relu, out);
+#endif
+  LAMINA_DISPATCH(forward_of_floats)(s, x, w, b, relu, true, out);
+}
+void winograd_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx) {
+#if HWY_TARGETS & HWY_AVX3
+  if (has_bf16_products()) return winograd_backward_data_pairs(s, dout, w, dx);
+#endif
+  LAMINA_DISPATCH(backward_data_of_floats)(s, dout, w, true, dx);
+}
+void winograd_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw) {
+#if HWY_TARGETS & HWY_AVX3
+  if (has_bf16_products()) return winograd_backward_filter_pairs(s, x, dout, dw);
+#endif
+  LAMINA_DISPATCH(backward_filter_of_floats)(s, x, dout, true, dw);
 }
 
 }  // namespace lamina::kernels

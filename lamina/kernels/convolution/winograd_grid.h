@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lamina/kernels/convolution/conv.h"
+#include "lamina/kernels/machine/chunks.h"
 
 namespace lamina::kernels::winograd {
 
@@ -21,9 +22,6 @@ struct Inputs {};           // scratch of each thread, or of the calling one: ti
 struct Gradients {};        // tiles of dout at the points
 struct Outputs {};          // tiles of outputs at the points
 struct Cells {};            // padded images
-
-inline Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
-inline Index round_up(Index a, Index b) { return ceil_div(a, b) * b; }
 
 // An axis of a convolution of stride 1 on cells of `step` neighbouring pixels: output place o takes the cells
 // o - before .. o - before + taps - 1.

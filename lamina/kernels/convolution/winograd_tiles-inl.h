@@ -1,5 +1,5 @@
-// Convolutions and their gradients by Winograd's tiles, in whatever way the values at the points are held.
-// Included by kernel sources, once an instruction set.
+// Convolutions and their gradients by Winograd's tiles, whatever the format of the values at the points. Compiled once
+// for each instruction set.
 #if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
 #undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
@@ -9,16 +9,17 @@
 
 #include <algorithm>
 
+#include "lamina/kernels/convolution/winograd_formats-inl.h"
 #include "lamina/kernels/convolution/winograd_grid.h"
-#include "lamina/kernels/convolution/winograd_ways-inl.h"
-#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/machine/chunks.h"
 #include "lamina/kernels/machine/workspace.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 using namespace winograd;  // NOLINT
 
-// Where the values of tiles at the points lie: point p of tile t at p apart + t channels.
+// Where the values of tiles at the points lie: those of tile t at point p from data[p apart + t channels] on.
 template <class Value>
 struct AtPoints {
   Value* data;
@@ -30,7 +31,8 @@ HWY_INLINE AtPoints<Value> at_points(Index points, Index tiles, Index channels) 
   return {workspace<Slot, Value>(points * apart), channels, apart};
 }
 
-// Calls body(first cell, tile) for each tile, kTile apart, of an image of cells and each vector of channels.
+// Calls body(cell, tile) for each tile of an image of cells and each vector of channels: where the tile's first cell
+// lies, and where its values at a point. Tiles lie kTile cells apart.
 template <class Body>
 HWY_INLINE void each_tile(Index pitch, Index rows, Index columns, Index C, Body body) {
   for (Index i = 0; i < rows; ++i)
@@ -39,26 +41,27 @@ HWY_INLINE void each_tile(Index pitch, Index rows, Index columns, Index C, Body 
         body((i * kTile * pitch + j * kTile) * C + c, (i * columns + j) * C + c);
 }
 
-// Tiles of kN x kN cells: their values at the kN x kN points, from tile `to` on.
-template <int kN, class Way>
-HWY_INLINE void inputs_to_points(const float* cells, Index pitch, Index rows, Index columns,
-                                 const AtPoints<typename Way::Single>& v, Index to) {
+// Transforms an image's tiles of kN x kN cells to the kN x kN points; they become tiles `to` and on.
+template <int kN, class Format>
+HWY_INLINE void inputs_to_points(Format format, const float* cells, Index pitch, Index rows, Index columns,
+                                 const AtPoints<typename Format::Single>& v, Index to) {
   const Index C = v.channels;
   each_tile(pitch, rows, columns, C, [&](Index cell, Index tile) HWY_ATTR {
     both_ways<kN, kN>(
         Floats(), InputLine<kN>(),
         [&](int y, int x) HWY_ATTR { return hn::LoadU(Floats(), cells + cell + (y * pitch + x) * C); },
-        [&](int y, int x, auto value) HWY_ATTR { Way::put(value, v.data + to * C + tile + (y * kN + x) * v.apart); });
+        [&](int y, int x, auto value) HWY_ATTR { format.put(value, v.data + to * C + tile + (y * kN + x) * v.apart); });
   });
 }
 
-// Tiles of kIn x kIn cells of Way::kTogether images, `image` apart, of which there are `images`.
-template <int kN, int kIn, class Way, class Line>
-HWY_INLINE void images_to_points(Line line, const float* cells, Index image, int images, Index pitch, Index rows,
-                                 Index columns, const AtPoints<typename Way::Joint>& v, Index to) {
+// The same for tiles of kIn x kIn cells of Format::kTogether images, which lie `image` apart; only `images` of them
+// exist.
+template <int kN, int kIn, class Format, class Line>
+HWY_INLINE void images_to_points(Format format, Line line, const float* cells, Index image, int images, Index pitch,
+                                 Index rows, Index columns, const AtPoints<typename Format::Joint>& v, Index to) {
   const Index C = v.channels;
   each_tile(pitch, rows, columns, C, [&](Index cell, Index tile) HWY_ATTR {
-    Way::template transform<kIn, kN>(
+    format.template transform<kIn, kN>(
         line,
         [&](int n, int y, int x) HWY_ATTR {
           return n < images ? hn::LoadU(Floats(), cells + n * image + cell + (y * pitch + x) * C) : hn::Zero(Floats());
@@ -67,17 +70,18 @@ HWY_INLINE void images_to_points(Line line, const float* cells, Index image, int
   });
 }
 
-// Filters at the points, [point][panel][block][in][column of the panel], from taps [a][b][in][out].
-template <int kN, class Way>
-HWY_INLINE void filters_to_points(const Grid& g, Index out, Index width, const float* taps, typename Way::Joint* u) {
-  constexpr Index kTaps = Winograd<kN>::kTaps, kTogether = Way::kTogether;
+// Transforms filters, taps [a][b][in][out], to the points: u [point][panel][block][in][column of the panel].
+template <int kN, class Format>
+HWY_INLINE void filters_to_points(Format format, const Grid& g, Index out, Index width, const float* taps,
+                                  typename Format::Joint* u) {
+  constexpr Index kTaps = Winograd<kN>::kTaps, kTogether = Format::kTogether;
   const Index C = g.channels, joint = C / kTogether, panels = ceil_div(out, width);
   const Index panel_size = g.blocks() * joint * width;
   parallel_for(joint, [&](Index c) HWY_ATTR {
     for (Index i = 0; i < g.h.blocks(); ++i)
       for (Index j = 0; j < g.w.blocks(); ++j)
         for (Index k = 0; k < out; k += float_lanes())
-          Way::template transform<kTaps, kN>(
+          format.template transform<kTaps, kN>(
               ToPoints<kN, kTaps, true>(),
               [&](int n, int y, int x) HWY_ATTR {
                 const Index a = i * kTaps + y, b = j * kTaps + x;
@@ -90,7 +94,7 @@ HWY_INLINE void filters_to_points(const Grid& g, Index out, Index width, const f
   });
 }
 
-// Where results go: images (pixels_h, pixels_w, C), `step` x `step` pixels a place.
+// Where results go: images (pixels_h, pixels_w, C), with `step` x `step` pixels for each output place.
 struct Target {
   float* images;
   const float* bias;  // of channels, or null
@@ -98,7 +102,7 @@ struct Target {
   Index pixels_h, pixels_w, C, step;
 };
 
-// The 4 x 4 places of one tile and one vector of channels, from the values at the points.
+// Transforms one tile and one vector of channels back from the points, and stores its 4 x 4 places.
 template <int kN>
 HWY_INLINE void store_tile(const Target& t, const float* at, Index apart, Index channel, Index image, Index top,
                            Index left, Index places_h, Index places_w) {
@@ -132,20 +136,55 @@ HWY_INLINE void store_tile(const Target& t, const float* at, Index apart, Index 
       });
 }
 
-template <int kN, class Way>
-HWY_INLINE void convolve(const Grid& g, const float* images, const typename Way::Joint* u, Index out, Index width,
-                         const Target& target) {
-  using Single = typename Way::Single;
+// Products at the points, of `images` images' inputs v with the filters u, for `rows` rows of tiles of each: m.
+template <int kN, class Format>
+HWY_INLINE void multiply_at_points(Format format, const Grid& g, const AtPoints<typename Format::Single>& v,
+                                   const typename Format::Joint* u, Index width, Index images, Index rows,
+                                   const AtPoints<float>& m) {
+  const Index C = g.channels, out = m.channels, panels = ceil_div(out, width);
+  const Index tiles_w = g.w.tiles(), in_w = g.w.input_tiles(), in_tiles = (rows + g.h.blocks() - 1) * in_w;
+  const Index panel_size = g.blocks() * C / Format::kTogether * width;
+  ProductLines<typename Format::Single, typename Format::Joint> lines{};
+  lines.a_row = C;
+  lines.a_step = in_w * C;
+  lines.k = g.w.blocks() * C;
+  lines.runs = g.h.blocks();
+  lines.b_k = width;
+  lines.b_step = g.w.blocks() * C / Format::kTogether * width;
+  lines.ldc = out;
+  // Where blocks of taps reach into the next tile, the tiles of each row are a line of their own. Else all tiles are
+  // one line.
+  const bool one_line = g.blocks() == 1;
+  lines.lines = one_line ? 1 : rows;
+  lines.places = one_line ? images * rows * tiles_w : tiles_w;
+  lines.a_line = in_w * C;
+  lines.c_line = tiles_w * out;
+  for (Index p = 0; p < kN * kN; ++p)
+    for (Index panel = 0; panel < panels; ++panel) {
+      lines.columns = std::min(width, out - panel * width);
+      lines.b = u + (p * panels + panel) * panel_size;
+      lines.a = v.data + p * v.apart;
+      lines.c = m.data + p * m.apart + panel * width;
+      for (Index n = 0; n < (one_line ? 1 : images); ++n) {
+        format.multiply(lines);
+        lines.a += in_tiles * C;
+        lines.c += rows * tiles_w * out;
+      }
+    }
+}
+
+template <int kN, class Format>
+HWY_INLINE void convolve(Format format, const Grid& g, const float* images, const typename Format::Joint* u, Index out,
+                         Index width, const Target& target) {
+  using Single = typename Format::Single;
   constexpr Index kPoints = kN * kN;
-  const Index lanes = float_lanes(), C = g.channels, panels = ceil_div(out, width);
-  const Index tiles_w = g.w.tiles(), in_w = g.w.input_tiles();
-  const Index band = std::min(g.h.tiles(), std::max<Index>(1, kChunkTiles / tiles_w)),
-              bands = ceil_div(g.h.tiles(), band);
-  const Index together = bands > 1 ? 1 : std::clamp<Index>(kChunkTiles / g.tiles(), 1, g.images);
-  const Index pitch = (in_w - 1) * kTile + kN, panel_size = g.blocks() * C / Way::kTogether * width;
-  parallel_for(ceil_div(g.images, together) * bands, [&](Index chunk) HWY_ATTR {
-    const Index n0 = chunk / bands * together, n1 = std::min(n0 + together, g.images);
-    const Index row0 = chunk % bands * band, rows = std::min(band, g.h.tiles() - row0);
+  const Index lanes = float_lanes(), C = g.channels, tiles_w = g.w.tiles(), in_w = g.w.input_tiles();
+  // A chunk is a band of rows of tiles of one image, or several small images.
+  const Chunks bands{g.h.tiles(), std::min(g.h.tiles(), std::max<Index>(1, kChunkTiles / tiles_w))};
+  const Index together = bands.count() > 1 ? 1 : std::clamp<Index>(kChunkTiles / g.tiles(), 1, g.images);
+  const Index pitch = (in_w - 1) * kTile + kN;
+  for_grid(bands, Chunks{g.images, together}, [&](Index row0, Index rows, Index n0, Index some) HWY_ATTR {
+    const Index n1 = n0 + some;
     const Index in_rows = rows + g.h.blocks() - 1, in_tiles = in_rows * in_w;
     const auto v = at_points<Inputs, Single>(kPoints, (n1 - n0) * in_tiles, C);
     const Index cell_rows = (in_rows - 1) * kTile + kN;
@@ -153,35 +192,10 @@ HWY_INLINE void convolve(const Grid& g, const float* images, const typename Way:
     for (Index n = n0; n < n1; ++n) {
       gather_cells(g, images + n * g.h.pixels * g.w.pixels * g.C, row0 * kTile - g.h.before, cell_rows, -g.w.before,
                    pitch, cells);
-      inputs_to_points<kN, Way>(cells, pitch, in_rows, in_w, v, (n - n0) * in_tiles);
+      inputs_to_points<kN>(format, cells, pitch, in_rows, in_w, v, (n - n0) * in_tiles);
     }
     const auto m = at_points<Outputs, float>(kPoints, (n1 - n0) * rows * tiles_w, out);
-    ProductLines<Single, typename Way::Joint> lines{};
-    lines.a_row = C;
-    lines.a_step = in_w * C;
-    lines.k = g.w.blocks() * C;
-    lines.runs = g.h.blocks();
-    lines.b_k = width;
-    lines.b_step = g.w.blocks() * C / Way::kTogether * width;
-    lines.ldc = out;
-    // Where blocks reach into the next tile, the tiles of each row are a line of their own; else all of them are one.
-    const bool one_line = g.blocks() == 1;
-    lines.lines = one_line ? 1 : rows;
-    lines.places = one_line ? (n1 - n0) * rows * tiles_w : tiles_w;
-    lines.a_line = in_w * C;
-    lines.c_line = tiles_w * out;
-    for (Index p = 0; p < kPoints; ++p)
-      for (Index panel = 0; panel < panels; ++panel) {
-        lines.columns = std::min(width, out - panel * width);
-        lines.b = u + (p * panels + panel) * panel_size;
-        lines.a = v.data + p * v.apart;
-        lines.c = m.data + p * m.apart + panel * width;
-        for (Index n = one_line ? n1 - 1 : n0; n < n1; ++n) {
-          Way::multiply(lines);
-          lines.a += in_tiles * C;
-          lines.c += rows * tiles_w * out;
-        }
-      }
+    multiply_at_points<kN>(format, g, v, u, width, n1 - n0, rows, m);
     Index tile = 0;
     for (Index n = n0; n < n1; ++n)
       for (Index i = row0; i < row0 + rows; ++i)
@@ -201,17 +215,19 @@ HWY_INLINE Grid forward_grid(const ConvShape& s) {
   return {s.N, h, w, s.C, round_up(s.stride * s.stride * s.C, float_lanes())};
 }
 
-template <int kN, class Way>
-HWY_INLINE void convolve_with(const Grid& g, const float* images, const float* taps, Index out, const Target& target) {
-  using Joint = typename Way::Joint;
+template <int kN, class Format>
+HWY_INLINE void convolve_with(Format format, const Grid& g, const float* images, const float* taps, Index out,
+                              const Target& target) {
+  using Joint = typename Format::Joint;
   const Index width = winograd_panel(out), panels = ceil_div(out, width);
-  Joint* u = workspace<Filters, Joint>(kN * kN * panels * g.blocks() * g.channels / Way::kTogether * width);
-  filters_to_points<kN, Way>(g, out, width, taps, u);
-  convolve<kN, Way>(g, images, u, out, width, target);
+  Joint* u = workspace<Filters, Joint>(kN * kN * panels * g.blocks() * g.channels / Format::kTogether * width);
+  filters_to_points<kN>(format, g, out, width, taps, u);
+  convolve<kN>(format, g, images, u, out, width, target);
 }
 
-template <class Way>
-HWY_INLINE void forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
+template <class Format>
+HWY_INLINE void forward(Format format, const ConvShape& s, const float* x, const float* w, const float* b, bool relu,
+                        float* out) {
   const Grid g = forward_grid(s);
   const Index F = round_up(s.F, float_lanes()), size = g.h.taps * g.w.taps * g.channels * F;
   float* taps = std::fill_n(workspace<Taps, float>(size), size, 0.0f) - size;
@@ -222,11 +238,11 @@ HWY_INLINE void forward(const ConvShape& s, const float* x, const float* w, cons
     });
   });
   const Target target{out, b, relu, s.OH, s.OW, s.F, 1};
-  g.taps() <= 3 ? convolve_with<6, Way>(g, x, taps, F, target) : convolve_with<7, Way>(g, x, taps, F, target);
+  g.taps() <= 3 ? convolve_with<6>(format, g, x, taps, F, target) : convolve_with<7>(format, g, x, taps, F, target);
 }
 
-template <class Way>
-HWY_INLINE void backward_data(const ConvShape& s, const float* dout, const float* w, float* dx) {
+template <class Format>
+HWY_INLINE void backward_data(Format format, const ConvShape& s, const float* dout, const float* w, float* dx) {
   const Grid cells = forward_grid(s);
   const Grid g{s.N, gradient_axis(cells.h, s.OH), gradient_axis(cells.w, s.OW), s.F, round_up(s.F, float_lanes())};
   const Index out = cells.channels, size = g.h.taps * g.w.taps * g.channels * out;
@@ -238,85 +254,99 @@ HWY_INLINE void backward_data(const ConvShape& s, const float* dout, const float
     });
   });
   const Target target{dx, nullptr, false, s.H, s.W, s.C, s.stride};
-  g.taps() <= 3 ? convolve_with<6, Way>(g, dout, taps, out, target) : convolve_with<7, Way>(g, dout, taps, out, target);
+  g.taps() <= 3 ? convolve_with<6>(format, g, dout, taps, out, target)
+                : convolve_with<7>(format, g, dout, taps, out, target);
 }
 
-// [a][b][in][out], summed at the points over all images; Way::kTogether of them are transformed together.
-template <int kN, class Way>
-HWY_INLINE void gradient_of_taps(const Grid& g, const float* x, const float* dout, Index F, float* taps) {
-  using Joint = typename Way::Joint;
-  constexpr Index kPoints = kN * kN, kTaps = Winograd<kN>::kTaps, kTogether = Way::kTogether;
-  const Index lanes = float_lanes(), C = g.channels, out = round_up(F, lanes), width = winograd_panel(out);
-  const Index panels = ceil_div(out, width), tiles = g.tiles(), in_tiles = g.input_tiles(), blocks = g.blocks();
-  const Index each = kPoints * (in_tiles * C + tiles * out) * static_cast<Index>(sizeof(Joint));
-  const Index all = ceil_div(g.images, kTogether), group = std::clamp<Index>(kGroupBytes / each, 1, all);
-  const auto v = at_points<Inputs, Joint>(kPoints, group * in_tiles, C);
-  const auto y = at_points<Gradients, Joint>(kPoints, group * tiles, out);
-  float* sums = workspace<FilterGradients, float>(kPoints * blocks * C * out);
+// The gradient of taps: sums over all images at the points, a group of Format::kTogether images after the other.
+// `first` and `count` number these.
+template <class Joint>
+struct ImagesAtPoints {
+  AtPoints<Joint> inputs, gradients;
+  Index first, count;
+};
+
+// Transforms a group's inputs and gradients of outputs.
+template <int kN, class Format>
+HWY_INLINE void group_to_points(Format format, const Grid& g, const ImagesAtPoints<typename Format::Joint>& group,
+                                const float* x, const float* dout, Index F) {
+  constexpr Index kTogether = Format::kTogether;
+  const Index C = g.channels, out = group.gradients.channels;
   const Grid gradient{g.images, {g.h.places, 1, 0, 1, g.h.places}, {g.w.places, 1, 0, 1, g.w.places}, F, out};
-  for (Index first = 0; first < all; first += group) {
-    const Index joint = std::min(group, all - first);
-    parallel_for(2 * joint, [&](Index chunk) HWY_ATTR {
-      const Index i = chunk / 2, n = (first + i) * kTogether;
-      const auto images = static_cast<int>(std::min(kTogether, g.images - n));
-      if (chunk % 2 == 0) {
-        const Index rows = (g.h.input_tiles() - 1) * kTile + kN, columns = (g.w.input_tiles() - 1) * kTile + kN;
-        const Index image = rows * columns * C;
-        float* cells = workspace<Cells, float>(images * image);
-        for (Index k = 0; k < images; ++k)
-          gather_cells(g, x + (n + k) * g.h.pixels * g.w.pixels * g.C, -g.h.before, rows, -g.w.before, columns,
-                       cells + k * image);
-        images_to_points<kN, kN, Way>(InputLine<kN>(), cells, image, images, columns, g.h.input_tiles(),
-                                      g.w.input_tiles(), v, i * in_tiles);
-      } else {
-        const Index rows = g.h.tiles() * kTile, columns = g.w.tiles() * kTile;
-        const float* cells = dout + n * g.h.places * g.w.places * F;
-        Index image = g.h.places * g.w.places * F;
-        if (rows != g.h.places || columns != g.w.places || F != out) {
-          float* padded = workspace<Cells, float>(images * rows * columns * out);
-          for (Index k = 0; k < images; ++k)
-            gather_cells(gradient, cells + k * image, 0, rows, 0, columns, padded + k * rows * columns * out);
-          cells = padded;
-          image = rows * columns * out;
-        }
-        images_to_points<kN, 4, Way>(ToPoints<kN, 4, false>(), cells, image, images, columns, g.h.tiles(), g.w.tiles(),
-                                     y, i * tiles);
-      }
-    });
-    parallel_for(kPoints * blocks, [&](Index chunk) HWY_ATTR {
-      const Index p = chunk / blocks, i = chunk % blocks / g.w.blocks(), j = chunk % g.w.blocks();
-      SumsOverTiles<Joint> t{};
-      t.rows = C;
-      t.a_k = C;
-      t.b_k = out;
-      t.ldc = out;
-      t.accumulate = first > 0;
-      t.images = t.runs = 1;
-      if (blocks == 1) {
-        t.k = joint * tiles;
-      } else {
-        t.k = g.w.tiles();
-        t.runs = g.h.tiles();
-        t.images = joint;
-        t.a_step = g.w.input_tiles() * C;
-        t.b_step = t.k * out;
-        t.a_image = in_tiles * C;
-        t.b_image = tiles * out;
-      }
-      for (Index panel = 0; panel < panels; ++panel) {
-        t.columns = std::min(width, out - panel * width);
-        t.a = v.data + p * v.apart + (i * g.w.input_tiles() + j) * C;
-        t.b = y.data + p * y.apart + panel * width;
-        t.c = sums + chunk * C * out + panel * width;
-        Way::sum(t);
-      }
-    });
-  }
+  parallel_for(2 * group.count, [&](Index chunk) HWY_ATTR {
+    const Index i = chunk / 2, n = (group.first + i) * kTogether;
+    const auto images = static_cast<int>(std::min(kTogether, g.images - n));
+    if (chunk % 2 == 0) {
+      const Index rows = (g.h.input_tiles() - 1) * kTile + kN, columns = (g.w.input_tiles() - 1) * kTile + kN;
+      const Index image = rows * columns * C;
+      float* cells = workspace<Cells, float>(images * image);
+      for (Index k = 0; k < images; ++k)
+        gather_cells(g, x + (n + k) * g.h.pixels * g.w.pixels * g.C, -g.h.before, rows, -g.w.before, columns,
+                     cells + k * image);
+      images_to_points<kN, kN>(format, InputLine<kN>(), cells, image, images, columns, g.h.input_tiles(),
+                               g.w.input_tiles(), group.inputs, i * g.input_tiles());
+      return;
+    }
+    const Index rows = g.h.tiles() * kTile, columns = g.w.tiles() * kTile;
+    const float* cells = dout + n * g.h.places * g.w.places * F;
+    Index image = g.h.places * g.w.places * F;
+    if (rows != g.h.places || columns != g.w.places || F != out) {
+      float* padded = workspace<Cells, float>(images * rows * columns * out);
+      for (Index k = 0; k < images; ++k)
+        gather_cells(gradient, cells + k * image, 0, rows, 0, columns, padded + k * rows * columns * out);
+      cells = padded;
+      image = rows * columns * out;
+    }
+    images_to_points<kN, 4>(format, ToPoints<kN, 4, false>(), cells, image, images, columns, g.h.tiles(), g.w.tiles(),
+                            group.gradients, i * g.tiles());
+  });
+}
+
+// sums [point][block][in][out] += the group's products at each point.
+template <int kN, class Format>
+HWY_INLINE void add_products(Format format, const Grid& g, const ImagesAtPoints<typename Format::Joint>& group,
+                             float* sums) {
+  const Index C = g.channels, out = group.gradients.channels, width = winograd_panel(out), blocks = g.blocks();
+  parallel_for(kN * kN * blocks, [&](Index chunk) HWY_ATTR {
+    const Index p = chunk / blocks, i = chunk % blocks / g.w.blocks(), j = chunk % g.w.blocks();
+    SumsOverTiles<typename Format::Joint> t{};
+    t.rows = C;
+    t.a_k = C;
+    t.b_k = out;
+    t.ldc = out;
+    t.accumulate = group.first > 0;
+    t.images = t.runs = 1;
+    if (blocks == 1) {
+      t.k = group.count * g.tiles();
+    } else {
+      t.k = g.w.tiles();
+      t.runs = g.h.tiles();
+      t.images = group.count;
+      t.a_step = g.w.input_tiles() * C;
+      t.b_step = t.k * out;
+      t.a_image = g.input_tiles() * C;
+      t.b_image = g.tiles() * out;
+    }
+    for (Index column = 0; column < out; column += width) {
+      t.columns = std::min(width, out - column);
+      t.a = group.inputs.data + p * group.inputs.apart + (i * g.w.input_tiles() + j) * C;
+      t.b = group.gradients.data + p * group.gradients.apart + column;
+      t.c = sums + chunk * C * out + column;
+      format.sum(t);
+    }
+  });
+}
+
+// taps [a][b][in][out] from their values at the points, sums [point][block][in][out].
+template <int kN>
+HWY_INLINE void taps_from_points(const Grid& g, Index out, const float* sums, float* taps) {
+  constexpr Index kTaps = Winograd<kN>::kTaps;
+  const Index C = g.channels, blocks = g.blocks();
   parallel_for(C, [&](Index c) HWY_ATTR {
     const Floats d;
     for (Index i = 0; i < g.h.blocks(); ++i)
       for (Index j = 0; j < g.w.blocks(); ++j)
-        for (Index k = 0; k < out; k += lanes) {
+        for (Index k = 0; k < out; k += float_lanes()) {
           const float* from = sums + ((i * g.w.blocks() + j) * C + c) * out + k;
           both_ways<kN, kTaps>(
               d, FromPoints<kN, kTaps, true>(),
@@ -329,12 +359,32 @@ HWY_INLINE void gradient_of_taps(const Grid& g, const float* x, const float* dou
   });
 }
 
-template <class Way>
-HWY_INLINE void backward_filter(const ConvShape& s, const float* x, const float* dout, float* dw) {
+template <int kN, class Format>
+HWY_INLINE void gradient_of_taps(Format format, const Grid& g, const float* x, const float* dout, Index F,
+                                 float* taps) {
+  using Joint = typename Format::Joint;
+  constexpr Index kPoints = kN * kN;
+  const Index C = g.channels, out = round_up(F, float_lanes());
+  const Index each = kPoints * (g.input_tiles() * C + g.tiles() * out) * static_cast<Index>(sizeof(Joint));
+  const Index all = ceil_div(g.images, Format::kTogether), count = std::clamp<Index>(kGroupBytes / each, 1, all);
+  ImagesAtPoints<Joint> group{at_points<Inputs, Joint>(kPoints, count * g.input_tiles(), C),
+                              at_points<Gradients, Joint>(kPoints, count * g.tiles(), out), 0, 0};
+  float* sums = workspace<FilterGradients, float>(kPoints * g.blocks() * C * out);
+  for (; group.first < all; group.first += count) {
+    group.count = std::min(count, all - group.first);
+    group_to_points<kN>(format, g, group, x, dout, F);
+    add_products<kN>(format, g, group, sums);
+  }
+  taps_from_points<kN>(g, out, sums, taps);
+}
+
+template <class Format>
+HWY_INLINE void backward_filter(Format format, const ConvShape& s, const float* x, const float* dout, float* dw) {
   const Grid g = forward_grid(s);
   const Index F = round_up(s.F, float_lanes());
   float* taps = workspace<Taps, float>(g.h.taps * g.w.taps * g.channels * F);
-  g.taps() <= 3 ? gradient_of_taps<6, Way>(g, x, dout, s.F, taps) : gradient_of_taps<7, Way>(g, x, dout, s.F, taps);
+  g.taps() <= 3 ? gradient_of_taps<6>(format, g, x, dout, s.F, taps)
+                : gradient_of_taps<7>(format, g, x, dout, s.F, taps);
   parallel_for(s.C, [&](Index c) HWY_ATTR {
     each_tap(s, g.h, g.w, [&](Index p, Index q, Index a, Index b, Index phase) {
       const float* from = taps + ((a * g.w.taps + b) * g.channels + phase * s.C + c) * F;
@@ -343,6 +393,7 @@ HWY_INLINE void backward_filter(const ConvShape& s, const float* x, const float*
   });
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

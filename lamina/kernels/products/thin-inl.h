@@ -1,5 +1,5 @@
-// The last few columns of a matrix product, too few to fill a vector: there vectors run along k or along A's rows.
-// Included by kernel sources, once an instruction set.
+// The last few columns of a matrix product, too few to fill a vector of the tiles. Here vectors run along k, or along
+// the rows of A^T. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_PRODUCTS_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
 #undef LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
@@ -14,19 +14,20 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Where a tile's vector would be used to a quarter at most, and loads can be masked.
-inline constexpr bool kThin = HWY_TARGET == HWY_AVX3;
+// Only where loads can be masked, and for a quarter of a vector at most.
+constexpr bool kThin = HWY_TARGET == HWY_AVX3;
 template <class T>
-inline constexpr Index kThinColumns = static_cast<Index>(16 / sizeof(T));
+constexpr Index kThinColumns = static_cast<Index>(16 / sizeof(T));
 
-// C (rows, columns) = [C +] A B [+ bias] [then max(0, .)] for columns up to kThinColumns<T>.
+// C (rows, columns) = [C +] A B [+ bias] [then max(0, .)] for up to kThinColumns<T> columns.
 template <class T>
 struct ThinArgs {
   const T* a;
   Index lda;
-  const T* b;  // dot_rows: (kThinColumns, b_pitch); add_columns: (k, kThinColumns); zeros behind `columns`
+  const T* b;  // for dot_rows (kThinColumns, b_pitch), for add_columns (k, kThinColumns), with zeros behind `columns`
   Index b_pitch;
   T* c;
   Index ldc;
@@ -43,7 +44,8 @@ HWY_INLINE void finish_thin(const ThinArgs<T>& s, T value, Index column, T* to) 
   *to = s.relu && value < 0 ? T{0} : value;
 }
 
-// kRows rows of A (rows, k), whose k lie side by side: each element is summed in as many parts as a vector has lanes.
+// kRows rows of A (rows, k), along which vectors run: each element of C is summed in as many parts as a vector has
+// lanes.
 template <int kRows, class T>
 HWY_INLINE void dots(const ThinArgs<T>& s, const T* a, T* c) {
   const hn::ScalableTag<T> d;
@@ -92,8 +94,8 @@ HWY_NOINLINE void dot_rows(const ThinArgs<T>& s, Index rows) {
   while (rows >= 1) go(std::integral_constant<int, 1>());
 }
 
-// kVectors vectors of rows of A (k, rows), whose rows lie side by side; `rows` of them end in the last vector. Each
-// element is summed in the order of k.
+// kVectors vectors of columns of A (k, rows), which are rows of C; they end in the last vector. Each element of C is
+// summed in the order of k.
 template <int kVectors, class T>
 HWY_INLINE void columns_of_rows(const ThinArgs<T>& s, const T* a, T* c, Index rows) {
   const hn::ScalableTag<T> d;
@@ -144,6 +146,7 @@ HWY_NOINLINE void add_columns(const ThinArgs<T>& s, Index rows) {
   while (rows > 0) go(std::integral_constant<int, 1>());
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -1,4 +1,4 @@
-// Long sums made in two halves, and their addition. Included by kernel sources, once an instruction set.
+// Adding the two halves of long sums. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
 #undef LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
@@ -11,6 +11,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // C (rows, n) += other (rows, n) [+ bias_j] [then max(0, .)]; the rows of C are ldc apart, those of `other` n.
@@ -33,6 +34,7 @@ HWY_INLINE void add_other_half(Index rows, Index n, T* c, Index ldc, const T* ot
   }
 }
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -1,10 +1,10 @@
-// In what values at Winograd's points are held and multiplied: floats, or pairs of bfloat16.
-// Included by kernel sources, once an instruction set.
-#if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
-#undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
+// The formats in which values at Winograd's points are held and multiplied: floats, or pairs of bfloat16. Compiled once
+// for each instruction set.
+#if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_
+#undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_
 #else
-#define LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
+#define LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_
 #endif
 
 #include "hwy/highway.h"
@@ -15,15 +15,16 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
+namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::ScalableTag<float>;
 
 HWY_INLINE Index float_lanes() { return static_cast<Index>(hn::Lanes(Floats())); }
 
-// Products at one point for `lines` lines of `places` places: place j of line i is a row of A that begins at
-// a[i a_line + j a_row] and goes on for k values, once more a_step further for each of the runs; B (k, columns) of a
-// run follows b_step after the last one's; results go to c[i c_line + j ldc].
+// Products at one point, for `lines` lines of `places` places. Place j of line i is a row of A: k values from
+// a[i a_line + j a_row] on, and for each further run k values a_step further. B of a run is (k, columns), and the next
+// run's lies b_step further. Results go to c[i c_line + j ldc].
 template <class Single, class Joint>
 struct ProductLines {
   const Single* a;
@@ -44,28 +45,24 @@ struct SumsOverTiles {
   bool accumulate;
 };
 
-// Floats, rounded to bfloat16 where kRounded.
-template <bool kRounded>
-struct FloatWay {
+// Floats; where `rounded`, those that bfloat16 has.
+struct FloatFormat {
   using Single = float;                // a value of an input
-  using Joint = float;                 // values, kTogether of them along the sum
-  static constexpr int kTogether = 1;  // channels of filters; images, in the filters' gradient
+  using Joint = float;                 // kTogether values along the sum:
+  static constexpr int kTogether = 1;  // channels of filters, or images in the filters' gradient
+  bool rounded;
 
   template <class V>
-  static HWY_INLINE V held(V value) {
-    if constexpr (kRounded) return rounded_to_bf16(Floats(), value);
-    return value;
+  HWY_INLINE void put(V value, Single* to) const {
+    hn::StoreU(rounded ? rounded_to_bf16(Floats(), value) : value, Floats(), to);
   }
-  template <class V>
-  static HWY_INLINE void put(V value, Single* to) {
-    hn::StoreU(held(value), Floats(), to);
-  }
-  // The square load(0, y, x), .. load(kTogether - 1, y, x) at the points; point p goes to at[p apart].
+  // Transforms the squares load(0, y, x), .. load(kTogether - 1, y, x) to the points; point p goes to at[p apart].
   template <int kIn, int kOut, class Line, class Load>
-  static HWY_INLINE void transform(Line line, Load load, Joint* at, Index apart) {
+  HWY_INLINE void transform(Line line, Load load, Joint* at, Index apart) const {
+    const auto format = *this;
     both_ways<kIn, kOut>(
         Floats(), line, [&](int y, int x) HWY_ATTR { return load(0, y, x); },
-        [=](int y, int x, auto value) HWY_ATTR { put(value, at + (y * kOut + x) * apart); });
+        [=](int y, int x, auto value) HWY_ATTR { format.put(value, at + (y * kOut + x) * apart); });
   }
   static HWY_INLINE void multiply(const ProductLines<Single, Joint>& p) {
     TileArgs<float> t{};
@@ -108,8 +105,8 @@ struct FloatWay {
 };
 
 #if HWY_TARGET == HWY_AVX3
-// Pairs of bfloat16, by the processor's own products of them.
-struct PairWay {
+// Pairs of bfloat16, multiplied by the processor's own instructions.
+struct PairFormat {
   using Single = std::uint16_t;
   using Joint = Pair;
   static constexpr int kTogether = 2;
@@ -170,7 +167,8 @@ struct PairWay {
 };
 #endif
 
+}  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // LAMINA_KERNELS_CONVOLUTION_WINOGRAD_WAYS_INL_H_
+#endif  // LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_
