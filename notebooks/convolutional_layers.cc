@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lamina/layers/batchnorm.h"
 #include "lamina/layers/conv.h"
 #include "lamina/layers/conv_naive.h"
 #include "lamina/layers/groupnorm.h"
 #include "lamina/layers/max_pool.h"
 #include "lamina/layers/max_pool_naive.h"
+#include "lamina/layers/spatial_batchnorm.h"
 #include "lamina/nets/conv_net.h"
 #include "lamina/threads.h"
 #include "notebooks/layer_checks.h"

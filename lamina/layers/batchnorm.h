@@ -7,7 +7,7 @@
 //   dbeta = sum dout;  dgamma = sum dout x^  (over N)
 //   training: dx = gamma / (N sqrt(var + eps)) (N dout - dbeta - x^ dgamma);  test: dx = dout gamma / sqrt(var + eps)
 //
-// Spatial batch normalization is the same over the N H W positions of images, one statistic a channel.
+// For images see spatial_batchnorm.h.
 #pragma once
 
 #include <string_view>
@@ -25,7 +25,7 @@ struct BatchNormParam {
   double eps = 1e-5;
   double momentum = 0.9;  ///< weight of the old running value
   Tensor<T> running_mean, running_var;
-  Layout layout = Layout::nchw;  ///< of spatial_batchnorm's images
+  Layout layout = Layout::nchw;  ///< order of the images in spatial_batchnorm.h; not read here
 };
 
 /// Holds views of x and gamma, which must outlive it.
@@ -76,19 +76,5 @@ template <class T>
 void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out, T scale,
                         const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta);
 }  // namespace detail
-
-/// The same for images x (N, C, H, W), or (N, H, W, C) where bn_param.layout says so; gamma and beta (C,).
-template <class T>
-void spatial_batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
-                               BatchNormParam<T>& bn_param, Tensor<T>& out, BatchNormCache<T>& cache);
-template <class T>
-void spatial_batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache, Tensor<T>& dx,
-                                TensorView<T> dgamma, TensorView<T> dbeta);
-template <class T>
-std::pair<Tensor<T>, BatchNormCache<T>> spatial_batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma,
-                                                                  const TensorView<T>& beta,
-                                                                  BatchNormParam<T>& bn_param);
-template <class T>
-NormGradients<T> spatial_batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache);
 
 }  // namespace lamina

@@ -1,11 +1,11 @@
-// The specification of spatial batch normalization (batchnorm.h), in plain loops over (N, C, H, W).
+// The specification of spatial batch normalization (spatial_batchnorm.h), in plain loops over (N, C, H, W).
 #pragma once
 
 #include <cmath>
 #include <tuple>
 #include <utility>
 
-#include "lamina/layers/batchnorm.h"
+#include "lamina/layers/spatial_batchnorm.h"
 #include "lamina/tensor.h"
 
 namespace lamina::naive {

@@ -1,6 +1,7 @@
 // Batch normalization, over rows and over images.
 #include "lamina/layers/batchnorm.h"
 
+#include "lamina/layers/spatial_batchnorm.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/cache.h"

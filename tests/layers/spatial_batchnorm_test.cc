@@ -1,8 +1,9 @@
+#include "lamina/layers/spatial_batchnorm.h"
+
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "lamina/gradient_check.h"
-#include "lamina/layers/batchnorm.h"
 #include "lamina/layers/layout_naive.h"
 #include "lamina/layers/spatial_batchnorm_naive.h"
 #include "tests/layers/layer_testing.h"

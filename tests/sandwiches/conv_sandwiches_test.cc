@@ -1,5 +1,6 @@
 // conv_relu, conv_bn_relu and conv_relu_pool against the composition of their layers.
 #include "lamina/layers/layout_naive.h"
+#include "lamina/layers/spatial_batchnorm.h"
 #include "lamina/sandwiches/conv_bn_relu.h"
 #include "lamina/sandwiches/conv_relu.h"
 #include "lamina/sandwiches/conv_relu_pool.h"

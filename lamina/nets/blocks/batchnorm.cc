@@ -1,5 +1,7 @@
 #include "lamina/nets/blocks/batchnorm.h"
 
+#include "lamina/layers/spatial_batchnorm.h"
+
 namespace lamina {
 
 void BatchNorm::visit(BlockVisitor& v) {
