@@ -5,6 +5,7 @@
 
 #include "datasets/cifar10.h"
 #include "datasets/idx.h"
+#include "datasets/npz_dataset.h"
 #include "lamina/check.h"
 #include "lamina/data/synthetic.h"
 
@@ -53,9 +54,10 @@ Dataset load_found(const std::string& name, const fs::path& place) {
   return load_idx(place, name == "mnist" ? "MNIST" : "Fashion-MNIST");
 }
 
-Dataset load_directory(const fs::path& path, const LoadOptions& options) {
+Dataset load_path(const fs::path& path, const LoadOptions& options) {
   if (const fs::path place = find_cifar10(path); !place.empty()) return load_cifar10(place);
   if (is_idx(path)) return load_idx(path);
+  if (is_npz(path)) return load_npz(path);
   if (is_image_folder(path)) {
     ImageFolderOptions images = options.images;
     images.say = options.say;
@@ -68,8 +70,8 @@ Dataset load_directory(const fs::path& path, const LoadOptions& options) {
               "files (train-images-idx3-ubyte, also with .gz) or one folder of PNG or JPEG images a class, found none");
   fail_file(kWhere, path,
             fs::exists(path, error)
-                ? "expected a directory or CIFAR-10's .tar.gz, found another file"
-                : "expected auto, cifar10, fashion-mnist, mnist, synthetic or a directory, found no such directory");
+                ? "expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file"
+                : "expected auto, cifar10, fashion-mnist, mnist, synthetic, a directory or a .npz file, found no such thing");
 }
 
 Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {
@@ -124,13 +126,13 @@ fs::path find_dataset(const std::string& name, const fs::path& data_dir) {
 bool has_own_splits(const std::string& name) {
   for (const char* known : {"auto", "synthetic", "cifar10", "fashion-mnist", "mnist"})
     if (name == known) return true;
-  return !find_cifar10(name).empty() || is_idx(name);
+  return !find_cifar10(name).empty() || is_idx(name) || is_npz(name);
 }
 
 Dataset load_dataset(const std::string& name, const fs::path& data_dir, const LoadOptions& options) {
   if (name == "auto") return load_auto(data_dir, options);
   if (name == "synthetic") return synthetic_dataset();
-  if (name != "cifar10" && name != "fashion-mnist" && name != "mnist") return load_directory(name, options);
+  if (name != "cifar10" && name != "fashion-mnist" && name != "mnist") return load_path(name, options);
   const fs::path place = find_dataset(name, data_dir);
   if (place.empty())
     fail_file(kWhere, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));

@@ -29,12 +29,12 @@ std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});
 
 /// Whether load_dataset would take it for a set whose images have a size and splits of their own: a name, CIFAR-10's or
-/// IDX files. ImageFolderOptions change nothing of such a set.
+/// IDX files, a .npz file. ImageFolderOptions change nothing of such a set.
 bool has_own_splits(const std::string& name_or_dir);
 
 /// Loads a set: "cifar10", "fashion-mnist", "mnist", "synthetic", "auto" (CIFAR-10 where it is found, else downloads it
-/// to data_home(data_dir), else Fashion-MNIST), or the path of a directory or archive in one of their layouts, or of a
-/// directory with one folder of images a class. Throws std::runtime_error with one line where there is no such data or
+/// to data_home(data_dir), else Fashion-MNIST), or the path of a directory or archive in one of their layouts, of a
+/// directory with one folder of images a class, or of a .npz file (npz_dataset.h). Throws std::runtime_error with one line where there is no such data or
 /// it is damaged.
 Dataset load_dataset(const std::string& name_or_dir, const std::filesystem::path& data_dir = {},
                      const LoadOptions& options = {});

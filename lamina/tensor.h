@@ -177,6 +177,11 @@ class Tensor : public TensorView<T> {
     }
     this->shape_ = shape;
   }
+  /// Gives the same elements another shape of the same size.
+  void reshape(const Shape& shape) {
+    assert(shape.size() == this->size());
+    this->shape_ = shape;
+  }
   /// Takes the shape and a copy of the elements of `view`.
   void assign(const TensorView<T>& view) {
     resize(view.shape());

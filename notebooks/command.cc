@@ -165,8 +165,8 @@ Command add_reproduce(CLI::App& app) {
       ->add_option(
           "--data", flags->data,
           "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, "
-          "a directory that holds one, or a directory with one folder of PNG and JPEG images a class")
-      ->type_name("NAME|DIR")
+          "a directory that holds one, a directory with one folder of PNG and JPEG images a class, or a .npz file")
+      ->type_name("NAME|PATH")
       ->capture_default_str();
   add_image_size(*reproduce, flags->images.height, flags->images.width);
   add_split_seed(*reproduce, flags->images.split_seed);

@@ -90,11 +90,11 @@ TEST_F(Load, ADirectoryIsTakenForWhatItHolds) {
                 "files (train-images-idx3-ubyte, also with .gz) or one folder of PNG or JPEG images a class, found "
                 "none");
   EXPECT_EQ(said("cifar100"),
-            "[load_dataset] cifar100: expected auto, cifar10, fashion-mnist, mnist, synthetic or a "
-            "directory, found no such directory");
+            "[load_dataset] cifar100: expected auto, cifar10, fashion-mnist, mnist, synthetic, a "
+            "directory or a .npz file, found no such thing");
   EXPECT_EQ(said(given() / "Fashion" / "train-images-idx3-ubyte"),
             "[load_dataset] " + (given() / "Fashion" / "train-images-idx3-ubyte").string() +
-                ": expected a directory or CIFAR-10's .tar.gz, found another file");
+                ": expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file");
 }
 
 TEST_F(Load, WhatIsNotFoundIsNamedWithThePlaces) {

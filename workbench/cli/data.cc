@@ -117,8 +117,9 @@ std::vector<Command> add_data(CLI::App& app) {
   auto flags = std::make_shared<DataFlags>();
 
   CLI::App* info = data->add_subcommand("info", "Which data sets are found and where; or all about one of them");
-  info->add_option("data", flags->data, "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory or archive")
-      ->type_name("NAME|DIR");
+  info->add_option("data", flags->data,
+                   "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory, archive or .npz file")
+      ->type_name("NAME|PATH");
   add_image_size(*info, flags->height, flags->width);
   add_data_dir(*info, flags->data_dir);
   info->footer("Examples:\n  lamina data info\n  lamina data info fashion-mnist");

@@ -249,9 +249,9 @@ void add_run_flags(CLI::App* train, TrainFlags* flags) {
   add(train
           ->add_option("--data", config.data,
                        "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, "
-                       "synthetic, a directory that holds one, or a directory with one folder of PNG and JPEG images "
-                       "a class")
-          ->type_name("NAME|DIR")
+                       "synthetic, a directory that holds one, a directory with one folder of PNG and JPEG images a "
+                       "class, or a .npz file with X_train, y_train, X_val, ...")
+          ->type_name("NAME|PATH")
           ->capture_default_str(),
       files);
   add(add_image_size(*train, config.image_height, config.image_width), files);

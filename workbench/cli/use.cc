@@ -143,8 +143,8 @@ Command add_eval(CLI::App& app) {
       ->capture_default_str();
   eval->add_option("--data", flags->data,
                    "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, a directory that "
-                   "holds one, or a directory with one folder of PNG and JPEG images a class")
-      ->type_name("NAME|DIR");
+                   "holds one, a directory with one folder of PNG and JPEG images a class, or a .npz file")
+      ->type_name("NAME|PATH");
   add_data_dir(*eval, flags->data_dir);
   add_threads(*eval, flags->threads);
   add_mirror(*eval, *flags);

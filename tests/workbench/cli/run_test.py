@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import numpy
 from PIL import Image
 
 from command_testing import (LAMINA, Directory, check, environment, history, on_a_terminal, run, same_history,
@@ -307,6 +308,32 @@ def own_images(base):
     check(done.returncode == 1 and os.path.join(data, "dark", "0.png") in done.stderr.splitlines()[-1], done.stderr)
 
 
+def arrays_of_numpy(base):
+    """A .npz file: trained on, evaluated, named where an array is missing, and recognised by a resume."""
+    random = numpy.random.RandomState(0)
+    arrays = {}
+    for split, n in [("train", 120), ("val", 40), ("test", 40)]:
+        arrays["y_" + split] = random.randint(3, size=n)
+        arrays["X_" + split] = random.randn(n, 3, 6, 6) + arrays["y_" + split][:, None, None, None]
+    data, out = os.path.join(base, "own.npz"), os.path.join(base, "arrays")
+    numpy.savez(data, **arrays)
+    args = ["--num-filters", "4", "--filter-sizes", "3", "--batch-size", "20", "--data", data]
+    done = succeeded(run("train", *args, "--epochs", "4", "--out", out))
+    check("own.npz: 120 train, 40 val and 40 test images of (3, 6, 6)" in done.stdout, done.stdout)
+    found = json.loads(succeeded(run("eval", out, "--split", "val", "--json")).stdout)
+    check(found["accuracy"] == history(out)["best_val_acc"] > 0.5, found)
+    stopped = os.path.join(base, "arrays-stopped")
+    interrupted(args, stopped)
+    arrays["X_val"][3, 1, 2, 2] += 1
+    numpy.savez_compressed(data, **arrays)
+    done = run("train", "--resume", stopped)
+    check(done.returncode == 1 and "expected the data that the run started with" in done.stderr, done.stderr)
+    del arrays["y_test"]
+    numpy.savez(data, **arrays)
+    done = run("train", *args, "--out", os.path.join(base, "none"))
+    check(done.returncode == 1 and done.stderr.rstrip().endswith("found no y_test"), done.stderr)
+
+
 def main():
     with Directory() as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
@@ -320,6 +347,7 @@ def main():
         nets_and_data(base, data)
         what_makes_models_better(base, data)
         own_images(base)
+        arrays_of_numpy(base)
     print("all runs are as they should be")
 
 
