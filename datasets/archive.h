@@ -1,4 +1,4 @@
-// Reading a .tar.gz that nobody vouches for.
+// Reading a .tar.gz that may be damaged or malicious.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,9 @@ struct archive;
 
 namespace lamina {
 
-/// The regular files of a tar archive, plain or gzipped, one after the other. An archive that holds an absolute path, a
-/// path with "..", a link, a device or anything else that is neither file nor directory, a file beyond 256 MiB, or
-/// more than 1,000 entries, is refused: std::runtime_error with one line, as for a damaged one.
+/// Reads the regular files of a tar archive, plain or gzipped, one after the other. Throws std::runtime_error with one
+/// line for a damaged archive, and for one that holds an absolute path, a path with "..", a link, a device or anything
+/// else that is neither a file nor a directory, a file of more than 256 MiB, or more than 1,000 entries.
 class ArchiveReader {
  public:
   ArchiveReader(std::string_view where, const std::filesystem::path& path);
@@ -19,13 +19,13 @@ class ArchiveReader {
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
-  /// Goes to the next file; false at the end, where the archive's checksum was right.
+  /// Goes to the next file. Returns false at the end, once the archive's checksum has been found correct.
   bool next();
   /// Relative path of this file inside the archive, without "." and "..".
   const std::filesystem::path& name() const { return name_; }
   /// Its size in bytes.
   Index size() const { return size_; }
-  /// Its next bytes; fewer than `size` only at its end.
+  /// Reads its next bytes and returns their number, less than `size` only at the end of the file.
   Index read(void* to, Index size);
 
  private:

@@ -8,20 +8,20 @@
 
 namespace lamina {
 
-/// All that the files hold, unsplit.
+/// All images of the files, before they are split.
 struct Cifar10 {
   LabelledImages train, test;  ///< images (N, 3, 32, 32)
   std::vector<std::string> class_names;
 };
 
 /// Whether `path` looks like CIFAR-10: a directory that holds data_batch_1.bin or a folder cifar-10-batches-bin, or a
-/// file whose name ends in .tar.gz. Says nothing about the contents.
+/// file whose name ends in .tar.gz. The contents are not looked at.
 bool is_cifar10(const std::filesystem::path& path);
 
 /// Reads a directory (or its folder cifar-10-batches-bin) with data_batch_1.bin to data_batch_5.bin, test_batch.bin
-/// and, where it is there, batches.meta.txt with the class names; or the official cifar-10-binary.tar.gz, unpacked in
-/// memory. A file may hold any whole number of records up to 100,000 (officially 10,000), the five training files all
-/// the same. Throws std::runtime_error with one line that names the file, what was expected and what was found.
+/// and, if present, batches.meta.txt with the class names; or the official cifar-10-binary.tar.gz, unpacked in memory.
+/// A file may hold any whole number of records up to 100,000 (officially 10,000), the same in all five training files.
+/// Throws std::runtime_error with one line that names the file, what was expected and what was found.
 Cifar10 read_cifar10(const std::filesystem::path& path);
 
 /// The same, in the course's splits (49,000 / 1,000 / 1,000 of the official files).

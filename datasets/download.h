@@ -1,4 +1,4 @@
-// One file over HTTP, resumed where it broke off.
+// Downloading a file over HTTP; an interrupted download is resumed.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,10 @@
 
 namespace lamina {
 
-/// Downloads `url` (http or https) to `path`, going on behind the bytes that lie there already (from the start where
-/// the server has no ranges). A dropped connection is taken up again as long as it brings something; one that brings
-/// nothing for `stall_seconds` is given up. Throws std::runtime_error with one line; the bytes stay where they are.
+/// Downloads `url` (http or https) to `path`. If the file already has some bytes, the download goes on after them, or
+/// from the start if the server does not support ranges. After a dropped connection it connects again as long as data
+/// keep coming; a connection without data for `stall_seconds` is given up. Throws std::runtime_error with one line, and
+/// leaves the bytes that it has got in the file.
 void download(std::string_view where, const std::string& url, const std::filesystem::path& path,
               const std::function<void(std::int64_t done, std::int64_t total)>& progress, int stall_seconds);
 

@@ -1,4 +1,4 @@
-// A file read from its start, decompressed on the way if it is gzipped.
+// Reading a file from its start; a gzipped file is decompressed on the way.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +12,7 @@ struct gzFile_s;
 
 namespace lamina {
 
-/// Throws unless `path` is a regular file that can be read; "[where] path: ...".
+/// Throws std::runtime_error, "[where] path: ...", unless `path` is a regular file.
 inline void check_regular_file(std::string_view where, const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
@@ -22,7 +22,7 @@ inline void check_regular_file(std::string_view where, const std::filesystem::pa
 
 class GzFile {
  public:
-  /// Throws std::runtime_error where the file cannot be opened.
+  /// Throws std::runtime_error if the file cannot be opened.
   GzFile(std::string_view where, const std::filesystem::path& path);
   ~GzFile();
   GzFile(const GzFile&) = delete;

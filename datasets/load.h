@@ -12,30 +12,30 @@
 namespace lamina {
 
 struct LoadOptions {
-  /// Told in one line what the user should know: that CIFAR-10 is being downloaded, or why "auto" does without it.
+  /// Called with one line that the user should see: that CIFAR-10 is being downloaded, or why "auto" does without it.
   std::function<void(std::string_view line)> say;
   /// For the download that "auto" may start.
   FetchOptions fetch;
-  /// For a directory with one folder a class; its `say` is the one above.
+  /// For a directory with one folder for each class; its `say` is replaced by the one above.
   ImageFolderOptions images;
 };
 
-/// Where downloaded data sets are put, and looked for first: the first that is set of `data_dir` (--data-dir),
-/// $LAMINA_DATA, $XDG_CACHE_HOME/lamina and ~/.cache/lamina.
+/// The directory where downloaded data sets are put, and where they are looked for first: the first of `data_dir`
+/// (--data-dir), $LAMINA_DATA, $XDG_CACHE_HOME/lamina and ~/.cache/lamina that is set.
 std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 
-/// The place of "cifar10", "fashion-mnist" or "mnist" under those directories, in that order
-/// (Fashion-MNIST also where Debian's package puts it); an empty path where there is none.
+/// The path of "cifar10", "fashion-mnist" or "mnist" in those directories, which are searched in that order, or an
+/// empty path if there is none. Fashion-MNIST is also looked for where Debian's package puts it.
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});
 
-/// Whether load_dataset would take it for a set whose images have a size and splits of their own: a name, CIFAR-10's or
-/// IDX files, a .npz file. ImageFolderOptions change nothing of such a set.
+/// Whether load_dataset would load a set whose images have a size and splits of their own (a name, the files of
+/// CIFAR-10 or of an IDX set, a .npz file). ImageFolderOptions have no effect on such a set.
 bool has_own_splits(const std::string& name_or_dir);
 
-/// Loads a set: "cifar10", "fashion-mnist", "mnist", "synthetic", "auto" (CIFAR-10 where it is found, else downloads it
-/// to data_home(data_dir), else Fashion-MNIST), or the path of a directory or archive in one of their layouts, of a
-/// directory with one folder of images a class, or of a .npz file (npz_dataset.h). Throws std::runtime_error with one line where there is no such data or
-/// it is damaged.
+/// Loads a data set: "cifar10", "fashion-mnist", "mnist", "synthetic", or "auto", which is CIFAR-10 if it is found or
+/// can be downloaded to data_home(data_dir), and otherwise Fashion-MNIST; or the path of a directory or archive in one
+/// of their layouts, of a directory with one folder of images for each class, or of a .npz file (npz_dataset.h). Throws
+/// std::runtime_error with one line if there are no such data, or if they are damaged.
 Dataset load_dataset(const std::string& name_or_dir, const std::filesystem::path& data_dir = {},
                      const LoadOptions& options = {});
 

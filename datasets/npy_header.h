@@ -19,10 +19,10 @@ struct NpyHeader {
   std::uint64_t data_bytes = 0;  ///< their number of bytes
 };
 
-/// The header at the start of `bytes`; nothing where they end within it. Throws std::runtime_error where it is wrong.
+/// The header at the start of `bytes`, or nothing if they end before it does. Throws std::runtime_error if it is wrong.
 std::optional<NpyHeader> read_npy_header(std::string_view bytes, const std::filesystem::path& name);
 
-/// All of a .npy file before the elements.
+/// Everything in a .npy file that comes before the elements.
 std::string npy_header(const StoredView& tensor);
 
 }  // namespace lamina::detail

@@ -98,13 +98,13 @@ void RandomState::rand(std::span<double> out) {
   while (done < out.size()) {
     if (state_.position == 624) refill();
     const std::size_t pairs = std::min(static_cast<std::size_t>(624 - state_.position) / 2, out.size() - done);
-    if (pairs == 0) {  // one word is left: the pair goes over the refill
+    if (pairs == 0) {  // one word is left, so the next pair needs a refill
       out[done++] = rand();
       continue;
     }
     const std::uint32_t* key = state_.key.data() + state_.position;
     double* to = out.data() + done;
-    for (std::size_t i = 0; i < pairs; ++i) {  // without calls and branches: the compiler vectorises it
+    for (std::size_t i = 0; i < pairs; ++i) {  // without calls and branches, so that the compiler vectorizes it
       const auto a = static_cast<std::int32_t>(temper(key[2 * i]) >> 5);
       const auto b = static_cast<std::int32_t>(temper(key[2 * i + 1]) >> 6);
       to[i] = (a * 67108864.0 + b) * (1.0 / 9007199254740992.0);

@@ -19,15 +19,15 @@ class RandomState {
   /// Everything that decides the draws to come (NumPy's `get_state()`).
   struct State {
     std::array<std::uint32_t, 624> key{};
-    int position = 624;      ///< next word of key; 624: make new ones first
-    bool has_gauss = false;  ///< a second normal is waiting
+    int position = 624;      ///< of the next word in key; at 624, new words are made first
+    bool has_gauss = false;  ///< whether the second normal of a pair is still to be returned
     double gauss = 0;        ///< that normal
     bool operator==(const State&) const = default;
   };
 
   explicit RandomState(std::uint32_t seed = 0) { this->seed(seed); }
 
-  /// Starts the stream anew (`np.random.seed(seed)`); a waiting second normal is dropped.
+  /// Restarts the stream, as `np.random.seed(seed)` does; a second normal that is still to be returned is dropped.
   void seed(std::uint32_t seed);
   const State& state() const { return state_; }
   /// Throws std::invalid_argument unless 0 <= position <= 624.
@@ -44,18 +44,19 @@ class RandomState {
     const std::uint32_t a = next_uint32() >> 5, b = next_uint32() >> 6;
     return (a * 67108864.0 + b) / 9007199254740992.0;
   }
-  /// Standard normal by the polar method (Marsaglia); every second draw is the kept partner of the one before.
+  /// Standard normal by Marsaglia's polar method, which makes two at a time: every second call returns the other one.
   double randn();
   /// loc + scale randn(). Throws std::invalid_argument for a negative scale, as NumPy does.
   double normal(double loc, double scale);
-  /// Uniform in [low, high). Throws std::invalid_argument where high - low is not finite.
+  /// Uniform in [low, high). Throws std::invalid_argument if high - low is not finite.
   double uniform(double low, double high);
-  /// Integer in [low, high) by masked rejection; a range of one value draws nothing. Throws
-  /// std::invalid_argument where low >= high.
+  /// Integer in [low, high) by masked rejection; for a range of one value nothing is drawn. Throws
+  /// std::invalid_argument if low >= high.
   std::int64_t randint(std::int64_t low, std::int64_t high);
   std::int64_t randint(std::int64_t high) { return randint(0, high); }
 
-  /// The same, as many as fit, in row-major order (`rand(*shape)`, `randn(*shape)`, `randint(low, high, size)`).
+  /// The same for all elements of `out` or of a tensor, in row-major order (`rand(*shape)`, `randn(*shape)`,
+  /// `randint(low, high, size)`).
   void rand(std::span<double> out);
   void randn(std::span<double> out);
   void randint(std::int64_t low, std::int64_t high, std::span<std::int64_t> out);
@@ -63,12 +64,12 @@ class RandomState {
   Tensor<double> randn(const Shape& shape);
 
   /// `out.size()` numbers of 0 .. population - 1 with replacement (`choice(population, size)`). Throws
-  /// std::invalid_argument for a population below 1 and a negative size.
+  /// std::invalid_argument for a population below 1 or a negative size.
   void choice(std::int64_t population, std::span<std::int64_t> out);
   std::vector<std::int64_t> choice(std::int64_t population, std::int64_t size);
   /// 0 .. n - 1 in random order (`permutation(n)`). Throws std::invalid_argument for a negative n.
   std::vector<std::int64_t> permutation(std::int64_t n);
-  /// Fisher and Yates from the end, as `shuffle(x)` does.
+  /// Shuffles x by the method of Fisher and Yates from the end, as NumPy's `shuffle(x)` does.
   template <class T>
   void shuffle(std::span<T> x) {
     for (std::size_t i = x.size(); i-- > 1;) std::swap(x[i], x[static_cast<std::size_t>(interval(i))]);

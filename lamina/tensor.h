@@ -59,8 +59,8 @@ class Shape {
 };
 
 /// Row-major elements that somebody else owns. Cheap to copy; copies share the memory.
-/// Functions take inputs as `const TensorView<T>&`; a Tensor<T> is one. `const` keeps a function from writing
-/// by a slip; a copy of a const view may be written to.
+/// Functions take inputs as `const TensorView<T>&`, and a Tensor<T> is one. The `const` protects against writing by
+/// mistake only: a copy of a const view can be written to.
 template <class T>
 class TensorView {
  public:
@@ -94,7 +94,7 @@ class TensorView {
     assert(i >= 0 && i < size());
     return data_[i];
   }
-  /// The element at one index an axis: v(n, c, h, w).
+  /// The element at the given indices, one for each axis: v(n, c, h, w).
   template <class... I>
   T& operator()(I... index) {
     return data_[offset(index...)];
@@ -167,7 +167,7 @@ class Tensor : public TensorView<T> {
   }
   ~Tensor() = default;
 
-  /// Changes the shape. Memory is kept where it is large enough; the elements are unspecified afterwards.
+  /// Changes the shape. The memory is kept if it is large enough. Afterwards the elements are unspecified.
   void resize(const Shape& shape) {
     if (shape.size() > capacity_) {
       const detail::Memory memory = detail::allocate(static_cast<std::size_t>(shape.size()) * sizeof(T));

@@ -30,7 +30,7 @@ Shape batch_shape(Index count, const Shape& example) {
   return Shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(example.rank()) + 1));
 }
 
-// Split of the course: this many validation and test images.
+// The number of validation images and of test images in the course's splits.
 constexpr Index kHeldOut = 1000;
 
 void check_images(const std::string& name, const char* what, const Tensor<std::uint8_t>& images,

@@ -1,4 +1,4 @@
-// Labelled images in memory: bytes as they were read, or numbers, made into mini-batches of the net's type.
+// Labelled examples in memory, as bytes or as floating-point numbers, and mini-batches of them in the net's type.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace lamina {
 
-/// N examples of one shape: bytes with a mean to subtract, or float or double tensors. Cheap to copy; copies share
-/// the memory.
+/// N examples of one shape: bytes, from which a mean is subtracted, or float or double tensors. Cheap to copy; copies
+/// share the memory.
 class Examples {
  public:
   Examples() = default;
@@ -29,21 +29,21 @@ class Examples {
   Index size() const { return size_; }
   /// Shape of one example.
   const Shape& example_shape() const { return example_shape_; }
-  /// The first n examples (all where there are fewer).
+  /// The first n examples, or all if there are fewer.
   Examples first(Index n) const;
   /// The same bytes with another mean image to subtract (null: none); numbers stay as they are. Throws
-  /// std::invalid_argument where the mean does not have one example's shape.
+  /// std::invalid_argument if the mean does not have the shape of one example.
   Examples with_mean(std::shared_ptr<const Tensor<double>> mean) const;
 
-  /// Writes the examples of the given places, in their order, to `out`, resized to (rows.size(), ...example).
-  /// Bytes become T(byte - mean), the subtraction in double, as in the course's code.
+  /// Writes the examples at the given positions, in that order, to `out`, which is resized to (rows.size(),
+  /// ...example). Bytes become T(byte - mean), subtracted in double, as in the course's code.
   template <class T>
   void gather(std::span<const Index> rows, Tensor<T>& out) const;
   /// The same for `count` examples from `first` on.
   template <class T>
   void slice(Index first, Index count, Tensor<T>& out) const;
-  /// As gather for images (C, H, W), each moved by one of `moves`; what comes in from outside is 0, the mean. Throws
-  /// std::invalid_argument where examples are no images.
+  /// The same for images (C, H, W), of which the i-th is moved by moves[i]. Pixels that come in from outside are 0,
+  /// which stands for the mean. Throws std::invalid_argument if the examples are not images.
   template <class T>
   void gather(std::span<const Index> rows, std::span<const kernels::Move> moves, Tensor<T>& out) const;
 
@@ -56,15 +56,15 @@ class Examples {
   Shape example_shape_;
 };
 
-/// Random changes of training images that leave their class what it is.
+/// Random changes of training images that do not change their class.
 struct Augmentation {
-  bool mirror = false;  ///< from left to right, every other time
-  Index max_shift = 0;  ///< moved by up to so many pixels each way, as by a crop from the image in a frame of its mean
+  bool mirror = false;  ///< left and right are exchanged with probability 1/2
+  Index max_shift = 0;  ///< images move by up to so many pixels in each direction; what comes in is the mean
   bool any() const { return mirror || max_shift > 0; }
 };
 
-/// Draws one move for each of `moves`: image by image rand() < 0.5 where it mirrors, then down and right
-/// randint(2 max_shift + 1) - max_shift where it shifts.
+/// Draws the elements of `moves` one after the other: for each, rand() < 0.5 if images are mirrored, then
+/// randint(2 max_shift + 1) - max_shift for down and again for right if they are shifted.
 void draw_moves(const Augmentation& augmentation, RandomState& random, std::span<kernels::Move> moves);
 
 /// Examples X and their labels y.
@@ -81,7 +81,7 @@ struct Dataset {
   std::vector<std::string> class_names;
   Split train, val, test;
   std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
-  std::string identity;  ///< what a digest must know besides the numbers: a user's own class names; may be empty
+  std::string identity;  ///< what a digest of the set includes besides the numbers, such as a user's own class names
   Shape example_shape() const { return train.X.example_shape(); }
 };
 
@@ -91,13 +91,13 @@ struct LabelledImages {
   std::vector<Label> labels;
 };
 
-/// The mean over the leading axis of images (N, ...), each of its numbers the exact sum divided by N.
+/// The mean over the leading axis of images (N, ...). Each number is the exact sum divided by N.
 Tensor<double> mean_image(const TensorView<std::uint8_t>& images);
 
-/// The course's splits: all but the last 1,000 of `train` (the last tenth where it has fewer than 2,000), those for
-/// validation, the first 1,000 of `test` (all where there are fewer); the mean image of the training split is
-/// subtracted from all three. Throws std::invalid_argument for fewer than 2 training images, no test image, shapes that
-/// differ, or a label that has no class name.
+/// The course's splits. The last 1,000 images of `train` (the last tenth if it has fewer than 2,000) are for
+/// validation, those before them for training, and the first 1,000 of `test` (all if it has fewer) for testing. The
+/// mean image of the training split is subtracted from all three. Throws std::invalid_argument for fewer than 2
+/// training images, no test image, shapes that differ, and labels without a class name.
 Dataset split_dataset(std::string name, std::vector<std::string> class_names, LabelledImages train,
                       LabelledImages test);
 

@@ -46,8 +46,8 @@ auto retried(Call call) {
   return result;
 }
 
-// The temporary file, empty and locked. A lock that was waited for may be one of a file that has been renamed or
-// removed since: then the name is opened once more.
+// The temporary file, empty and locked. While this waited for the lock, the file may have been renamed or removed; the
+// name is then opened once more.
 Descriptor open_temporary(const fs::path& path, const fs::path& temporary) {
   for (int attempt = 0; attempt < 10000; ++attempt) {
     Descriptor file(
@@ -55,7 +55,7 @@ Descriptor open_temporary(const fs::path& path, const fs::path& temporary) {
     if (file.get() < 0)
       fail_file("write_file", path, "expected a place that can be written to, got: ", reason(errno), " (",
                 temporary.string(), ")");
-    retried([&] { return ::flock(file.get(), LOCK_EX); });  // where locks are unknown, the write goes on without
+    retried([&] { return ::flock(file.get(), LOCK_EX); });  // without a lock if the file system has none
     struct stat opened {};
     struct stat named {};
     const bool same = ::fstat(file.get(), &opened) == 0 && ::lstat(temporary.c_str(), &named) == 0 &&
@@ -109,14 +109,14 @@ void write_file_atomically(const fs::path& path, std::span<const std::string_vie
     ::unlink(temporary.c_str());
     fail_file("write_file", path, "expected to write the whole file, got: ", reason(e.code().value()));
   }
-  // The new name lasts once the directory is on the disk too. Some file systems cannot sync directories.
+  // The new name is durable only when the directory is on the disk too. Some file systems cannot sync directories.
   const Descriptor place(retried([&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (place.get() >= 0 && retried([&] { return ::fsync(place.get()); }) != 0 && errno == EIO)
     fail_file("write_file", path, "expected to sync the directory, got: ", reason(EIO));
 }
 
 std::string read_file(const fs::path& path, std::uintmax_t max_bytes) {
-  // Non-blocking, so that a pipe without a writer does not hang before it is refused.
+  // Non-blocking, so that a pipe without a writer is refused instead of hanging.
   const Descriptor file(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }));
   if (file.get() < 0) fail_file("read_file", path, "expected a file that can be read, got: ", reason(errno));
   struct stat status {};

@@ -1,4 +1,4 @@
-// The checksum that zip, PNG and gzip files use as well.
+// CRC-32, the checksum of zip, PNG and gzip files.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,8 @@
 
 namespace lamina {
 
-/// CRC-32 of `bytes` (ISO-HDLC: polynomial 0x04C11DB7, bits reflected, all bits inverted before and after); 0 for no bytes.
+/// CRC-32 of `bytes` (ISO-HDLC: polynomial 0x04C11DB7, bits reflected, all bits inverted before and after); 0 for no
+/// bytes.
 std::uint32_t crc32(std::string_view bytes);
 
 }  // namespace lamina

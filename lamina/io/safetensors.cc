@@ -27,8 +27,8 @@ struct Entry {
   std::optional<std::vector<std::uint64_t>> shape, data_offsets;
 };
 
-// The header's JSON, met token by token, so that a wrong one is refused where it is wrong: one object of objects, of
-// which "__metadata__" holds strings and each other one dtype, shape and data_offsets.
+// Reads the header's JSON token by token, so that an error is found at the place where it is. The header is an object
+// of objects: "__metadata__" holds strings, and each other one holds dtype, shape and data_offsets.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderReader(const fs::path& file, Safetensors& result, std::vector<Entry>& entries)

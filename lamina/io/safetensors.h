@@ -12,7 +12,7 @@
 
 namespace lamina {
 
-/// What a safetensors file holds. Tensors in the order of the file's header.
+/// The content of a safetensors file. The tensors are in the order of the file's header.
 struct Safetensors {
   std::vector<NamedStoredTensor> tensors;
   std::map<std::string, std::string> metadata;
@@ -21,16 +21,16 @@ struct Safetensors {
   const StoredTensor* find(std::string_view name) const { return find_tensor(tensors, name); }
 };
 
-/// Writes the tensors (types F32, F64, I64, U8) and the metadata to `path`, atomically. In the file the tensors stand
-/// by falling element size, each aligned to its element. Throws std::invalid_argument for a name that comes twice, is
-/// "__metadata__" or is not UTF-8, and std::runtime_error where the file cannot be written.
+/// Writes the tensors (types F32, F64, I64, U8) and the metadata to `path`, atomically. In the file the tensors are
+/// sorted by element size, the largest first, so that each is aligned to its elements. Throws std::invalid_argument for
+/// a name that occurs twice, is "__metadata__" or is not UTF-8, and std::runtime_error if the file cannot be written.
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedStoredView> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
-/// Reads a file. F32, F64, I64 and U8 come as they are, F16 and BF16 as float, scalars as shape (1,). Throws
-/// std::runtime_error with one line for a file that cannot be read, that breaks the format's rules (a header that is
-/// not JSON or larger than 100 MB, names that come twice, offsets out of range, gaps, overlaps, sizes that do not match
-/// their shapes or overflow), or that has other types or more than 6 axes.
+/// Reads a file. F32, F64, I64 and U8 keep their type, F16 and BF16 become float, and scalars get the shape (1,).
+/// Throws std::runtime_error with one line for a file that cannot be read, that breaks the format's rules (a header
+/// that is not JSON or larger than 100 MB, names that occur twice, offsets out of range, gaps, overlaps, sizes that do
+/// not match their shapes or overflow), or that has other types or more than 6 axes.
 Safetensors read_safetensors(const std::filesystem::path& path);
 
 /// The same from bytes in memory; `name` stands for the file in error messages.

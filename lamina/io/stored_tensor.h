@@ -1,4 +1,4 @@
-// Tensors as files hold them: of one of four types, by name.
+// Named tensors of one of four types, as files hold them.
 #pragma once
 
 #include <cstdint>
@@ -33,28 +33,29 @@ inline const Shape& shape_of(const StoredView& tensor) {
   return std::visit([](const auto& t) -> const Shape& { return t.shape(); }, tensor);
 }
 
-/// The elements converted to T, each as a static_cast does it. Throws std::invalid_argument where T is an integer type
-/// and the elements are not of that type.
+/// The elements converted to T, each by a static_cast. Throws std::invalid_argument if T is an integer type and the
+/// elements are not of that type.
 template <class T>
 Tensor<T> to_tensor(const StoredTensor& tensor);
 
 /// The tensor's bytes, row-major.
 std::string_view bytes_of(const StoredView& tensor);
 
-/// A tensor with elements taken from `bytes`, of which there must be exactly as many as the shape needs.
+/// A tensor whose elements are copied from `bytes`. There must be exactly as many bytes as the shape needs.
 template <class T>
 Tensor<T> tensor_from_bytes(const Shape& shape, std::string_view bytes);
 
-/// Looks a name up. Null where there is none.
+/// The tensor of that name, or null.
 const StoredTensor* find_tensor(const std::vector<NamedStoredTensor>& tensors, std::string_view name);
 
-/// The shape and the number of bytes of a tensor in a file. Returns "", or what is wrong with the lengths: more
-/// than Shape::kMaxRank axes, or a size that overflows. No axes at all mean one element, of shape (1,).
+/// Sets `shape` and `bytes` to the shape and the number of bytes of a tensor in a file. Returns "", or what is wrong
+/// with the lengths: more than Shape::kMaxRank axes, or a size that overflows. A tensor without axes has one element
+/// and gets the shape (1,).
 std::string check_stored_shape(const std::vector<std::uint64_t>& lengths, std::uint64_t item_bytes, Shape& shape,
                                std::uint64_t& bytes);
 
-/// A name from a file, in quotes, fit to stand in one line of an error message: shortened, other bytes than printable
-/// ASCII as '?'.
+/// A name from a file, in quotes, for one line of an error message: long names are shortened, and bytes other than
+/// printable ASCII become '?'.
 std::string quoted_name(std::string_view name);
 
 }  // namespace lamina

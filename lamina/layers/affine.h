@@ -24,20 +24,19 @@ struct AffineGradients {
   Tensor<T> dx, dw, db;
 };
 
-/// Writes x W + b to `out`, resized to (N, M); it must not be the tensor that x views. N may be 0. Throws
-/// std::invalid_argument where the shapes do not fit, or the precision does not fit T. The cache keeps the precision
-/// for the backward pass.
+/// Writes x W + b to `out`, which is resized to (N, M) and must not be the tensor that x views. N may be 0. The cache
+/// keeps the precision for the backward pass. Throws std::invalid_argument if the shapes do not fit, or if the
+/// precision is not one for T.
 template <class T>
 void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
                     AffineCache<T>& cache, Precision precision = Precision::full);
-/// dout (N, M). Overwrites dw (D, M), db (M,) and, unless null, *dx, resized to x's shape, which must not be the
-/// tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// dout (N, M). Overwrites dw (D, M), db (M,) and, unless dx is null, *dx, which is resized to x's shape and must not
+/// be the tensor that dout views. Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                      TensorView<T> db);
 
-/// The same with fresh tensors: `auto [out, cache] = affine_forward(x, w, b);`
+/// The same with new tensors: `auto [out, cache] = affine_forward(x, w, b);`
 template <class T>
 std::pair<Tensor<T>, AffineCache<T>> affine_forward(const TensorView<T>& x, const TensorView<T>& w,
                                                     const TensorView<T>& b);
@@ -45,11 +44,11 @@ template <class T>
 AffineGradients<T> affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache);
 
 namespace detail {
-/// affine_forward under the name `where` in errors [and max(0, out) in the same pass].
+/// affine_forward, but errors name `where`; with `relu`, out is max(0, out), computed in the same pass.
 template <class T>
 void affine_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                     bool relu, Tensor<T>& out, AffineCache<T>& cache, Precision precision = Precision::full);
-/// affine_backward under the name `where` in errors.
+/// affine_backward, but errors name `where`.
 template <class T>
 void affine_backward(std::string_view where, const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx,
                      TensorView<T> dw, TensorView<T> db);

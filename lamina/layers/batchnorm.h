@@ -18,7 +18,7 @@
 
 namespace lamina {
 
-/// The notebooks' `bn_param`. The running averages start as zeros of shape (D,) at the first forward pass.
+/// The notebooks' `bn_param`. The first forward pass makes the running averages: zeros of shape (D,).
 template <class T>
 struct BatchNormParam {
   Mode mode = Mode::train;
@@ -43,13 +43,12 @@ struct NormGradients {
 };
 
 /// x (N, D), gamma and beta (D,); `out` is resized to (N, D) and must not be the tensor that x views. Throws
-/// std::invalid_argument where the shapes do not fit, and for a training pass over no rows.
+/// std::invalid_argument if the shapes do not fit, and for a training pass over no rows.
 template <class T>
 void batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const TensorView<T>& beta,
                        BatchNormParam<T>& bn_param, Tensor<T>& out, BatchNormCache<T>& cache);
-/// Overwrites dx, resized to x's shape, dgamma and dbeta (D,), by the simplified formula above. `dx` may be the tensor
-/// that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Overwrites dx, which is resized to x's shape, and dgamma and dbeta (D,), by the simplified formula above. `dx` may
+/// be the tensor that dout views. Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma,
                         TensorView<T> dbeta);
@@ -57,21 +56,21 @@ void batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cach
 template <class T>
 std::pair<Tensor<T>, BatchNormCache<T>> batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma,
                                                           const TensorView<T>& beta, BatchNormParam<T>& bn_param);
-/// Step by step through the computation graph, as the notebooks derive it first.
+/// Goes back through the computation graph step by step, as the notebooks do first.
 template <class T>
 NormGradients<T> batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache);
-/// By the simplified formula above.
+/// Uses the simplified formula above.
 template <class T>
 NormGradients<T> batchnorm_backward_alt(const TensorView<T>& dout, const BatchNormCache<T>& cache);
 
 namespace detail {
-/// batchnorm_forward under the name `where` in errors [and max(0, out) in the same pass].
+/// batchnorm_forward, but errors name `where`; with `relu`, out is max(0, out), computed in the same pass.
 template <class T>
 void batchnorm_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& gamma,
                        const TensorView<T>& beta, BatchNormParam<T>& bn_param, bool relu, Tensor<T>& out,
                        BatchNormCache<T>& cache);
-/// Where relu_out is not null, it is the forward pass's max(0, out), and dout counts `scale` times where it is
-/// positive, else as 0.
+/// batchnorm_backward, but errors name `where`. If relu_out is not null, it is the forward pass's max(0, out); dout
+/// then counts `scale` times where relu_out is positive, and as 0 elsewhere.
 template <class T>
 void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out, T scale,
                         const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta);

@@ -74,7 +74,7 @@ NormGradients<T> batchnorm_backward(const TensorView<T>& dout, const TensorView<
     T ds = 0;
     for (Index i = 0; i < N; ++i) {
       const T dh = gamma[j] * dout(i, j);
-      grad.dx(i, j) = dh * s;  // dc, by this branch
+      grad.dx(i, j) = dh * s;  // dc, the part of this branch
       ds += dh * (x(i, j) - mean[j]);
     }
     if (mode == Mode::test) continue;  // mu and v do not depend on x

@@ -29,7 +29,7 @@ template <class T>
 struct ConvCache {
   TensorView<T> x, w;
   ConvParam param;
-  Tensor<T> x_nhwc;  ///< x channels last, where x itself is not
+  Tensor<T> x_nhwc;  ///< a copy of x with channels last, if x itself has another layout
 };
 
 template <class T>
@@ -37,20 +37,20 @@ struct ConvGradients {
   Tensor<T> dx, dw, db;
 };
 
-/// `out` is resized; it must not be the tensor that x views. w keeps the shape (F, C, HH, WW) in both layouts.
-/// Channels last runs without a copy. N may be 0. Throws std::invalid_argument where the shapes do not fit, the
-/// filter is larger than the padded image, stride < 1, pad < 0 or pad > 2^20, or the precision does not fit T.
+/// `out` is resized; it must not be the tensor that x views. w has the shape (F, C, HH, WW) in both layouts. Channels
+/// last runs without a copy. N may be 0. Throws std::invalid_argument if the shapes do not fit, if the filter is larger
+/// than the padded image, for stride < 1, pad < 0 or pad > 2^20, and if the precision is not one for T.
 template <class T>
 void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, const ConvParam& conv_param,
                   Tensor<T>& out, ConvCache<T>& cache);
-/// dout of out's shape. Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's shape, which
-/// must not be the tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// dout of out's shape. Overwrites dw (F, C, HH, WW), db (F,) and, unless dx is null, *dx, which is resized to x's
+/// shape and must not be the tensor that dout views. Throws std::invalid_argument if a shape does not match the forward
+/// pass.
 template <class T>
 void conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                    TensorView<T> db);
 
-/// The same with fresh tensors: `auto [out, cache] = conv_forward(x, w, b, conv_param);`
+/// The same with new tensors: `auto [out, cache] = conv_forward(x, w, b, conv_param);`
 template <class T>
 std::pair<Tensor<T>, ConvCache<T>> conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                                                 const ConvParam& conv_param);
@@ -58,7 +58,7 @@ template <class T>
 ConvGradients<T> conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache);
 
 namespace detail {
-/// conv_forward under the name `where` in errors [and max(0, out) in the same pass].
+/// conv_forward, but errors name `where`; with `relu`, out is max(0, out), computed in the same pass.
 template <class T>
 void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                   const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache);

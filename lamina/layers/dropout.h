@@ -17,7 +17,7 @@ namespace lamina {
 struct DropoutParam {
   double p = 0.5;  ///< probability of keeping an element, 0 < p <= 1
   Mode mode = Mode::train;
-  std::optional<std::uint32_t> seed = {};  ///< where given, each training pass re-seeds the stream first
+  std::optional<std::uint32_t> seed = {};  ///< if set, each training pass first re-seeds the stream
 };
 
 template <class T>
@@ -31,12 +31,12 @@ template <class T>
 void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
                      DropoutCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void dropout_backward(const TensorView<T>& dout, const DropoutCache<T>& cache, Tensor<T>& dx);
 
 namespace detail {
-/// dropout_forward() without a mask; gives what it multiplied by what it kept: 1 / p, at test time 1.
+/// dropout_forward without a mask. Returns the factor of the elements that it kept: 1 / p, or 1 at test time.
 template <class T>
 T dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out);
 }  // namespace detail

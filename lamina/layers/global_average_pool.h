@@ -14,15 +14,15 @@ struct GlobalAveragePoolCache {
 };
 
 /// `out` is resized; it must not be the tensor that x views. N may be 0. Channels last runs without a copy. Throws
-/// std::invalid_argument where x has not four axes, or images without a pixel.
+/// std::invalid_argument unless x has four axes and its images have at least one pixel.
 template <class T>
 void global_average_pool_forward(const TensorView<T>& x, Layout layout, Tensor<T>& out, GlobalAveragePoolCache& cache);
-/// dout of out's shape. Overwrites dx, resized to x's shape, which must not be the tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// dout of out's shape. Overwrites dx, which is resized to x's shape and must not be the tensor that dout views.
+/// Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void global_average_pool_backward(const TensorView<T>& dout, const GlobalAveragePoolCache& cache, Tensor<T>& dx);
 
-/// The same with fresh tensors: `auto [out, cache] = global_average_pool_forward(x);`
+/// The same with new tensors: `auto [out, cache] = global_average_pool_forward(x);`
 template <class T>
 std::pair<Tensor<T>, GlobalAveragePoolCache> global_average_pool_forward(const TensorView<T>& x,
                                                                          Layout layout = Layout::nchw);

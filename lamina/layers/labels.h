@@ -1,4 +1,4 @@
-// What both loss layers ask of their scores and labels.
+// The check of scores and labels that both loss layers share.
 #pragma once
 
 #include <span>

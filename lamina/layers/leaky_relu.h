@@ -20,11 +20,11 @@ struct LeakyReluCache {
 template <class T>
 void leaky_relu_forward(const TensorView<T>& x, double slope, Tensor<T>& out, LeakyReluCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void leaky_relu_backward(const TensorView<T>& dout, const LeakyReluCache<T>& cache, Tensor<T>& dx);
 
-/// A cache that owns the output, so that it may outlive the tensor that leaky_relu_forward returned.
+/// A cache that owns a copy of the output, so that it may outlive the tensor that leaky_relu_forward returned.
 template <class T>
 struct OwnedLeakyReluCache : LeakyReluCache<T> {
   Tensor<T> owned;

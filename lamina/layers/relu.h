@@ -18,11 +18,11 @@ struct ReluCache {
 template <class T>
 void relu_forward(const TensorView<T>& x, Tensor<T>& out, ReluCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void relu_backward(const TensorView<T>& dout, const ReluCache<T>& cache, Tensor<T>& dx);
 
-/// A cache that owns the output, so that it may outlive the tensor that relu_forward returned.
+/// A cache that owns a copy of the output, so that it may outlive the tensor that relu_forward returned.
 template <class T>
 struct OwnedReluCache : ReluCache<T> {
   Tensor<T> owned;

@@ -17,11 +17,11 @@ struct SigmoidCache {
 template <class T>
 void sigmoid_forward(const TensorView<T>& x, Tensor<T>& out, SigmoidCache<T>& cache);
 /// Overwrites dx, resized to dout's shape. `dx` may be the tensor that dout views.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void sigmoid_backward(const TensorView<T>& dout, const SigmoidCache<T>& cache, Tensor<T>& dx);
 
-/// A cache that owns the output, so that it may outlive the tensor that sigmoid_forward returned.
+/// A cache that owns a copy of the output, so that it may outlive the tensor that sigmoid_forward returned.
 template <class T>
 struct OwnedSigmoidCache : SigmoidCache<T> {
   Tensor<T> owned;

@@ -11,15 +11,15 @@
 
 namespace lamina {
 
-/// The mean loss over the N rows of x (N, C), and its gradient into dx, resized to (N, C); dx null: the loss
-/// alone. Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, N > 0 and 0 <= label_smoothing < 1.
+/// Returns the mean loss over the N rows of x (N, C). Unless dx is null, writes the gradient of x to *dx, resized to
+/// (N, C). Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, N > 0 and 0 <= label_smoothing < 1.
 template <class T>
 double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx, double label_smoothing = 0);
 /// `auto [loss, dx] = softmax_loss(x, y);`
 template <class T>
 std::pair<double, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y);
 
-/// Row-wise probabilities of scores x (N, C), into `out`, resized to (N, C).
+/// Writes the softmax of each row of scores x (N, C), its probabilities, to `out`, resized to (N, C).
 template <class T>
 void softmax(const TensorView<T>& x, Tensor<T>& out);
 

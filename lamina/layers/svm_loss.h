@@ -8,8 +8,8 @@
 
 namespace lamina {
 
-/// The mean loss over the N rows of x (N, C), and its gradient into dx, resized to (N, C); dx null: the loss
-/// alone. Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, and N > 0.
+/// Returns the mean loss over the N rows of x (N, C). Unless dx is null, writes the gradient of x to *dx, resized to
+/// (N, C). Throws std::invalid_argument unless y has N labels, each of 0 .. C - 1, and N > 0.
 template <class T>
 double svm_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx);
 template <class T>

@@ -1,6 +1,6 @@
-// affine - [batch or layer normalization] - relu - [dropout], the hidden layer of FullyConnectedNet. Equals its
-// layers one after the other, forward and backward, but for gradients that are infinite or NaN where dropout has
-// dropped: they are 0.
+// affine - [batch or layer normalization] - relu - [dropout], the hidden layer of FullyConnectedNet. It equals its
+// layers one after the other, forward and backward, with one exception: where dropout has dropped an element, its
+// gradient is 0, even if dout is infinite or NaN there.
 #pragma once
 
 #include <optional>
@@ -22,21 +22,21 @@ struct AffineNormReluDropoutCache {
   Normalization normalization = Normalization::none;
   bool dropped = false;
   AffineCache<T> affine;
-  Tensor<T> a;  ///< the affine layer's output, where it is normalized
+  Tensor<T> a;  ///< the affine layer's output, if it is normalized
   BatchNormCache<T> batchnorm;
   LayerNormCache<T> layernorm;
-  Tensor<T> hidden;      ///< relu's output, where dropout follows
-  ReluCache<T> relu;     ///< for who looks at relu's output; gradients do not
-  TensorView<T> out;     ///< is positive where gradients go through
-  T kept = 1;            ///< what dropout multiplies by
+  Tensor<T> hidden;      ///< relu's output, if dropout follows
+  ReluCache<T> relu;     ///< relu's output for observers; the backward pass does not read it
+  TensorView<T> out;     ///< the whole layer's output; gradients pass where it is positive
+  T kept = 1;            ///< the factor of the elements that dropout kept
   mutable Tensor<T> da;  ///< scratch of the backward pass
 };
 
-/// What the layer does besides affine and ReLU. Null or none: left out.
+/// What the layer does besides affine and ReLU. What is null or none is left out.
 template <class T>
 struct AffineNormReluDropoutParam {
   Normalization normalization = Normalization::none;
-  BatchNormParam<T>* batchnorm = nullptr;  ///< for batchnorm: its mode, running averages
+  BatchNormParam<T>* batchnorm = nullptr;  ///< for batchnorm: its mode and running averages
   LayerNormParam layernorm;
   const DropoutParam* dropout = nullptr;
   RandomState* random = nullptr;  ///< dropout's stream
@@ -49,8 +49,8 @@ void affine_norm_relu_dropout_forward(const TensorView<T>& x, const TensorView<T
                                       const TensorView<T>& gamma, const TensorView<T>& beta,
                                       const AffineNormReluDropoutParam<T>& param, Tensor<T>& out,
                                       AffineNormReluDropoutCache<T>& cache);
-/// Overwrites dw, db, dgamma and dbeta (where there is a normalization) and, unless null,
-/// *dx. Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Overwrites dw, db, unless dx is null *dx, and if there is a normalization dgamma and dbeta. Throws
+/// std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void affine_norm_relu_dropout_backward(const TensorView<T>& dout, const AffineNormReluDropoutCache<T>& cache,
                                        Tensor<T>* dx, TensorView<T> dw, TensorView<T> db, TensorView<T> dgamma,

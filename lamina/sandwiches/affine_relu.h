@@ -1,4 +1,5 @@
-// affine - relu, the sandwich of fully-connected nets. Equals relu_forward after affine_forward, and their backwards.
+// affine - relu, the sandwich of fully-connected nets. It equals affine_forward followed by relu_forward, and the
+// backward passes in reverse order.
 #pragma once
 
 #include <utility>
@@ -20,8 +21,8 @@ struct AffineReluCache {
 template <class T>
 void affine_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
                          AffineReluCache<T>& cache, Precision precision = Precision::full);
-/// Overwrites dw, db and, unless null, *dx.
-/// Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// Overwrites dw, db and, unless dx is null, *dx. Throws std::invalid_argument if a shape does not match the forward
+/// pass.
 template <class T>
 void affine_relu_backward(const TensorView<T>& dout, const AffineReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                           TensorView<T> db);

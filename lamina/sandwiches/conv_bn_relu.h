@@ -1,4 +1,4 @@
-// conv - spatial batch normalization - relu. Equals its layers one after the other, forward and backward.
+// conv - spatial batch normalization - relu. It equals its layers one after the other, forward and backward.
 #pragma once
 
 #include "lamina/layers/batchnorm.h"
@@ -22,8 +22,8 @@ template <class T>
 void conv_bn_relu_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                           const TensorView<T>& gamma, const TensorView<T>& beta, const ConvParam& conv_param,
                           BatchNormParam<T>& bn_param, Tensor<T>& out, ConvBnReluCache<T>& cache);
-/// dout of out's shape. Overwrites dw (F, C, HH, WW), db, dgamma and dbeta (F,) and, unless null, *dx, resized to x's
-/// shape. Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// dout of out's shape. Overwrites dw (F, C, HH, WW), db, dgamma and dbeta (F,) and, unless dx is null, *dx, resized to
+/// x's shape. Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void conv_bn_relu_backward(const TensorView<T>& dout, const ConvBnReluCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                            TensorView<T> db, TensorView<T> dgamma, TensorView<T> dbeta);

@@ -1,4 +1,4 @@
-// conv - relu - max pool. Equals its layers one after the other, forward and backward.
+// conv - relu - max pool. It equals its layers one after the other, forward and backward.
 #pragma once
 
 #include "lamina/layers/max_pool.h"
@@ -15,13 +15,13 @@ struct ConvReluPoolCache {
   mutable Tensor<T> dhidden;  ///< scratch: the gradient before the pooling
 };
 
-/// Shapes and errors as conv_forward's and max_pool_forward's. The layout is conv_param.layout, for both.
+/// Shapes and errors are those of conv_forward and max_pool_forward. Both use the layout conv_param.layout.
 template <class T>
 void conv_relu_pool_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
                             const ConvParam& conv_param, const PoolParam& pool_param, Tensor<T>& out,
                             ConvReluPoolCache<T>& cache);
-/// dout of out's shape, behind the pooling. Overwrites dw (F, C, HH, WW), db (F,) and, unless null, *dx, resized to x's
-/// shape. Throws std::invalid_argument where a shape does not fit the forward pass's.
+/// dout of out's shape, that is, of the pooled images. Overwrites dw (F, C, HH, WW), db (F,) and, unless dx is null,
+/// *dx, resized to x's shape. Throws std::invalid_argument if a shape does not match the forward pass.
 template <class T>
 void conv_relu_pool_backward(const TensorView<T>& dout, const ConvReluPoolCache<T>& cache, Tensor<T>* dx,
                              TensorView<T> dw, TensorView<T> db);
