@@ -9,8 +9,8 @@ namespace lamina::kernels {
 template <class T>
 void transpose(Index count, Index rows, Index columns, const T* x, T* out);
 
-/// Copies a matrix of `rows` rows and `columns` columns. `from_pitch` and `to_pitch` are the elements from one row to the
-/// next. The two must not overlap.
+/// Copies a matrix of `rows` rows and `columns` columns. `from_pitch` and `to_pitch` are the elements from one row to
+/// the next. The two must not overlap.
 template <class T>
 void copy_columns(Index rows, Index columns, const T* from, Index from_pitch, T* to, Index to_pitch);
 

@@ -8,6 +8,8 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/pool.cc"
 #include "lamina/kernels/machine/simd.h"
+// Once for each instruction set, as this file:
+#include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
@@ -146,6 +148,24 @@ void backward_rows_2x2(const PoolShape& s, const T* dout, const std::int32_t* ar
   }
 }
 
+// The mean of the pixels of one image, for each channel, and its gradient.
+template <class T>
+void average(Index pixels, Index C, const T* HWY_RESTRICT x, T* HWY_RESTRICT out) {
+  for_vectors<T>(C, [=](auto d, Index c) HWY_ATTR {
+    auto sum = hn::LoadU(d, x + c);
+    for (Index p = 1; p < pixels; ++p) sum = hn::Add(sum, hn::LoadU(d, x + p * C + c));
+    hn::StoreU(hn::Div(sum, hn::Set(d, static_cast<T>(pixels))), d, out + c);
+  });
+}
+
+template <class T>
+void spread(Index pixels, Index C, const T* HWY_RESTRICT dout, T* HWY_RESTRICT dx) {
+  for_vectors<T>(C, [=](auto d, Index c) HWY_ATTR {
+    const auto share = hn::Div(hn::LoadU(d, dout + c), hn::Set(d, static_cast<T>(pixels)));
+    for (Index p = 0; p < pixels; ++p) hn::StoreU(share, d, dx + p * C + c);
+  });
+}
+
 }  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -153,6 +173,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace lamina::kernels {
 namespace {
+
+Chunks images(Index N, Index example) { return Chunks::about(1 << 15, N, example); }
 
 // Bands of rows, each of about so many loads.
 Chunks bands(Index rows, Index loads_per_row) { return Chunks::about(1 << 15, rows, loads_per_row); }
@@ -177,8 +199,26 @@ void max_pool_backward(const PoolShape& s, const T* dout, const std::int32_t* ar
              [&](Index first, Index length) { kernel(s, dout, argmax, dx, first, first + length); });
 }
 
+template <class T>
+void global_average_forward(Index N, Index pixels, Index C, const T* x, T* out) {
+  const auto kernel = LAMINA_DISPATCH(average<T>);
+  for_chunks(images(N, pixels * C), [=](Index first, Index length) {
+    for (Index n = first; n < first + length; ++n) kernel(pixels, C, x + n * pixels * C, out + n * C);
+  });
+}
+
+template <class T>
+void global_average_backward(Index N, Index pixels, Index C, const T* dout, T* dx) {
+  const auto kernel = LAMINA_DISPATCH(spread<T>);
+  for_chunks(images(N, pixels * C), [=](Index first, Index length) {
+    for (Index n = first; n < first + length; ++n) kernel(pixels, C, dout + n * C, dx + n * pixels * C);
+  });
+}
+
 LAMINA_FLOAT_AND_DOUBLE(max_pool_forward);
 LAMINA_FLOAT_AND_DOUBLE(max_pool_backward);
+LAMINA_FLOAT_AND_DOUBLE(global_average_forward);
+LAMINA_FLOAT_AND_DOUBLE(global_average_backward);
 
 }  // namespace lamina::kernels
 #endif

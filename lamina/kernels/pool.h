@@ -1,4 +1,4 @@
-// Max pooling of channels-last images.
+// Pooling of channels-last images.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace lamina::kernels {
 
-/// Sizes of one pooling: images (N, H, W, C), windows (PH, PW), output (N, OH, OW, C).
+/// Sizes of one max pooling: images (N, H, W, C), windows (PH, PW), output (N, OH, OW, C).
 struct PoolShape {
   Index N, H, W, C, PH, PW, stride, OH, OW;
 };
@@ -19,5 +19,12 @@ void max_pool_forward(const PoolShape& s, const T* x, T* out, std::int32_t* argm
 /// dx (N, H, W, C), overwritten: dout at each window's argmax, summed where windows overlap, 0 elsewhere.
 template <class T>
 void max_pool_backward(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx);
+
+/// out (N, C) = the sum of x (N, pixels, C) over the pixels, added in their order, divided by their number.
+template <class T>
+void global_average_forward(Index N, Index pixels, Index C, const T* x, T* out);
+/// dx (N, pixels, C) = dout (N, C) / pixels.
+template <class T>
+void global_average_backward(Index N, Index pixels, Index C, const T* dout, T* dx);
 
 }  // namespace lamina::kernels

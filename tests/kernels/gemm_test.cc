@@ -1,6 +1,10 @@
 // Matrix products against plain sums, on hostile sizes, for every instruction set and number of threads.
 #include "lamina/kernels/products/gemm.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "lamina/kernels/machine/target.h"
 #include "lamina/kernels/products/plan.h"
 #include "lamina/threads.h"
@@ -77,6 +81,45 @@ TYPED_TEST(Gemm, EqualsPlainSums) {
       }
   });
 }
+
+#if defined(__linux__)
+// Memory that ends where pages begin that must not be read.
+template <class T>
+class Fenced {
+ public:
+  explicit Fenced(const Tensor<T>& values) : bytes_(static_cast<std::size_t>(values.size()) * sizeof(T)) {
+    const std::size_t page = 4096, inside = (bytes_ + page - 1) / page * page;
+    size_ = inside + page;
+    start_ = static_cast<char*>(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(start_ + inside, page, PROT_NONE);
+    data_ = reinterpret_cast<T*>(start_ + inside - bytes_);
+    std::copy(values.begin(), values.end(), data_);
+  }
+  ~Fenced() { munmap(start_, size_); }
+  Fenced(const Fenced&) = delete;
+  Fenced& operator=(const Fenced&) = delete;
+
+  const T* data() const { return data_; }
+
+ private:
+  std::size_t bytes_, size_;
+  char* start_;
+  T* data_;
+};
+
+TYPED_TEST(Gemm, ReadsNothingBehindItsOperands) {
+  using T = TypeParam;
+  RandomState random(6);
+  over_targets(60, [&](int i) {
+    Case s = random_case(random, i);
+    s.lda = s.transpose_a ? s.m : s.k;
+    s.ldb = s.transpose_b ? s.k : s.n;
+    const Fenced<T> a(random_tensor<T>(Shape{s.m * s.k}, random)), b(random_tensor<T>(Shape{s.k * s.n}, random));
+    Tensor<T> c(Shape{s.m, s.n});
+    kernels::gemm(s.transpose_a, s.transpose_b, s.m, s.n, s.k, a.data(), s.lda, b.data(), s.ldb, c.data(), s.n);
+  });
+}
+#endif
 
 TYPED_TEST(Gemm, NothingToSumLeavesTheBias) {
   using T = TypeParam;

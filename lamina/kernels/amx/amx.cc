@@ -9,6 +9,7 @@
 #include "lamina/kernels/machine/target.h"
 #include "lamina/kernels/machine/workspace.h"
 
+#define LAMINA_AVX512_ALONE
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/amx/amx.cc"
 #include "lamina/kernels/machine/simd.h"

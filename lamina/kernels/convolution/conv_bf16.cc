@@ -10,6 +10,7 @@
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/products/bf16.h"
 
+#define LAMINA_AVX512_ALONE
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv_bf16.cc"
 #include "lamina/kernels/machine/simd.h"

@@ -1,12 +1,14 @@
 // Winograd's convolutions with pairs of bfloat16 at the points, for processors that multiply them.
 #include "lamina/kernels/convolution/winograd.h"
 
+#define LAMINA_AVX512_ALONE
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/winograd_bf16.cc"
 #include "lamina/kernels/machine/simd.h"
-#if HWY_TARGET == HWY_AVX3
+// Once for each instruction set, as this file:
 #include "lamina/kernels/convolution/winograd_tiles-inl.h"
 
+#if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels {
 

@@ -24,8 +24,16 @@
 // Not built: SSSE3 and Ice Lake's additions to AVX-512, because nothing here gains from them, and the instruction sets
 // whose vectors have no size known to the compiler (SVE, RISC-V), because such vectors cannot stand in arrays. All
 // processors with SVE have NEON.
+//
+// A source that has code for AVX-512 alone says so before it includes this header, by `#define LAMINA_AVX512_ALONE`. It
+// is then compiled for that and for the baseline, which takes less time.
 #ifndef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#define LAMINA_NOT_BUILT (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#ifdef LAMINA_AVX512_ALONE
+#define HWY_DISABLED_TARGETS (LAMINA_NOT_BUILT | HWY_SSE4 | HWY_AVX2)
+#else
+#define HWY_DISABLED_TARGETS LAMINA_NOT_BUILT
+#endif
 #endif
 #ifdef HWY_TARGET_INCLUDE
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -45,8 +53,11 @@ std::size_t target_index();
 /// A pointer to the function `kernel` of HWY_NAMESPACE, such as relu<T>, as compiled for the instruction set in use.
 /// One template argument at most, because a macro's arguments end at commas.
 #if (HWY_TARGETS & (HWY_TARGETS - 1)) == 0  // a single one
-#define LAMINA_DISPATCH(kernel) \
-  (static_cast<void>(::lamina::kernels::detail::target_index()), &HWY_STATIC_DISPATCH(kernel))
+#define LAMINA_DISPATCH(kernel)                                   \
+  ([]() -> decltype(&HWY_STATIC_DISPATCH(kernel)) {               \
+    static_cast<void>(::lamina::kernels::detail::target_index()); \
+    return &HWY_STATIC_DISPATCH(kernel);                          \
+  }())
 #else
 #define LAMINA_DISPATCH(kernel)                                                                                      \
   ([] {                                                                                                              \

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#define LAMINA_AVX512_ALONE
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/bf16_tile.cc"
 #include "lamina/kernels/machine/simd.h"

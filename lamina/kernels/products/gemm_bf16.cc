@@ -1,4 +1,4 @@
-// Matrix products with operands rounded to bfloat16 and sums in float32.
+// Rounding to bfloat16, and matrix products with operands rounded to it and sums in float32.
 #include <algorithm>
 
 #include "lamina/kernels/amx/amx.h"
@@ -13,12 +13,20 @@
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm_bf16.cc"
 #include "lamina/kernels/machine/simd.h"
 // Once for each instruction set, as this file:
+#include "lamina/kernels/machine/vectors-inl.h"
 #include "lamina/kernels/products/bf16_tile-inl.h"
 
-#if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+void round_numbers(Index n, const float* x, float* out) {
+  for_vectors<float>(
+      n, [=](auto d, Index i) HWY_ATTR { hn::StoreU(rounded_to_bf16(d, hn::LoadU(d, x + i)), d, out + i); });
+}
+
+#if HWY_TARGET == HWY_AVX3
 
 // Scratch memory (machine/workspace.h).
 struct PackedA {};
@@ -121,10 +129,11 @@ void multiply(const Product<float>& s) {
   for (Index i = 0; i < rows.count(); ++i) multiply_chunk(rows.first(i), rows.length(i), 0, panels);
 }
 
+#endif  // HWY_AVX3
+
 }  // namespace
 }  // namespace lamina::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif
 
 #if HWY_ONCE
 namespace lamina::kernels {
@@ -146,6 +155,11 @@ const float* rounded(Index rows, Index columns, const float* x, Index pitch) {
 }
 
 }  // namespace
+
+void round_to_bf16(Index n, const float* x, float* out) {
+  const auto kernel = LAMINA_DISPATCH(round_numbers);
+  for_chunks(Chunks{n, 1 << 16}, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+}
 
 void gemm_bf16(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const float* a, Index lda, const float* b,
                Index ldb, float* c, Index ldc, const float* bias, bool relu) {

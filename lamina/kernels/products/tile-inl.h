@@ -34,7 +34,9 @@ struct TileArgs {
   Index columns;            // of C. Unless kMaskedLoads, B must be readable up to the next whole vector
   bool accumulate = false;  // add to what C holds
   bool relu = false;
-  Index ahead = 0;  // prefetch what lies so many elements behind each row of B into the second-level cache
+  // Where not 0, tiles of whole columns prefetch what lies so many elements behind each row of B into the second-level
+  // cache, unless A is read by rows that are neighbours.
+  Index ahead = 0;
 };
 
 // The shape of a tile: kTileRows x kTileVectors sums, kTileVectors vectors of B and a broadcast element of A fill the

@@ -1,4 +1,6 @@
-// The micro-kernel, in a source of its own: products and convolutions share it, and it takes long to compile.
+// The micro-kernel, in a source of its own: products and convolutions share it, and it takes long to compile. It is
+// compiled with -fno-tree-vectorize (lamina/CMakeLists.txt): in its loop over k, g++ 12 reads a row of B too far where
+// it makes vectors of its own for the portable instruction set.
 #include <algorithm>
 #include <type_traits>
 
@@ -130,12 +132,10 @@ HWY_NOINLINE void tiles_of(D d, const TileArgs<T>& s, Index rows) {
 
 template <int kVectors, bool kEdge, class D, class T>
 HWY_INLINE void tiles(D d, const TileArgs<T>& s, Index rows) {
-  if constexpr (!kEdge)
-    if (s.ahead != 0)
-      return s.a_row == 1 ? tiles_of<kVectors, false, true, true>(d, s, rows)
-                          : tiles_of<kVectors, false, false, true>(d, s, rows);
-  s.a_row == 1 ? tiles_of<kVectors, kEdge, true, false>(d, s, rows)
-               : tiles_of<kVectors, kEdge, false, false>(d, s, rows);
+  if (s.a_row == 1) return tiles_of<kVectors, kEdge, true, false>(d, s, rows);
+  if constexpr (kVectors == kWideTileVectors && !kEdge)
+    if (s.ahead != 0) return tiles_of<kVectors, kEdge, false, true>(d, s, rows);
+  tiles_of<kVectors, kEdge, false, false>(d, s, rows);
 }
 
 }  // namespace
