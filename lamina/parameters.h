@@ -1,6 +1,8 @@
-// A dictionary of tensors in one flat buffer: a net's parameters, its gradients, an update rule's state.
+// A dictionary of tensors: a net's parameters, or their gradients.
 #pragma once
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,14 +13,24 @@
 
 namespace lamina {
 
-/// Tensors by name, in the order in which they were listed, side by side in one aligned buffer (each starts at
-/// a multiple of 64 bytes; the gaps are zero). The notebooks' `model.params` and `grads`.
+/// A view that shows the same memory for all its life: elements may be written, but it cannot be assigned another view.
+template <class T>
+class FixedView : public TensorView<T> {
+ public:
+  using TensorView<T>::TensorView;
+  FixedView(const FixedView&) = default;
+  FixedView& operator=(const FixedView&) = delete;
+  FixedView& operator=(const TensorView<T>&) = delete;
+};
+
+/// Tensors by name, in the order in which they were listed: the notebooks' `model.params` and `grads`. They lie side by
+/// side in one aligned buffer, each from a multiple of 64 bytes on, with gaps of zeros; or in somebody else's memory.
 template <class T>
 class Parameters {
  public:
   struct Entry {
     std::string name;
-    TensorView<T> value;
+    FixedView<T> value;
   };
   using Layout = std::vector<std::pair<std::string, Shape>>;
 
@@ -33,10 +45,20 @@ class Parameters {
     Index at = 0;
     for (const auto& [name, shape] : layout) {
       if (contains(name)) fail("Parameters", "expected each name once, got '", name, "' twice");
-      entries_.push_back({name, TensorView<T>(buffer_.data() + at, shape)});
+      entries_.push_back({name, {buffer_.data() + at, shape}});
       at += (shape.size() + step - 1) / step * step;
     }
   }
+  /// Tensors of the names and shapes of `like` in somebody else's memory, which must outlive them: tensor i begins at
+  /// memory[i]. Throws std::invalid_argument unless there is one address a tensor.
+  Parameters(const Parameters& like, std::span<T* const> memory) {
+    if (memory.size() != like.size())
+      fail("Parameters", "expected memory for ", like.size(), " tensors, got ", memory.size(), " addresses");
+    entries_.reserve(memory.size());
+    for (std::size_t i = 0; const Entry& entry : like)
+      entries_.push_back({entry.name, {memory[i++], entry.value.shape()}});
+  }
+  /// A copy lies in memory of its own.
   Parameters(const Parameters& other) : Parameters(other.layout()) { copy_from(other); }
   Parameters(Parameters&&) noexcept = default;
   Parameters& operator=(const Parameters& other) {
@@ -47,7 +69,7 @@ class Parameters {
   ~Parameters() = default;
 
   /// The tensor of that name. Throws std::invalid_argument where there is none.
-  TensorView<T>& operator[](std::string_view name) { return const_cast<Entry&>(find(name)).value; }
+  FixedView<T>& operator[](std::string_view name) { return const_cast<Entry&>(find(name)).value; }
   const TensorView<T>& operator[](std::string_view name) const { return find(name).value; }
   bool contains(std::string_view name) const {
     for (const Entry& entry : entries_)
@@ -62,9 +84,15 @@ class Parameters {
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
 
-  /// All elements at once, gaps included: what an optimizer or a copy runs over.
-  std::span<T> flat() { return buffer_.flat(); }
-  std::span<const T> flat() const { return buffer_.flat(); }
+  /// All elements at once, gaps included. Throws std::invalid_argument where they lie in somebody else's memory.
+  std::span<T> flat() {
+    check_flat();
+    return buffer_.flat();
+  }
+  std::span<const T> flat() const {
+    check_flat();
+    return buffer_.flat();
+  }
   /// Number of elements without the gaps.
   Index count() const {
     Index n = 0;
@@ -82,10 +110,18 @@ class Parameters {
   void copy_from(const Parameters& other) {
     if (layout() != other.layout())
       fail("Parameters", "expected ", to_string(layout()), " to copy from, got ", to_string(other.layout()));
-    std::copy(other.flat().begin(), other.flat().end(), buffer_.begin());
+    auto from = other.begin();
+    for (Entry& entry : entries_) {
+      std::copy(from->value.begin(), from->value.end(), entry.value.begin());
+      ++from;
+    }
   }
 
  private:
+  void check_flat() const {
+    if (buffer_.empty() && count() > 0)
+      fail("Parameters", "expected tensors in one buffer, got some in memory of others");
+  }
   static std::string to_string(const Layout& layout) {
     std::string text;
     for (const auto& [name, shape] : layout) text += (text.empty() ? "" : ", ") + name + " " + shape.to_string();

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "lamina/check.h"
@@ -196,6 +198,31 @@ TEST(Parameters, CopiesHaveMemoryOfTheirOwn) {
   EXPECT_EQ(p["W"][3], 1);
   p.copy_from(q);
   EXPECT_EQ(p["W"][3], 5);
+}
+
+TEST(Parameters, InMemoryOfOthers) {
+  const Parameters<double> like({{"W", {2, 3}}, {"b", {3}}});
+  std::vector<double> w(6, 1.5), b(3, 2.5);
+  double* const memory[] = {w.data(), b.data()};
+  Parameters<double> view(like, memory);
+  EXPECT_TRUE(view.layout() == like.layout());
+  view["W"](1, 2) = 7;
+  view["b"].fill(4);
+  EXPECT_EQ(w.back(), 7);
+  EXPECT_EQ(b, std::vector<double>(3, 4));
+  const Parameters<double> copy = view;  // in memory of its own
+  w[0] = 9;
+  EXPECT_EQ(view["W"][0], 9);
+  EXPECT_EQ(copy["W"][0], 1.5);
+  EXPECT_EQ(copy["W"][5], 7);
+  view.copy_from(copy);
+  EXPECT_EQ(w[0], 1.5);
+  view = Parameters<double>(view, std::span<double* const>(memory));  // again
+  EXPECT_EQ(view["b"][2], 4);
+  EXPECT_THROW(view.flat(), std::invalid_argument);
+  EXPECT_THROW(Parameters<double>(like, std::span<double* const>(memory, 1)), std::invalid_argument);
+  static_assert(!std::is_assignable_v<decltype((view["W"])), TensorView<double>>);
+  static_assert(!std::is_assignable_v<decltype((view.begin()->value)), decltype((view.begin()->value))>);
 }
 
 TEST(Parameters, Errors) {

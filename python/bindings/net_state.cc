@@ -29,9 +29,8 @@ bool truth(const py::object& object) {
 }
 
 // dict.get; a new reference, as what follows may change the dictionary.
-py::object entry(const py::dict& dict, const char* key) {
-  const py::str name(key);
-  PyObject* found = PyDict_GetItemWithError(dict.ptr(), name.ptr());
+py::object entry(const py::dict& dict, const py::str& key) {
+  PyObject* found = PyDict_GetItemWithError(dict.ptr(), key.ptr());
   if (!found && PyErr_Occurred()) throw py::error_already_set();
   return found ? py::reinterpret_borrow<py::object>(found) : py::none();
 }
@@ -86,19 +85,19 @@ void read_dropout(std::string_view where, const py::dict& param, ModelState& sta
 }  // namespace
 
 ModelState PyNet::read(py::handle model) const {
-  const std::string where = name();
+  const std::string& where = name();
   ModelState state;
+  state.params.reserve(layout_.size() + 1);
   const py::dict params = dictionary(where, "params", model.attr("params"));
-  for (const auto& [key, shape] : layout_) {
-    const py::object value = entry(params, key.c_str());
-    if (value.is_none() && !params.contains(key)) {
+  for (std::size_t i = 0; i < layout_.size(); ++i) {
+    const py::object value = entry(params, keys_[i]);
+    if (value.is_none() && !params.contains(keys_[i])) {
       const py::list keys(params);
-      throw py::key_error(lamina::detail::message(where, "expected params['", key, "'], got only the keys ",
+      throw py::key_error(lamina::detail::message(where, "expected ", in_messages_[i], ", got only the keys ",
                                                   py::repr(keys).cast<std::string>()));
     }
-    const std::string full = "params['" + key + "']";
-    state.params.push_back(numbers(where, full, value));
-    check_lengths(where, full, state.params.back(), lengths(shape), "the net");
+    state.params.push_back(numbers(where, in_messages_[i], value));
+    check_lengths(where, in_messages_[i], state.params.back(), lengths(layout_[i].second), "the net");
   }
   state.reg = real(where, "reg", model.attr("reg"));
   state.label_smoothing = real(where, "label_smoothing", model.attr("label_smoothing"));

@@ -40,6 +40,15 @@ Averages<T> averages_of(const MadeNet<T>& made) {
   return averages;
 }
 
+// Where inputs or tensors lie.
+template <class T, class Each>
+std::vector<T*> addresses(std::vector<Each>& all) {
+  std::vector<T*> found;
+  found.reserve(all.size());
+  for (TensorView<T> view : all) found.push_back(view.data());
+  return found;
+}
+
 Type with_old(const std::optional<py::array>& old, Type type) { return old ? std::max(type, promoted({&*old})) : type; }
 
 // After a pass, as the course's layers leave them: after one at test time only averages that were missing are new.
@@ -92,16 +101,18 @@ void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
   }
 }
 
-PyNet::PyNet(const std::string& config) : config_(net_config_from_json(config)), layout_(parameter_layout(config_)) {
-  for (const auto& [name, shape] : layout_)
+PyNet::PyNet(const std::string& config)
+    : config_(net_config_from_json(config)), name_(title_of(config_)), layout_(parameter_layout(config_)) {
+  for (const auto& [name, shape] : layout_) {
+    keys_.emplace_back(name);
+    in_messages_.push_back("params['" + name + "']");
     if (name.starts_with("gamma")) norms_.push_back(shape.size());
+  }
   const Blocks blocks = blocks_of(with_dropout(config_));
   batchnorm_ = has(blocks, "batchnorm");
   dropout_ = has(blocks, "dropout");
   images_ = has(blocks, "conv");
 }
-
-std::string PyNet::name() const { return title_of(config_); }
 
 py::tuple PyNet::draw(bool wide, const py::array_t<std::uint32_t>& key, int position, bool has_gauss,
                       double gauss) const {
@@ -200,11 +211,9 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
         Net<T>& net = *made.net;
         made.set(state, before);
         if (narrow) net.reg = 0;
-        std::size_t i = 0;
-        for (auto& parameter : net.params()) parameter.value = params[i++];
+        net.params() = Parameters<T>(net.params(), addresses<T>(params));
         if (y) {
-          i = 0;
-          for (auto& gradient : net.grads()) gradient.value = grads[i++];
+          net.grads() = Parameters<T>(net.grads(), addresses<T>(grads));
           if (random) random_ = random->state();
           loss = net.loss(x, *y).loss;
           averages = averages_of(made);
@@ -227,7 +236,7 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
 }
 
 py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle dtype) {
-  const std::string where = name();
+  const std::string& where = name();
   py::array x = numbers(where, "X", X);
   if (!dtype.is_none() && !x.dtype().is(dtype))
     x = numbers(where, "X", x.attr("astype")(dtype, py::arg("copy") = false));
@@ -251,10 +260,10 @@ NetCopy<T>::NetCopy(py::handle model) : made_(find_net(model).config(), random_)
   made_.set(state, averages_of<T>(state, net.norms()));
   seed_ = state.seed;
   params_.reserve(state.params.size());
-  for (auto& parameter : made_.net->params()) {
-    const Input<T> from(state.params[params_.size()], parameter.value.shape());
-    parameter.value = params_.emplace_back(copied(from.view()));
-  }
+  Parameters<T>& params = made_.net->params();
+  for (const auto& parameter : params)
+    params_.push_back(copied(Input<T>(state.params[params_.size()], parameter.value.shape()).view()));
+  params = Parameters<T>(params, addresses<T>(params_));
 }
 
 template <class T>

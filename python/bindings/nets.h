@@ -62,7 +62,7 @@ class PyNet {
   /// Lengths of the normalization layers, none where there is no normalization.
   const std::vector<Index>& norms() const { return norms_; }
   bool has_batchnorm() const { return batchnorm_; }
-  std::string name() const;
+  const std::string& name() const { return name_; }
 
   /// KeyError for a missing parameter, ValueError for wrong shapes, TypeError for wrong kinds.
   ModelState read(py::handle model) const;
@@ -79,7 +79,10 @@ class PyNet {
   py::object loss_in(ModelState& state, const py::array& X, const std::vector<Label>* y, Type type);
 
   NetConfig config_;
+  std::string name_;
   ParameterLayout layout_;
+  std::vector<py::str> keys_;             // the parameters' names
+  std::vector<std::string> in_messages_;  // "params['W1']"
   std::vector<Index> norms_;
   bool batchnorm_ = false, dropout_ = false, images_ = false;  // whether it has such blocks
   RandomState random_;
@@ -124,7 +127,7 @@ class NetCopy {
  private:
   RandomState random_;
   MadeNet<T> made_;
-  std::vector<Tensor<T>> params_;                   // those of the net are views of them; its own buffer lies idle
+  std::vector<Tensor<T>> params_;                   // the memory of the net's parameters
   std::vector<std::array<Tensor<T>, 2>> averages_;  // before the pass
   std::optional<Mode> last_;
   bool trained_ = false;
