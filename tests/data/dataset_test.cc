@@ -81,6 +81,91 @@ TEST(Examples, GatherTakesRowsInTheirOrder) {
   EXPECT_EQ(out.shape(), (Shape{0, 2}));
 }
 
+// Values that float cannot hold, and their numbers as floats.
+template <class From>
+Tensor<From> numbers_of(const Shape& shape) {
+  Tensor<From> x(shape);
+  for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<From>(i) / static_cast<From>(3);
+  return x;
+}
+template <>
+Tensor<std::uint8_t> numbers_of(const Shape& shape) {
+  Tensor<std::uint8_t> x(shape);
+  for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<std::uint8_t>(7 * i);
+  return x;
+}
+
+// A view of memory of others gives what examples that own theirs give, without a copy where the types are the same.
+template <class From, class To>
+void views_and_owners() {
+  const Tensor<From> x = numbers_of<From>({9, 2, 3, 2});
+  const Examples view = Examples::view(x), owner(std::make_shared<const Tensor<From>>(x));
+  EXPECT_EQ(view.size(), 9);
+  EXPECT_EQ(view.example_shape(), (Shape{2, 3, 2}));
+  const std::vector<Index> rows = {8, 0, 0, 5};
+  const std::vector<kernels::Move> moves = {{true, 0, 0}, {false, 1, -1}, {}, {true, -2, 1}};
+  Tensor<To> got, expected, memory;
+  view.gather(rows, got);
+  owner.gather(rows, expected);
+  EXPECT_TRUE(std::ranges::equal(got.flat(), expected.flat()));
+  for (Index i = 0; i < 12; ++i) EXPECT_EQ(got[i], static_cast<To>(x[8 * 12 + i]));
+  view.gather(rows, moves, got);
+  owner.gather(rows, moves, expected);
+  EXPECT_TRUE(std::ranges::equal(got.flat(), expected.flat()));
+  const TensorView<To> range = view.range(3, 4, memory);
+  owner.slice(3, 4, expected);
+  EXPECT_EQ(range.shape(), (Shape{4, 2, 3, 2}));
+  EXPECT_TRUE(std::ranges::equal(range.flat(), expected.flat()));
+  EXPECT_EQ(static_cast<const void*>(range.data()) == static_cast<const void*>(x.data() + 36),
+            (std::is_same_v<From, To>));
+}
+
+TEST(Examples, ViewsOfMemoryOfOthers) {
+  views_and_owners<std::uint8_t, float>();
+  views_and_owners<std::uint8_t, double>();
+  views_and_owners<float, float>();
+  views_and_owners<float, double>();
+  views_and_owners<double, float>();
+  views_and_owners<double, double>();
+}
+
+// With kept floats the batches are the same, and what was kept is not read again.
+template <class From>
+void keeps_floats(double times) {
+  SCOPED_TRACE(times);
+  Tensor<From> x = numbers_of<From>({20, 5});
+  const Examples plain(std::make_shared<const Tensor<From>>(x)), kept = Examples::view(x).keeping_floats(times);
+  RandomState random(3);
+  std::vector<Index> rows(7);
+  Tensor<float> got, expected, memory;
+  for (int batch = 0; batch < 12; ++batch) {
+    random.choice(20, rows);
+    kept.gather(rows, got);
+    plain.gather(rows, expected);
+    ASSERT_EQ(got.shape(), expected.shape());
+    ASSERT_TRUE(std::ranges::equal(got.flat(), expected.flat())) << batch;
+  }
+  plain.slice(2, 11, expected);
+  EXPECT_TRUE(std::ranges::equal(kept.range(2, 11, memory).flat(), expected.flat()));
+  Tensor<double> wide, wide_expected;
+  kept.gather(rows, wide);
+  plain.gather(rows, wide_expected);
+  EXPECT_TRUE(std::ranges::equal(wide.flat(), wide_expected.flat()));
+  x.fill(0);
+  plain.slice(2, 11, expected);
+  EXPECT_TRUE(std::ranges::equal(kept.range(2, 11, memory).flat(), expected.flat()));
+  kept.gather(rows, got);
+  plain.gather(rows, expected);
+  EXPECT_TRUE(std::ranges::equal(got.flat(), expected.flat()));
+}
+
+TEST(Examples, FloatsAreKept) {
+  for (const double times : {1.0, 1.5, 4.0}) {
+    keeps_floats<double>(times);
+    keeps_floats<std::uint8_t>(times);
+  }
+}
+
 TEST(Examples, MistakesAreNamed) {
   const Examples examples(Tensor<float>(Shape{4, 2}));
   Tensor<float> out;
@@ -88,6 +173,8 @@ TEST(Examples, MistakesAreNamed) {
   EXPECT_EQ(thrown([&] { examples.gather(outside, out); }), "[Examples::gather] expected rows of 0 to 3, got 4");
   EXPECT_EQ(thrown([&] { examples.slice(3, 2, out); }),
             "[Examples::slice] expected a range within 0 to 4, got 2 from 3 on");
+  EXPECT_EQ(thrown([&] { examples.range(-1, 2, out); }),
+            "[Examples::range] expected a range within 0 to 4, got 2 from -1 on");
   EXPECT_EQ(thrown([&] { examples.first(-1); }), "[Examples::first] expected a number of 0 or more, got -1");
   EXPECT_EQ(thrown([] { Examples(Tensor<float>(Shape{4})); }),
             "[Examples] expected examples of shape (N, ...) with two or more axes, got (4,)");
