@@ -209,8 +209,14 @@ double Net<T>::add_regularization() {
 template <class T>
 std::vector<NamedTensor<T>> Net<T>::buffers() {
   std::vector<NamedTensor<T>> buffers;
-  root_->buffers(buffers);
+  list_buffers(buffers);
   return buffers;
+}
+
+template <class T>
+void Net<T>::list_buffers(std::vector<NamedTensor<T>>& buffers) {
+  buffers.clear();
+  root_->buffers(buffers);
 }
 
 // The weights of a net that begins with an affine layer are the larger part of what it reads: once for many examples.

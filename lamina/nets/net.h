@@ -79,6 +79,8 @@ class Net {
   Parameters<T>& grads() { return grads_; }
   /// Running averages: "running_mean1", "running_var1", ..., numbered as gammas and betas are.
   std::vector<NamedTensor<T>> buffers();
+  /// The same into `buffers`, whose memory is used again.
+  void list_buffers(std::vector<NamedTensor<T>>& buffers);
 
   /// Scores (N, C) of a test-time forward pass; valid until the next call. X (N, ...) in the public layout.
   /// Throws std::invalid_argument where X's examples do not have the net's input shape.

@@ -1,44 +1,20 @@
-// Solver: the only training loop. Draws mini-batches, asks the model for loss and gradients, applies the update
-// rule, checks accuracies, keeps what did best on validation.
+// Solver: the training loop. It repeats the training step (training_step.h), checks accuracies, and keeps the
+// parameters that did best on validation.
 #pragma once
 
 #include <functional>
-#include <iostream>
 #include <stdexcept>
-#include <vector>
 
 #include "lamina/data/dataset.h"
 #include "lamina/nets/net.h"
-#include "lamina/optim/schedule.h"
-#include "lamina/optim/update_rule.h"
 #include "lamina/random.h"
+#include "lamina/solver/accuracy.h"
 #include "lamina/solver/history.h"
+#include "lamina/solver/solver_options.h"
 #include "lamina/solver/state.h"
+#include "lamina/solver/training_step.h"
 
 namespace lamina {
-
-/// The notebooks' keyword arguments of Solver, with their defaults.
-struct SolverOptions {
-  UpdateRule update_rule = UpdateRule::sgd;
-  OptimConfig optim_config;
-  double lr_decay = 1.0;  ///< the learning rate is multiplied by it at each epoch's end
-  Index batch_size = 100;
-  Index num_epochs = 10;
-  Index num_train_samples = 1000;  ///< of a training accuracy check; 0: the whole split
-  Index num_val_samples = 0;       ///< of a validation accuracy check; 0: the whole split
-  Schedule schedule;               ///< of the learning rate, over the iterations of a call of train()
-  bool shuffle = false;            ///< mini-batches without replacement, from one permutation after the other
-  Augmentation augmentation;       ///< of the mini-batches
-  /// Above 0: validation, best_params() and the model after train() take averages of parameters and buffers, which
-  /// after update t (from 0) become average + (1 - d) (value - average), d = min(average_decay, (1 + t) / (10 + t)),
-  /// from the values after the first update on (Polyak and Juditsky, 1992).
-  double average_decay = 0;
-  bool mirror_averaging = false;  ///< accuracy checks take the mean of an image's scores and those of its mirror image
-  Index patience = 0;             ///< above 0: train() ends after so many accuracy checks in a row without a new best
-  Index print_every = 10;         ///< iterations from one printed loss to the next
-  bool verbose = true;
-  std::ostream* out = &std::cout;
-};
 
 struct SolverData {
   Split train, val;
@@ -62,6 +38,8 @@ class Solver {
 
   /// Throws std::invalid_argument for empty splits, labels that do not count the examples, or options out of range.
   Solver(M& model, SolverData data, SolverOptions options, RandomState& random);
+  Solver(const Solver&) = delete;
+  Solver& operator=(const Solver&) = delete;
 
   /// Trains for options().num_epochs epochs, then leaves the parameters (and buffers) that did best on validation
   /// in the model. Called again, it goes on: epochs, histories, the decayed learning rate and update-rule state
@@ -107,10 +85,6 @@ class Solver {
 
  private:
   double step();
-  void draw_rows();
-  void draw_order(RandomState& random);
-  void average();
-  void swap_averages();
   bool out_of_patience(Index per_epoch) const;
   void check_accuracies();
   void keep_best();
@@ -121,12 +95,8 @@ class Solver {
   SolverOptions options_;
   RandomState& random_;
   SolverState<T> state_;  // without params, buffers and random, which are the model's and the stream's own
-  std::vector<Index> rows_, order_, mirrored_;
-  std::vector<kernels::Move> moves_;
-  std::vector<Label> batch_y_;
-  Tensor<T> batch_X_, scores_;
-  Updates<T> updates_;
-  std::vector<NamedTensor<T>> buffers_;  // the model's, during train()
+  TrainingStep<M> step_;
+  AccuracyCheck<M> check_;
 };
 
 }  // namespace lamina

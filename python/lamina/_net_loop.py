@@ -30,10 +30,7 @@ def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int) -> f
     """Solver.check_accuracy for a net of the library, 0 samples standing for all examples; None for another model."""
     if not _fits(model):
         return None
-    loop = _core.SolverLoop(model)
-    found = loop.accuracy(_core.Examples("check_accuracy", X, y), num_samples, batch_size)
-    loop.store_passes(model)
-    return found
+    return _core.accuracy(model, _core.Examples("check_accuracy", X, y), num_samples, batch_size)
 
 
 class NetLoop:
@@ -50,17 +47,17 @@ class NetLoop:
 
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        self._loop = _core.SolverLoop(solver.model, _RULES[solver.update_rule])
-        self._configs = [solver.optim_configs[name] for name in self._loop.names()]
-        self._loop.set_states(self._configs)
         # How often each will be taken: the loop of an own _save_checkpoint ends after an epoch.
         epochs = 1.0 if solver._own("_save_checkpoint") else float(solver.num_epochs)
         self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs)
         self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1)
+        self._loop = _core.SolverLoop(solver.model, self._train, _RULES[solver.update_rule], solver.batch_size)
+        self._configs = [solver.optim_configs[name] for name in self._loop.names()]
+        self._loop.set_states(self._configs)
 
     def run(self, count: int) -> None:
         """`count` iterations; their losses go to the solver's history one by one."""
-        self._loop.run(self._train, count, self._solver.batch_size, self._configs, self._solver.loss_history)
+        self._loop.run(count, self._configs, self._solver.loss_history)
 
     def accuracies(self) -> tuple[float, float]:
         """Of training and of validation examples."""

@@ -9,11 +9,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "lamina/nets/conv_net.h"
+#include "lamina/nets/fully_connected_net.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/solver.h"
 #include "lamina/threads.h"
@@ -146,6 +149,63 @@ TEST(SolverOptions, AveragesFollowTheirDefinition) {
   if (solver.history().best_val_acc != best) return;  // the last check was better
   for (std::size_t i = 0; i < best_average.size(); ++i)
     EXPECT_NEAR(std::as_const(model).params().flat()[i], best_average[i], 1e-14);
+}
+
+// Its running mean is made in the first training pass, and lies elsewhere after each: the number of passes.
+struct LateMean : Scripted {
+  std::vector<Tensor<double>> mean;
+  int passes = 0;
+  std::vector<NamedTensor<double>> buffers() {
+    std::vector<NamedTensor<double>> found;
+    for (Tensor<double>& each : mean) found.push_back({"mean", each});
+    return found;
+  }
+  using Scripted::loss;
+  Result loss(const TensorView<double>& X, std::span<const Label> y) {
+    Tensor<double> fresh(Shape{2}, ++passes);
+    mean.assign(1, fresh);
+    return Scripted::loss(X, y);
+  }
+};
+
+TEST(SolverOptions, AveragesOfBuffersThatAreMadeInTheFirstPass) {
+  RandomState random(1);
+  LateMean model;
+  SolverOptions options = quiet(2, 2);
+  options.average_decay = 0.9;
+  Solver solver(model, {numbered(6), labelled_split(10, 5)}, options, random);
+  double average = 1, seen_average = 0;
+  model.predicted = [&] {
+    if (!model.mean.empty()) seen_average = model.mean[0][0];
+    return 0;
+  };
+  solver.on_iteration = [&](const IterationEvent& event) {
+    const double t = static_cast<double>(event.iteration) - 1;
+    if (t > 0) average += (1 - (1 + t) / (10 + t)) * (t + 1 - average);
+    EXPECT_NEAR(solver.state().average_buffers.at(0)[1], average, 1e-14) << t;
+    if (event.iteration % 3 == 0) {
+      EXPECT_NEAR(seen_average, average, 1e-14) << "in the accuracy check";
+    }
+    if (event.iteration < event.num_iterations) {
+      EXPECT_EQ(model.mean.at(0)[0], t + 1);
+    }
+  };
+  solver.train();
+  EXPECT_EQ(model.passes, 6);
+}
+
+TEST(SolverOptions, BuffersThatChangeTheirShapeAreRefused) {
+  RandomState random(1);
+  LateMean model;
+  SolverOptions options = quiet(2, 2);
+  options.average_decay = 0.9;
+  Solver solver(model, {numbered(6), labelled_split(10, 5)}, options, random);
+  solver.on_iteration = [&](const IterationEvent&) { model.mean.clear(); };
+  model.predicted = [&] {
+    model.mean.resize(2);
+    return 0;
+  };
+  EXPECT_THROW(solver.train(), std::invalid_argument);
 }
 
 TEST(SolverOptions, WeightDecayIsOfWeightsAlone) {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <set>
 #include <span>
 #include <sstream>
 #include <stdexcept>
@@ -220,8 +222,12 @@ TEST(Solver, AccuracyOfScores) {
   const auto rows = same.choice(205, 130);
   Index zeros = 0;
   for (const Index row : rows) zeros += row < 50;
+  model.seen.clear();
   EXPECT_EQ(solver.check_accuracy(split, 130), static_cast<double>(zeros) / 130);
   EXPECT_EQ(random.state(), same.state());
+  const auto different = static_cast<Index>(std::set<Index>(rows.begin(), rows.end()).size());
+  EXPECT_LT(different, 130);
+  EXPECT_EQ(std::accumulate(model.seen.begin(), model.seen.end(), Index{0}), different);  // each looked at once
 
   EXPECT_EQ(message_of([&] { solver.check_accuracy({}); }), "[check_accuracy] expected 1 example or more, got none");
   EXPECT_EQ(message_of([&] { solver.check_accuracy(split, -1); }),

@@ -1,0 +1,179 @@
+// One training step, the same for every loop: Solver's in C++ and the one behind Python's Solver.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "lamina/check.h"
+#include "lamina/data/dataset.h"
+#include "lamina/kernels/update.h"
+#include "lamina/nets/net.h"
+#include "lamina/optim/update_rule.h"
+#include "lamina/random.h"
+#include "lamina/solver/buffers.h"
+#include "lamina/solver/solver_options.h"
+#include "lamina/solver/state.h"
+
+namespace lamina {
+
+/// A step has three parts, which a loop calls one after the other: draw() takes all that the step draws but the model's
+/// own draws, loss() runs the model, and update() moves its parameters. Between the parts a loop may look at the
+/// gradients, stop where the loss is not finite, or lend a random stream to others. A part of a step that was
+/// interrupted may be called again.
+///
+/// Of the options it reads update_rule, batch_size, schedule, shuffle, augmentation and average_decay. It
+/// changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and `num_iterations` for the
+/// schedule.
+template <Model M>
+class TrainingStep {
+ public:
+  using T = typename M::Scalar;
+
+  /// All arguments must outlive the step.
+  TrainingStep(M& model, const Split& train, const SolverOptions& options, SolverState<T>& state)
+      : model_(model), train_(train), options_(options), state_(state) {
+    state_.optim.resize(std::as_const(model_).params().size());
+  }
+
+  /// Draws the rows of the mini-batch, then a move for each image where training images are moved.
+  void draw(RandomState& random) {
+    rows_.resize(static_cast<std::size_t>(options_.batch_size));
+    if (options_.shuffle)
+      take_rows_in_order(random);
+    else
+      random.choice(train_.size(), rows_);
+    if (!options_.augmentation.any()) return;
+    moves_.resize(rows_.size());
+    draw_moves(options_.augmentation, random, moves_);
+  }
+
+  /// Gathers the mini-batch and asks the model for its loss and the gradients, which stay in the model. Returns the
+  /// loss.
+  double loss() {
+    if (options_.augmentation.any())
+      train_.X.gather(rows_, moves_, X_);
+    else
+      train_.X.gather(std::span<const Index>(rows_), X_);
+    y_.resize(rows_.size());
+    std::transform(rows_.begin(), rows_.end(), y_.begin(),
+                   [this](Index row) { return train_.y[static_cast<std::size_t>(row)]; });
+    const LossAndGradients<T> result = model_.loss(X_, std::span<const Label>(y_));
+    grads_ = &result.grads;
+    return result.loss;
+  }
+
+  /// Moves all parameters by the update rule, those named W... after their weight decay, and takes them into the moving
+  /// averages. `configs`: one a parameter, or one for all; each has a learning rate, which the schedule's factor
+  /// multiplies.
+  void update(std::span<const OptimConfig> configs) {
+    const double factor = schedule_factor(options_.schedule, state_.iteration, state_.num_iterations,
+                                          detail::iterations_per_epoch(train_.size(), options_.batch_size));
+    updates_.clear();
+    for (std::size_t i = 0; auto& [name, w] : model_.params()) {
+      OptimConfig config = configs[configs.size() == 1 ? 0 : i];
+      *config.learning_rate *= factor;
+      updates_.add(options_.update_rule, w, (*grads_)[name], config, state_.optim[i], name.starts_with('W'));
+      ++i;
+    }
+    updates_.run();
+    if (options_.average_decay > 0) average();
+  }
+
+  /// Calls look() while the model's parameters and buffers are their moving averages, where there are any.
+  template <class Look>
+  void with_averages(Look&& look) {
+    swap_averages();
+    try {
+      look();
+    } catch (...) {
+      swap_averages();
+      throw;
+    }
+    swap_averages();
+  }
+
+  /// Makes the order of examples anew that the state is in the middle of.
+  void restore_order() {
+    if (state_.order_size == 0) return;
+    RandomState random;
+    random.set_state(state_.order_random);
+    draw_order(random);
+  }
+
+ private:
+  void draw_order(RandomState& random) {
+    order_.resize(static_cast<std::size_t>(train_.size()));
+    std::iota(order_.begin(), order_.end(), Index{0});
+    random.shuffle(std::span<Index>(order_));
+  }
+
+  // The next rows of a permutation, and of new ones where it ends: each example once in as many draws as there are.
+  void take_rows_in_order(RandomState& random) {
+    for (Index& row : rows_) {
+      if (state_.order_size == 0 || state_.order_position == state_.order_size) {
+        state_.order_random = random.state();
+        draw_order(random);
+        state_.order_size = train_.size();
+        state_.order_position = 0;
+      }
+      row = order_[static_cast<std::size_t>(state_.order_position++)];
+    }
+  }
+
+  void average() {
+    Parameters<T>& params = model_.params();
+    list_buffers();
+    if (state_.average_params.size() == 0) {
+      state_.average_params = params;
+      detail::copy_out(buffers_, state_.average_buffers);
+      return;
+    }
+    const auto t = static_cast<double>(++state_.averaged);
+    const auto fresh = static_cast<T>(1 - std::min(options_.average_decay, (1 + t) / (10 + t)));
+    const auto take_in = [fresh](const TensorView<T>& now, TensorView<T> average) {
+      kernels::average_update(now.size(), average.data(), now.data(), fresh);
+    };
+    for (auto kept = state_.average_params.begin(); const auto& entry : params) take_in(entry.value, kept++->value);
+    for (std::size_t i = 0; i < buffers_.size(); ++i) take_in(buffers_[i].value, state_.average_buffers[i]);
+  }
+
+  void swap_averages() {
+    if (options_.average_decay == 0 || state_.average_params.size() == 0) return;
+    list_buffers();
+    for (std::size_t i = 0; i < buffers_.size(); ++i)
+      std::swap_ranges(buffers_[i].value.begin(), buffers_[i].value.end(), state_.average_buffers[i].begin());
+    for (auto kept = state_.average_params.begin(); auto& entry : model_.params()) {
+      std::swap_ranges(entry.value.begin(), entry.value.end(), kept->value.begin());
+      ++kept;
+    }
+  }
+
+  // A model may make its buffers in any pass: views of them hold until the next one.
+  void list_buffers() {
+    detail::list_buffers(model_, buffers_);
+    if (state_.average_params.size() == 0) return;
+    bool same = buffers_.size() == state_.average_buffers.size();
+    for (std::size_t i = 0; same && i < buffers_.size(); ++i)
+      same = buffers_[i].value.shape() == state_.average_buffers[i].shape();
+    if (!same) fail("Solver", "expected a model whose buffers keep their shapes, got one that changed them");
+  }
+
+  M& model_;
+  const Split& train_;
+  const SolverOptions& options_;
+  SolverState<T>& state_;
+  std::vector<Index> rows_, order_;
+  std::vector<kernels::Move> moves_;
+  Tensor<T> X_;
+  std::vector<Label> y_;
+  const Parameters<T>* grads_ = nullptr;  // the model's, of the last loss()
+  Updates<T> updates_;
+  std::vector<NamedTensor<T>> buffers_;
+};
+
+}  // namespace lamina
