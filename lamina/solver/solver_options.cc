@@ -21,6 +21,7 @@ void in_range(const char* name, double got, bool fits, const char* range) {
 void check_options(const SolverOptions& options) {
   check_options("Solver", options.optim_config);
   in_range("lr_decay", options.lr_decay, options.lr_decay > 0, "above 0");
+  if (options.clip_norm) in_range("clip_norm", *options.clip_norm, *options.clip_norm > 0, "above 0");
   check_schedule(options.schedule);
   in_range("average_decay", options.average_decay, options.average_decay >= 0 && options.average_decay < 1,
            "of 0 or more and below 1");

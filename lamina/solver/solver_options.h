@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iostream>
+#include <optional>
 
 #include "lamina/data/dataset.h"
 #include "lamina/optim/schedule.h"
@@ -20,6 +21,9 @@ struct SolverOptions {
   Index num_train_samples = 1000;  ///< of a training accuracy check; 0: the whole split
   Index num_val_samples = 0;       ///< of a validation accuracy check; 0: the whole split
   Schedule schedule;               ///< of the learning rate, over the iterations of a call of train()
+  /// Where the Euclidean norm of all gradients together is larger, the update sees them scaled down to this norm
+  /// (Pascanu, Mikolov and Bengio, 2013). The model's gradients, which hooks see, stay as they are.
+  std::optional<double> clip_norm = {};
   bool shuffle = false;       ///< mini-batches without replacement, from one permutation after the other
   Augmentation augmentation;  ///< of the mini-batches
   /// Above 0: validation, best_params() and the model after train() take averages of parameters and buffers, which

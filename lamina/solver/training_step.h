@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <span>
@@ -11,8 +10,10 @@
 
 #include "lamina/check.h"
 #include "lamina/data/dataset.h"
+#include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/update.h"
 #include "lamina/nets/net.h"
+#include "lamina/optim/clipping.h"
 #include "lamina/optim/update_rule.h"
 #include "lamina/random.h"
 #include "lamina/solver/buffers.h"
@@ -26,7 +27,7 @@ namespace lamina {
 /// gradients, stop where the loss is not finite, or lend a random stream to others. A part of a step that was
 /// interrupted may be called again.
 ///
-/// Of the options it reads update_rule, batch_size, schedule, shuffle, augmentation and average_decay. It
+/// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation and average_decay. It
 /// changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and `num_iterations` for the
 /// schedule.
 template <Model M>
@@ -80,7 +81,7 @@ class TrainingStep {
       updates_.add(options_.update_rule, w, (*grads_)[name], config, state_.optim[i], name.starts_with('W'));
       ++i;
     }
-    updates_.run();
+    updates_.run(gradient_scale());
     if (options_.average_decay > 0) average();
   }
 
@@ -97,7 +98,15 @@ class TrainingStep {
     swap_averages();
   }
 
-  /// Makes the order of examples anew that the state is in the middle of.
+  Index num_train() const { return train_.size(); }
+  /// The order of examples that shuffled mini-batches are in the middle of; the state says how many of it are used.
+  const std::vector<Index>& order() const { return order_; }
+  void set_order(std::vector<Index> order, Index position) {
+    order_ = std::move(order);
+    state_.order_size = static_cast<Index>(order_.size());
+    state_.order_position = position;
+  }
+  /// Makes the order anew from the state alone.
   void restore_order() {
     if (state_.order_size == 0) return;
     RandomState random;
@@ -123,6 +132,17 @@ class TrainingStep {
       }
       row = order_[static_cast<std::size_t>(state_.order_position++)];
     }
+  }
+
+  // What the update multiplies gradients by. The sum of squares is one of fixed chunks, in double.
+  double gradient_scale() const {
+    if (!options_.clip_norm) return 1;
+    double squares = 0;
+    for (const auto& [name, w] : std::as_const(model_).params()) {
+      const TensorView<T>& gradient = (*grads_)[name];
+      squares += kernels::sum_of_squares(gradient.size(), gradient.data());
+    }
+    return clip_scale(squares, *options_.clip_norm);
   }
 
   void average() {

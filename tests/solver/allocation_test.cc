@@ -147,6 +147,7 @@ void all_options(Precision precision) {
   options.average_decay = 0.9;
   options.mirror_averaging = true;
   options.patience = 100;
+  options.clip_norm = 0.1;
   expect_no_allocations(net, byte_images(random), UpdateRule::sgd_momentum, random, "all options", options);
 }
 

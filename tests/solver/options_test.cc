@@ -208,6 +208,72 @@ TEST(SolverOptions, BuffersThatChangeTheirShapeAreRefused) {
   EXPECT_THROW(solver.train(), std::invalid_argument);
 }
 
+// Both parameters' gradients together are scaled to the norm that is allowed; the model's stay as they are.
+struct TwoParameters {
+  using Scalar = double;
+  Parameters<double> params_{{{"W", {2}}, {"b", {1}}}}, grads_{{{"W", {2}}, {"b", {1}}}};
+  Tensor<double> scores;
+  Parameters<double>& params() { return params_; }
+  const Parameters<double>& params() const { return params_; }
+  TensorView<double>& loss(const TensorView<double>& X) {
+    scores = Tensor<double>({X.dim(0), 2});
+    return scores;
+  }
+  LossAndGradients<double> loss(const TensorView<double>&, std::span<const Label>) { return {1.0, grads_}; }
+};
+
+TEST(SolverOptions, GradientsAreClippedByTheirNormTogether) {
+  const auto moved = [](std::optional<double> clip_norm) {
+    RandomState random(1);
+    TwoParameters model;
+    model.grads_["W"][0] = 3;
+    model.grads_["W"][1] = -4;
+    model.grads_["b"][0] = 12;  // the norm is 13
+    SolverOptions options = quiet(2, 1);
+    options.optim_config.learning_rate = 1;
+    options.clip_norm = clip_norm;
+    Solver solver(model, {numbered(2), labelled_split(4, 0)}, options, random);
+    solver.before_update = [&](const StepEvent&) { EXPECT_EQ(model.grads_["b"][0], 12); };
+    solver.after_update = solver.before_update;
+    solver.train();
+    return std::vector<double>{model.params_["W"][0], model.params_["W"][1], model.params_["b"][0]};
+  };
+  const std::vector<double> plain{-3, 4, -12};
+  EXPECT_EQ(moved({}), plain);
+  EXPECT_EQ(moved(13), plain);
+  EXPECT_EQ(moved(1e300), plain);
+  EXPECT_EQ(moved(6.5), (std::vector<double>{-1.5, 2, -6}));
+  const std::vector<double> small = moved(1e-3);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(small[i], plain[i] * 1e-3 / 13, 1e-18);
+}
+
+TEST(SolverOptions, ClippingSeesRegularizationToo) {
+  RandomState random(1), draws(11);
+  FullyConnectedNetOptions net_options;
+  net_options.hidden_dims = {7};
+  net_options.input_dim = 6;
+  net_options.num_classes = 3;
+  net_options.weight_scale = 0.5;
+  net_options.reg = 3;
+  FullyConnectedNet<double> net(net_options, random);
+  const Parameters<double> before = net.params();
+  SolverOptions options = quiet(8, 1);
+  options.optim_config.learning_rate = 0.25;
+  options.clip_norm = 0.125;
+  Solver solver(net, {drawn_split(draws, 8, 6, 3), drawn_split(draws, 15, 6, 3)}, options, random);
+  solver.after_update = [&](const StepEvent&) {
+    double squares = 0, moved = 0;
+    for (const auto& [name, gradient] : net.grads())
+      for (Index i = 0; i < gradient.size(); ++i) {
+        squares += gradient[i] * gradient[i];
+        moved += std::pow(net.params()[name][i] - before[name][i], 2);
+      }
+    EXPECT_GT(std::sqrt(squares), 3);
+    EXPECT_NEAR(std::sqrt(moved), 0.25 * 0.125, 1e-15);
+  };
+  solver.train();
+}
+
 TEST(SolverOptions, WeightDecayIsOfWeightsAlone) {
   const auto train = [](double decay) {
     RandomState random(1), draws(11);
@@ -274,6 +340,7 @@ const std::map<std::string, Change> kChanges = {
        o.augmentation = {true, 2};
      }},
     {"nesterov", [](SolverOptions& o) { o.optim_config.nesterov = true; }},
+    {"clip_norm", [](SolverOptions& o) { o.clip_norm = 0.01; }},
     {"weight_decay", [](SolverOptions& o) { o.optim_config.weight_decay = 0.1; }},
     {"average", [](SolverOptions& o) { o.average_decay = 0.8; }},
     {"mirror", [](SolverOptions& o) { o.mirror_averaging = true; }},
@@ -286,6 +353,7 @@ const std::map<std::string, Change> kChanges = {
        o.optim_config.weight_decay = 0.01;
        o.average_decay = 0.8;
        o.mirror_averaging = true;
+       o.clip_norm = 0.5;
      }}};
 
 struct ImageRun {

@@ -387,6 +387,7 @@ TEST(Solver, RefusesOptionsOutOfRange) {
   EXPECT_EQ(message([](O& o) { o.num_val_samples = -2; }), "[Solver] expected num_val_samples of 0 or more, got -2");
   EXPECT_EQ(message([](O& o) { o.print_every = 0; }), "[Solver] expected print_every of 1 or more, got 0");
   EXPECT_EQ(message([](O& o) { o.lr_decay = 0; }), "[Solver] expected lr_decay above 0, got 0");
+  EXPECT_EQ(message([](O& o) { o.clip_norm = 0; }), "[Solver] expected clip_norm above 0, got 0");
   EXPECT_EQ(message([](O& o) { o.lr_decay = kNaN; }), "[Solver] expected lr_decay above 0, got nan");
   EXPECT_EQ(message([](O& o) { o.optim_config.learning_rate = -0.1; }),
             "[Solver] expected learning_rate above 0, got -0.1");

@@ -21,9 +21,10 @@ void TrainingFlags::add_to(CLI::App& app, RunConfig& config) {
           ->type_name("NAME")
           ->check(one_of(rules))
           ->capture_default_str());
-  add(app.add_option("--learning-rate", config.optim_config.learning_rate,
-                     "Step size of the update rule [1e-2; 1e-3 for adam, and for two-layer, fc and convnet without "
-                     "normalisation]")
+  add(app.add_option(
+             "--learning-rate", config.optim_config.learning_rate,
+             "Step size of the update rule [1e-2; 1e-3 for adam and adamw, and for two-layer, fc and convnet without "
+             "normalisation]")
           ->type_name("X")
           ->check(positive_number()));
   add(app.add_option("--momentum", config.optim_config.momentum, "Momentum of sgd_momentum, 0 to 1")
@@ -33,10 +34,13 @@ void TrainingFlags::add_to(CLI::App& app, RunConfig& config) {
   add(app.add_flag("--nesterov", config.optim_config.nesterov, "Nesterov's momentum (sgd_momentum)"));
   add(app.add_option("--weight-decay", config.optim_config.weight_decay,
                      "Before each step the weights lose this share times the learning rate; unlike --reg it does not "
-                     "touch the gradients")
+                     "touch the gradients [0; 0.01 for adamw]")
           ->type_name("X")
-          ->check(number_from_zero())
-          ->default_str("0"));
+          ->check(number_from_zero()));
+  add(app.add_option("--clip-norm", config.clip_norm,
+                     "Where the norm of all gradients together is larger, the update sees them scaled down to it")
+          ->type_name("X")
+          ->check(positive_number()));
   add(app.add_option("--lr-decay", config.lr_decay, "The learning rate is multiplied by it after each epoch")
           ->type_name("X")
           ->check(positive_number())

@@ -115,6 +115,7 @@ std::string to_json(const RunConfig& config) {
                  {"val_fraction", config.val_fraction},
                  {"test_fraction", config.test_fraction},
                  {"data_digest", config.data_digest}});
+  if (config.clip_norm) object["clip_norm"] = *config.clip_norm;
   return object.dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
@@ -134,6 +135,7 @@ RunConfig run_config_from_json(const std::string& text) {
   config.optim_config.learning_rate = positive(object, "learning_rate");
   config.optim_config.momentum = value_of<double>(object, "momentum");
   config.lr_decay = positive(object, "lr_decay");
+  if (object.contains("clip_norm")) config.clip_norm = positive(object, "clip_norm");
   config.epochs = whole(object, "epochs", 1);
   config.batch_size = whole(object, "batch_size", 1);
   config.num_train = whole(object, "num_train", 0);
@@ -177,6 +179,7 @@ SolverOptions solver_options(const RunConfig& config) {
   options.update_rule = config.update_rule;
   options.optim_config = config.optim_config;
   options.lr_decay = config.lr_decay;
+  options.clip_norm = config.clip_norm;
   options.schedule = config.schedule;
   options.shuffle = config.shuffle;
   options.augmentation = config.augmentation;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "lamina/nets/net_config.h"
@@ -16,6 +17,7 @@ struct RunConfig {
   UpdateRule update_rule = UpdateRule::sgd;
   OptimConfig optim_config;
   double lr_decay = 1;
+  std::optional<double> clip_norm = {};
   Schedule schedule;
   bool shuffle = false;
   Augmentation augmentation;
