@@ -19,5 +19,6 @@ void bind_norms(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);
 void bind_solver(pybind11::module_& m);
+void bind_steps(pybind11::module_& m);
 
 }  // namespace lamina::python

@@ -3,6 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -107,7 +108,9 @@ class NetCopy {
   /// Dropout's stream: give it NumPy's state before training steps, and give the state back after.
   RandomState& random() { return random_; }
   /// Whether training passes draw from the stream.
-  bool draws() const { return !made_.dropouts.empty() && made_.dropouts.front()->p != 1; }
+  bool draws() const {
+    return std::any_of(made_.dropouts.begin(), made_.dropouts.end(), [](const DropoutParam* d) { return d->p != 1; });
+  }
   /// The course calls np.random.seed with it in test passes too.
   std::optional<std::uint32_t> dropout_seed() const { return seed_; }
   /// A training pass is to begin; where it does not end well, discard() undoes what it did to the running averages.

@@ -127,7 +127,7 @@ py::array update_of(std::string_view name, py::handle w_, py::handle dw_, const 
   });
 }
 
-// The name and the docstring of a rule's function.
+// The name and the docstring of a rule's function, and the rule's learning rate by default.
 py::tuple described(const Rule& rule) {
   const OptimConfig config = with_defaults(rule, {});
   std::string doc =
@@ -141,7 +141,7 @@ py::tuple described(const Rule& rule) {
   for (const std::string_view name : rule.state) doc += "    " + std::string(name) + ": of w's shape; zeros at first\n";
   if (rule.counts) doc += "    t: the number of updates so far\n";
   doc += "\nValueError unless dw and the state have w's shape, TypeError for wrong kinds.";
-  return py::make_tuple(text(rule.name), doc);
+  return py::make_tuple(text(rule.name), doc, rule.learning_rate);
 }
 
 py::list update_rules() {

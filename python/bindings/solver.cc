@@ -2,7 +2,7 @@
 // them: the GIL is left, Ctrl-C is looked at, and draws are those of NumPy's global generator.
 #include <pybind11/stl.h>
 
-#include <map>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,6 +19,7 @@
 #include "python/bindings/nets.h"
 #include "python/bindings/optim.h"
 #include "python/bindings/random.h"
+#include "python/bindings/steps.h"
 
 namespace lamina::python {
 namespace {
@@ -112,10 +113,12 @@ double accuracy_of(NetCopy<T>& copy, AccuracyCheck<Net<T>>& check, const Split& 
 }
 
 // Solver.check_accuracy(); the model's dictionaries are left as the pass would have left them.
-double accuracy(py::handle model, const HeldSplit& examples, Index num_samples, Index batch_size) {
+double accuracy(py::handle model, const HeldSplit& examples, Index num_samples, Index batch_size,
+                bool mirror_averaging) {
   return with_type(parameter_type(model), [&]<class T>() {
     NetCopy<T> copy(model);
     AccuracyCheck<Net<T>> check;
+    check.mirror_averaging = mirror_averaging;
     const double found = accuracy_of(copy, check, examples.split(), num_samples, batch_size);
     copy.store_passes(model);
     return found;
@@ -130,12 +133,15 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
   virtual ~Loop() = default;
   virtual std::vector<std::string> names() = 0;
-  virtual void run(Index count, const py::list& configs, py::list losses) = 0;
-  virtual Index check_batch() = 0;
-  virtual double accuracy(const HeldSplit& examples, Index num_samples, Index batch_size) = 0;
+  virtual void run(Index count, Index t, Index total, const py::list& configs, py::list losses) = 0;
+  virtual py::tuple accuracies(const HeldSplit& train, Index num_train, const HeldSplit& val, Index num_val) = 0;
   virtual void set_states(const py::list& configs) = 0;
   virtual void copy_states(const py::list& configs) const = 0;
   virtual void take_states(const py::list& configs) = 0;
+  virtual py::object order() const = 0;
+  virtual void set_order(const py::array_t<Index>& order, Index position) = 0;
+  virtual py::object averages() const = 0;
+  virtual void set_averages(const py::dict& params, const py::dict& buffers, Index t) = 0;
   virtual py::dict params() const = 0;
   virtual void store(py::handle model) = 0;
   virtual void finish(py::handle model, bool with_params) = 0;
@@ -146,7 +152,9 @@ template <class T>
 class LoopOf : public Loop {
  public:
   LoopOf(py::handle model, const HeldSplit& train, const SolverOptions& options)
-      : copy_(model), options_(options), step_(copy_.net(), train.split(), options_, state_) {}
+      : copy_(model), options_(options), step_(copy_.net(), train.split(), options_, state_) {
+    check_.mirror_averaging = options_.mirror_averaging;
+  }
 
   std::vector<std::string> names() override {
     std::vector<std::string> names;
@@ -154,12 +162,19 @@ class LoopOf : public Loop {
     return names;
   }
 
-  // `count` iterations, whose losses are appended one by one, each before a signal is looked at.
-  void run(Index count, const py::list& given, py::list losses) override {
+  // `count` of a call's `total` iterations, from number t on; their losses are appended one by one, each before a
+  // signal is looked at.
+  void run(Index count, Index t, Index total, const py::list& given, py::list losses) override {
     std::vector<OptimConfig> configs;
-    for (const py::dict& config : checked(given)) configs.push_back(read_config(options_.update_rule, config));
+    for (const py::dict& config : checked(given)) {
+      configs.push_back(read_config(options_.update_rule, config));
+      if (!options_.update_rule->reads("weight_decay"))
+        configs.back().weight_decay = options_.optim_config.weight_decay;
+    }
     LentRandom lent(copy_.random(), copy_.dropout_seed().has_value());
+    state_.num_iterations = total;
     for (Index i = 0; i < count; ++i) {
+      state_.iteration = t + i;
       const double loss = draw_and_pass(lent);
       {
         const py::gil_scoped_release unlocked;
@@ -171,10 +186,15 @@ class LoopOf : public Loop {
     }
   }
 
-  Index check_batch() override { return copy_.net().check_batch(); }
-
-  double accuracy(const HeldSplit& examples, Index num_samples, Index batch_size) override {
-    return accuracy_of(copy_, check_, examples.split(), num_samples, batch_size);
+  // Of training and of validation examples, by the averages where there are any.
+  py::tuple accuracies(const HeldSplit& train, Index num_train, const HeldSplit& val, Index num_val) override {
+    double train_acc = 0, val_acc = 0;
+    step_.with_averages([&] {
+      const Index batch = copy_.net().check_batch();
+      train_acc = accuracy_of(copy_, check_, train.split(), num_train, batch);
+      val_acc = accuracy_of(copy_, check_, val.split(), num_val, batch);
+    });
+    return py::make_tuple(train_acc, val_acc);
   }
 
   void set_states(const py::list& given) override {
@@ -202,6 +222,42 @@ class LoopOf : public Loop {
   // Without a copy: the next step would begin with none.
   void take_states(const py::list& configs) override {
     write_states(std::exchange(state_.optim, std::vector<OptimState<T>>(state_.optim.size())), checked(configs));
+  }
+
+  // The order of examples of mini-batches without replacement, and how much of it is used; None where there is none.
+  py::object order() const override {
+    if (state_.order_size == 0) return py::none();
+    return py::make_tuple(py::array_t<Index>(state_.order_size, step_.order().data()), state_.order_position);
+  }
+  void set_order(const py::array_t<Index>& order, Index position) override {
+    if (order.size() != step_.num_train()) return;  // of other examples
+    step_.set_order({order.data(), order.data() + order.size()}, position);
+  }
+
+  // Copies of the moving averages, of parameters and of buffers by name, and how many updates after the first one they
+  // have seen; None where there are none.
+  py::object averages() const override {
+    if (state_.average_params.size() == 0) return py::none();
+    py::dict params, buffers;
+    for (const auto& [name, value] : state_.average_params)
+      params[py::str(name)] = result(copied<T>(value), type_of<T>());
+    for (std::size_t i = 0; const auto& buffer : buffers_of_net())
+      buffers[py::str(buffer.name)] = result(copied<T>(state_.average_buffers[i++]), type_of<T>());
+    return py::make_tuple(params, buffers, state_.averaged);
+  }
+  void set_averages(const py::dict& params, const py::dict& buffers, Index t) override {
+    const auto take = [](const py::dict& from, const std::string& name, TensorView<T> to) {
+      const py::array array = numbers("Solver", "the average of " + name, from[name.c_str()]);
+      check_lengths("Solver", "the average of " + name, array, lengths(to.shape()), "the net");
+      const Input<T> input(array, to.shape());
+      std::copy(input.view().begin(), input.view().end(), to.begin());
+    };
+    state_.average_params = std::as_const(copy_.net()).params();
+    for (auto& [name, value] : state_.average_params) take(params, name, value);
+    lamina::detail::copy_out(buffers_of_net(), state_.average_buffers);
+    for (std::size_t i = 0; const auto& buffer : buffers_of_net())
+      take(buffers, buffer.name, state_.average_buffers[i++]);
+    state_.averaged = t;
   }
 
   py::dict params() const override { return copy_.params(); }
@@ -239,6 +295,8 @@ class LoopOf : public Loop {
     return loss;
   }
 
+  std::vector<NamedTensor<T>> buffers_of_net() const { return const_cast<NetCopy<T>&>(copy_).net().buffers(); }
+
   // One dictionary a parameter.
   std::vector<py::dict> checked(const py::list& configs) const {
     if (configs.size() != state_.optim.size())
@@ -267,24 +325,27 @@ class LoopOf : public Loop {
 
 void bind_solver(py::module_& m) {
   m.def("global_random_is_mt19937", &global_random_is_mt19937);
-  m.def("accuracy", &accuracy, py::arg("model"), py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"));
+  m.def("accuracy", &accuracy, py::arg("model"), py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"),
+        py::arg("mirror_averaging"));
   py::class_<HeldSplit>(m, "Examples", "Examples and their labels, for SolverLoop.")
       .def(py::init<const std::string&, py::handle, py::handle, double>(), py::arg("where"), py::arg("X"), py::arg("y"),
            py::arg("times") = 1.0);
   py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
       .def(py::init([](py::handle model, const HeldSplit& train, const std::string& rule,
-                       Index batch_size) -> std::unique_ptr<Loop> {
-             SolverOptions options;
+                       const py::dict& given) -> std::unique_ptr<Loop> {
+             SolverOptions options = step_options(given);
              options.update_rule = update_rule_from_name(rule);
-             options.batch_size = batch_size;
              if (parameter_type(model) == Type::float64) return std::make_unique<LoopOf<double>>(model, train, options);
              return std::make_unique<LoopOf<float>>(model, train, options);
            }),
-           py::arg("model"), py::arg("train"), py::arg("rule"), py::arg("batch_size"), py::keep_alive<1, 3>())
+           py::arg("model"), py::arg("train"), py::arg("rule"), py::arg("options"), py::keep_alive<1, 3>())
       .def("names", &Loop::names)
-      .def("run", &Loop::run, py::arg("count"), py::arg("configs"), py::arg("losses"))
-      .def("check_batch", &Loop::check_batch)
-      .def("accuracy", &Loop::accuracy, py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"))
+      .def("run", &Loop::run, py::arg("count"), py::arg("t"), py::arg("total"), py::arg("configs"), py::arg("losses"))
+      .def("accuracies", &Loop::accuracies, py::arg("train"), py::arg("num_train"), py::arg("val"), py::arg("num_val"))
+      .def("order", &Loop::order)
+      .def("set_order", &Loop::set_order, py::arg("order"), py::arg("position"))
+      .def("averages", &Loop::averages)
+      .def("set_averages", &Loop::set_averages, py::arg("params"), py::arg("buffers"), py::arg("t"))
       .def("set_states", &Loop::set_states, py::arg("configs"))
       .def("copy_states", &Loop::copy_states, py::arg("configs"))
       .def("take_states", &Loop::take_states, py::arg("configs"))

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import _core, nets, optim
+from lamina import _core, _training, nets, optim
+from lamina._training import Averages, arrays_of
 
 if TYPE_CHECKING:
     from lamina.solver import Solver
@@ -26,11 +27,11 @@ def _same_kind(solver: Solver) -> bool:
             and (solver.update_rule is not optim.sgd or all(w.flags.writeable for w in params)))
 
 
-def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int) -> float | None:
+def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int, mirror_averaging: bool) -> float | None:
     """Solver.check_accuracy for a net of the library, 0 samples standing for all examples; None for another model."""
     if not _fits(model):
         return None
-    return _core.accuracy(model, _core.Examples("check_accuracy", X, y), num_samples, batch_size)
+    return _core.accuracy(model, _core.Examples("check_accuracy", X, y), num_samples, batch_size, mirror_averaging)
 
 
 class NetLoop:
@@ -51,25 +52,47 @@ class NetLoop:
         epochs = 1.0 if solver._own("_save_checkpoint") else float(solver.num_epochs)
         self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs)
         self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1)
-        self._loop = _core.SolverLoop(solver.model, self._train, _RULES[solver.update_rule], solver.batch_size)
+        self._loop = _core.SolverLoop(solver.model, self._train, _RULES[solver.update_rule], _training.options(solver))
         self._configs = [solver.optim_configs[name] for name in self._loop.names()]
         self._loop.set_states(self._configs)
+        if solver.shuffle and solver._order is not None:
+            self._loop.set_order(*solver._order)
+        if solver.average_weights and solver._averages is not None:
+            means = solver._averages
+            buffers = {f"{name}{i}": x for i, param in enumerate(means.running, 1) for name, x in param.items()}
+            self._loop.set_averages(means.params, buffers, means.t)
 
-    def run(self, count: int) -> None:
-        """`count` iterations; their losses go to the solver's history one by one."""
-        self._loop.run(count, self._configs, self._solver.loss_history)
+    def run(self, count: int, t: int, total: int) -> None:
+        """`count` of `total` iterations, from number t on; their losses go to the solver's history one by one."""
+        self._loop.run(count, t, total, self._configs, self._solver.loss_history)
 
     def accuracies(self) -> tuple[float, float]:
         """Of training and of validation examples."""
-        batch = self._loop.check_batch()
-        return (self._loop.accuracy(self._train, self._solver.num_train_samples or 0, batch),
-                self._loop.accuracy(self._val, self._solver.num_val_samples or 0, batch))
+        return self._loop.accuracies(self._train, self._solver.num_train_samples or 0, self._val,
+                                     self._solver.num_val_samples or 0)
 
-    def best_params(self) -> dict[str, np.ndarray]:
-        """Copies of the current parameters, and the model's running averages brought up to date."""
-        self._loop.store_passes(self._solver.model)
-        current = self._loop.params()
-        return {name: current[name] if name in current else w.copy() for name, w in self._solver.model.params.items()}
+    def best(self) -> Averages:
+        """Copies of the parameters and running averages that the accuracies are of, where the model's running averages
+        are brought up to date."""
+        model = self._solver.model
+        self._loop.store_passes(model)
+        found = self._averages()
+        if found is None:
+            running = [{name: x.copy() for name, x in param.items()} for param in arrays_of(_training.running(model))]
+            found = Averages(self._loop.params(), running, 0)
+        found.params = {name: found.params[name] if name in found.params else w.copy() for name, w in model.params.items()}
+        return found
+
+    def _averages(self) -> Averages | None:
+        means = self._loop.averages() if self._solver.average_weights else None
+        if means is None:
+            return None
+        params, buffers, t = means
+        running: list[dict[str, np.ndarray]] = [{} for _ in _training.running(self._solver.model)]
+        for name, x in buffers.items():  # running_mean1, of the first normalization
+            key = name.rstrip("0123456789")
+            running[int(name[len(key):]) - 1][key] = x
+        return Averages(params, running, t)
 
     def store(self) -> None:
         """Gives the model and the solver all that they would have, had the iterations run in Python."""
@@ -83,3 +106,7 @@ class NetLoop:
 
     def _keep_states(self, write: Any) -> None:
         write(self._configs)
+        if self._solver.shuffle:
+            self._solver._order = self._loop.order()
+        if self._solver.average_weights:
+            self._solver._averages = self._averages()

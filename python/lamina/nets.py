@@ -69,6 +69,13 @@ def _real_type(where: str, dtype: Any) -> None:
         raise TypeError(f"[{where}] expected dtype to be a type of real numbers, got {dtype!r}")
 
 
+def _precision(where: str, precision: Any) -> str:
+    """'full' or 'bf16', which C++ checks: TypeError."""
+    if not isinstance(precision, str):
+        raise TypeError(f"[{where}] expected precision to be 'full' or 'bf16', got {type(precision).__name__}")
+    return precision
+
+
 def _made(**options: Any) -> _core.Net:
     return _core.Net(json.dumps({**_OPTIONS, **options}))
 
@@ -154,16 +161,19 @@ class TwoLayerNet(_Net):
 
     params: W1 (input_dim, hidden_dim), b1, W2 (hidden_dim, num_classes), b2, of type dtype. X may have any number of
     axes. weight_scale is the standard deviation of the initial weights, reg the strength of the L2 regularization.
+    precision is 'full', or 'bf16' for products of bfloat16 where the parameters are float32.
     ValueError for settings that make no net, TypeError for settings of a wrong kind.
     """
 
     def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
-                 weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64) -> None:
+                 weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64, *,
+                 precision: str = "full") -> None:
         where = "TwoLayerNet"
         self._set_up({
             "model": "two-layer", "input_dim": [_arguments.as_whole(where, "input_dim", input_dim), 1, 1],
             "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
-            "num_classes": _arguments.as_whole(where, "num_classes", num_classes)}, reg, dtype)
+            "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
+            "precision": _precision(where, precision)}, reg, dtype)
         self._draw(weight_scale)
 
     def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -200,6 +210,7 @@ class FullyConnectedNet(_Net):
     normalization  'batchnorm', 'layernorm' or None; use_batchnorm=True says 'batchnorm'
     dtype          of the parameters; X is cast to it
     seed           of dropout: where given, every pass calls np.random.seed(seed) at each dropout layer
+    precision      'full', or 'bf16' for products of bfloat16 where the parameters are float32
 
     params: W1, b1, [gamma1, beta1], ..., W{L+1}, b{L+1}, with W of shape (inputs, outputs).
     ValueError for settings that make no net, TypeError for settings of a wrong kind.
@@ -208,7 +219,7 @@ class FullyConnectedNet(_Net):
     def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32, num_classes: int = 10,
                  dropout: float | None = 1, normalization: str | bool | None = None, reg: float = 0.0,
                  weight_scale: float = 1e-2, dtype: DTypeLike = np.float32, seed: int | None = None, *,
-                 use_batchnorm: bool = False, dropout_keep_ratio: float | None = None) -> None:
+                 use_batchnorm: bool = False, dropout_keep_ratio: float | None = None, precision: str = "full") -> None:
         where = "FullyConnectedNet"
         if isinstance(dropout, str) and dropout in ("batchnorm", "layernorm"):
             if normalization is not None:
@@ -229,7 +240,7 @@ class FullyConnectedNet(_Net):
             "model": "fc", "input_dim": [_arguments.as_whole(where, "input_dim", input_dim), 1, 1],
             "hidden": _wholes(where, "hidden_dims", hidden_dims), "dropout": keep,
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
-            "normalization": normalization or "none"}, reg, dtype)
+            "normalization": normalization or "none", "precision": _precision(where, precision)}, reg, dtype)
         if seed is not None and self.use_dropout:
             self.dropout_param["seed"] = _arguments.as_whole(where, "seed", seed)
         self._draw(weight_scale)
@@ -294,6 +305,7 @@ class ConvNet(_Net):
     pools           side and stride of the max pooling after each convolution's relu, 1 for none; None for 2 after the
                     last one alone
     global_average  whether the affine layer takes each channel's mean instead of all pixels
+    precision       'full', or 'bf16' for products of bfloat16 where the parameters are float32
 
     params: W_1 (F, C, k, k), b_1, [gamma1, beta1], ..., W_{M+1} (inputs, num_classes), b_{M+1}.
     ValueError for settings that make no net, TypeError for settings of a wrong kind.
@@ -303,7 +315,7 @@ class ConvNet(_Net):
                  filter_sizes: Sequence[int] = (7, 3), num_classes: int = 10, weight_scale: float = 1e-3,
                  reg: float = 0.0, use_batch_norm: bool = True, dtype: DTypeLike = np.float32, *,
                  use_batchnorm: bool | None = None, conv_strides: Iterable[int] | None = None,
-                 pools: Iterable[int] | None = None, global_average: bool = False) -> None:
+                 pools: Iterable[int] | None = None, global_average: bool = False, precision: str = "full") -> None:
         where = "ConvNet"
         self._set_up({
             "model": "convnet", "input_dim": _image_dim(where, input_dim),
@@ -313,7 +325,7 @@ class ConvNet(_Net):
             "use_batch_norm": bool(use_batch_norm if use_batchnorm is None else use_batchnorm),
             "conv_strides": [] if conv_strides is None else _wholes(where, "conv_strides", conv_strides),
             "pools": [] if pools is None else _wholes(where, "pools", pools),
-            "global_average": bool(global_average)}, reg, dtype)
+            "global_average": bool(global_average), "precision": _precision(where, precision)}, reg, dtype)
         self._draw(weight_scale)
 
     def _set_up(self, options: dict[str, Any], reg: float, dtype: DTypeLike, label_smoothing: float = 0.0) -> None:
@@ -342,19 +354,21 @@ class ThreeLayerConvNet(_Net):
 
     params: W1 (num_filters, C, filter_size, filter_size), b1, W2 (num_filters H/2 W/2, hidden_dim), b2, W3 (hidden_dim,
     num_classes), b3, of type dtype. weight_scale is the standard deviation of the initial weights, reg the strength of
-    the L2 regularization. ValueError for settings that make no net, TypeError for those of a wrong kind.
+    the L2 regularization. precision is 'full', or 'bf16' for products of bfloat16 where the parameters are float32.
+    ValueError for settings that make no net, TypeError for those of a wrong kind.
     """
 
     def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: int = 32, filter_size: int = 7,
                  hidden_dim: int = 100, num_classes: int = 10, weight_scale: float = 1e-3, reg: float = 0.0,
-                 dtype: DTypeLike = np.float32) -> None:
+                 dtype: DTypeLike = np.float32, *, precision: str = "full") -> None:
         where = "ThreeLayerConvNet"
         self._set_up({
             "model": "three-layer-convnet", "input_dim": _image_dim(where, input_dim),
             "num_filters": [_arguments.as_whole(where, "num_filters", num_filters)],
             "filter_sizes": [_arguments.as_whole(where, "filter_size", filter_size)],
             "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
-            "num_classes": _arguments.as_whole(where, "num_classes", num_classes)}, reg, dtype)
+            "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
+            "precision": _precision(where, precision)}, reg, dtype)
         self._draw(weight_scale)
 
     def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -386,15 +400,13 @@ class Sequential(_Net):
         where = "Sequential"
         if not isinstance(net, str):
             raise TypeError(f"[{where}] expected the net's text, got {type(net).__name__}")
-        if not isinstance(precision, str):
-            raise TypeError(f"[{where}] expected precision to be 'full' or 'bf16', got {type(precision).__name__}")
         dims = _wholes(where, "input_dim", input_dim)
         if len(dims) not in (1, 3):
             raise ValueError(f"[{where}] expected input_dim (C, H, W) or (D,), got {tuple(dims)}")
         classes = _core.score_count(net, dims)
         dims = dims if len(dims) == 3 else [dims[0], 1, 1]
         self._set_up({"model": "net", "net": net, "input_dim": dims, "num_classes": classes,
-                      "precision": precision}, reg, dtype, label_smoothing)
+                      "precision": _precision(where, precision)}, reg, dtype, label_smoothing)
         self.bn_params: list[dict[str, Any]] = [{"mode": "train"} for _ in range(self._net.norms)]
         kind, key, position, has_gauss, gauss = np.random.get_state()
         if kind != "MT19937":

@@ -31,5 +31,11 @@ def _function(name: str, doc: str) -> UpdateRule:
     return rule
 
 
-__all__ = [name for name, _ in _core.update_rules()]
-globals().update((name, _function(name, doc)) for name, doc in _core.update_rules())
+_RULES = {_function(name, doc): rate for name, doc, rate in _core.update_rules()}
+__all__ = [rule.__name__ for rule in _RULES]
+globals().update(zip(__all__, _RULES))
+
+
+def default_learning_rate(rule: UpdateRule) -> float | None:
+    """The learning rate of a rule of this module whose configuration has none; None for another function."""
+    return _RULES.get(rule)

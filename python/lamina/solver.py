@@ -1,6 +1,7 @@
 """Solver: trains a model on data, and keeps what did best on validation."""
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import pickle
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _arguments, _net_loop, optim
+from lamina import _arguments, _net_loop, _training, optim
 from lamina._net_loop import NetLoop
+from lamina._training import Averages
 
 __all__ = ["Solver"]
 
@@ -78,12 +80,6 @@ def _number(loss: Any) -> np.float64:
                         f"{getattr(loss, 'shape', type(loss).__name__)}") from None
 
 
-def _running(model: Any) -> list[dict[str, Any]]:
-    """The dictionaries in which a model keeps running averages, model.bn_params: none where it has no such."""
-    kept = getattr(model, "bn_params", None) or []
-    return [param for param in (kept.values() if isinstance(kept, dict) else kept) if isinstance(param, dict)]
-
-
 def _bar(tqdm: Any, total: int) -> Any:
     """A progress bar of `total` iterations; None where none was asked for."""
     if not tqdm:
@@ -92,7 +88,7 @@ def _bar(tqdm: Any, total: int) -> Any:
 
 
 class Solver:
-    """Trains a model by an update rule on mini-batches, drawn with replacement.
+    """Trains a model by an update rule on mini-batches.
 
     solver = Solver(model, data, update_rule='sgd_momentum', optim_config={'learning_rate': 1e-3}, num_epochs=10)
     solver.train()
@@ -121,6 +117,23 @@ class Solver:
         verbose            whether anything is printed; True
         tqdm               True shows a progress bar (package tqdm), as does a function like tqdm.notebook.tqdm; False
 
+    Further ones, with the names and meanings of `lamina train`'s flags; by default Solver trains as the course's does:
+        schedule           of the learning rate over a call of train(): 'none', 'step', 'cosine' or 'one-cycle'
+        warmup_epochs      in which the learning rate rises; 0.0. With 'one-cycle' 0 stands for 30% of the call
+        step_epochs        with 'step': epochs from one drop to the next; 10.0
+        step_factor        with 'step': what a drop multiplies the learning rate by; 0.1
+        shuffle            whether mini-batches come from one permutation of the examples after another; False
+        mirror             whether training images (C, H, W) are mirrored with probability 1/2; False
+        shift              training images move by up to so many pixels in each direction, drawn at random; 0
+        average_weights    accuracies and best_params are of moving averages of the parameters, which keep this share of
+                           themselves in each step; 0.0 for none
+        mirror_averaging   whether accuracies take the mean of the scores of an image and its mirror image; False
+        patience           training ends after so many accuracy checks without a new best one; 0 for never
+        weight_decay       before each step, parameters named W... lose this share of themselves times the learning rate;
+                           None for the rule's own, 0.01 with adamw and else 0
+        nesterov           with sgd_momentum: whether steps look ahead; False
+        clip_norm          gradients whose norm together is larger are scaled down to it for the update; None for never
+
     Attributes that training fills: loss_history (a float64 an iteration), train_acc_history and val_acc_history (one a
     check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
     optim_configs, the rule's dictionary of each parameter.
@@ -143,6 +156,8 @@ class Solver:
         self.print_every = kwargs.pop("print_every", 10)
         self.verbose = kwargs.pop("verbose", True)
         self.tqdm = kwargs.pop("tqdm", False)
+        for name, default in _training.OPTIONS.items():
+            setattr(self, name, kwargs.pop(name, default))
         if kwargs:
             raise ValueError("Unrecognized arguments " + ", ".join(f'"{name}"' for name in kwargs))
         self._check_options()
@@ -163,6 +178,7 @@ class Solver:
             self.num_train_samples = _at_least("num_train_samples", self.num_train_samples, 1)
         if self.num_val_samples is not None:
             self.num_val_samples = _at_least("num_val_samples", self.num_val_samples, 1)
+        _training.check(self)
 
     def _check_state(self) -> None:
         """Of what training goes on from; entries of optim_config that were set since go to all configurations."""
@@ -181,10 +197,9 @@ class Solver:
         given, kept = self._given
         changed = {key: value for key, value in self.optim_config.items()
                    if self.optim_config is not given or key not in kept or value is not kept[key]}
-        for name, config in self.optim_configs.items():
+        for config in self.optim_configs.values():
             config.update(changed)
-            if self.update_rule is optim.adamw and not name.startswith("W"):
-                config["weight_decay"] = 0.0  # biases and normalizations keep their size
+        _training.set_configs(self)
         self._given = (self.optim_config, dict(self.optim_config))
 
     def _reset(self) -> None:
@@ -200,15 +215,15 @@ class Solver:
         self._best_running: list[dict[str, Any]] = []
         self._best_is_current = False
         self._warned = False
+        self._order: tuple[np.ndarray, int] | None = None  # of shuffled examples, and how much of it is used
+        self._averages: Averages | None = None
+        self._t, self._total, self._per_epoch = 0, 1, 1  # where train() is, for the schedule
 
     def _step(self) -> None:
         """One iteration: draws a mini-batch, asks the model for loss and gradients, updates the parameters."""
-        rows = np.random.choice(len(self.X_train), self.batch_size)
-        loss, grads = self.model.loss(self.X_train[rows], self.y_train[rows])
+        loss, grads = self.model.loss(*_training.batch(self))
         self.loss_history.append(_number(loss))
-        for name, w in self.model.params.items():
-            self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name],
-                                                                                 self.optim_configs[name])
+        _training.update(self, grads)
 
     def _own(self, name: str) -> bool:
         """Whether a method is another than Solver's own."""
@@ -250,7 +265,7 @@ class Solver:
                              f"{X.shape} and y of shape {y.shape}")
         if num_samples is not None:
             num_samples = _at_least("num_samples", num_samples, 1)
-        found = _net_loop.accuracy(self.model, X, y, num_samples or 0, batch_size)
+        found = _net_loop.accuracy(self.model, X, y, num_samples or 0, batch_size, self.mirror_averaging)
         if found is not None:
             return found
         N = len(X)
@@ -262,13 +277,17 @@ class Solver:
         predicted = []
         for first in range(0, N, batch_size):
             batch = X[first:first + batch_size] if rows is None else X[rows[first:first + batch_size]]
-            predicted.append(np.argmax(self.model.loss(batch), axis=1))
+            scores = self.model.loss(batch)
+            if self.mirror_averaging:
+                scores = (scores + self.model.loss(np.ascontiguousarray(batch[..., ::-1]))) / 2
+            predicted.append(np.argmax(scores, axis=1))
         return float(np.mean(np.hstack(predicted) == y))
 
     def _check_accuracies(self, loop: NetLoop | None) -> None:
         if loop is None:
-            train_acc = self.check_accuracy(self.X_train, self.y_train, num_samples=self.num_train_samples)
-            val_acc = self.check_accuracy(self.X_val, self.y_val, num_samples=self.num_val_samples)
+            with self._averaged():
+                train_acc = self.check_accuracy(self.X_train, self.y_train, num_samples=self.num_train_samples)
+                val_acc = self.check_accuracy(self.X_val, self.y_val, num_samples=self.num_val_samples)
         else:
             train_acc, val_acc = loop.accuracies()
         self.train_acc_history.append(train_acc)
@@ -280,17 +299,31 @@ class Solver:
         self._best_is_current = val_acc > self.best_val_acc
         if self._best_is_current:
             self.best_val_acc = val_acc
-            self.best_params = ({name: w.copy() for name, w in self.model.params.items()} if loop is None
-                                else loop.best_params())
-            self._best_running = [{name: x.copy() for name, x in param.items() if isinstance(x, np.ndarray)}
-                                  for param in _running(self.model)]
+            if loop is None:
+                with self._averaged():
+                    best = Averages.of(self.model)
+            else:
+                best = loop.best()
+            self.best_params, self._best_running = best.params, best.running
+            self._best_is_current = not self.average_weights
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Shows the model with its averages, where there are any."""
+        if not self.average_weights or self._averages is None:
+            return contextlib.nullcontext()
+        return self._averages.shown_by(self.model)
+
+    def _out_of_patience(self, checks: int) -> bool:
+        """Whether the last `patience` of this call's checks brought nothing above the best one before."""
+        accuracies = self.val_acc_history
+        return 0 < self.patience < checks and len(accuracies) - 1 - accuracies.index(max(accuracies)) >= self.patience
 
     def _restore_best(self) -> None:
         """Gives the model copies of the best parameters, unless it has such already, and their running averages."""
         if self.best_params:
             self.model.params = (dict(self.model.params) if self._best_is_current
                                  else {name: w.copy() for name, w in self.best_params.items()})
-            for param, best in zip(_running(self.model), self._best_running):
+            for param, best in zip(_training.running(self.model), self._best_running):
                 param.update((name, x.copy()) for name, x in best.items())
 
     def _print(self, line: str) -> None:
@@ -320,12 +353,13 @@ class Solver:
         self._check_state()
         per_epoch = max(len(self.X_train) // self.batch_size, 1)
         total = self.num_epochs * per_epoch
+        self._total, self._per_epoch = total, per_epoch
         loop = NetLoop.of(self)
         bar = _bar(self.tqdm, total)
         self._best_is_current = False
         wanted = True  # the current parameters: where the training is interrupted
         try:
-            t = 0  # iterations done; the first one is printed
+            t = checks = 0  # iterations and accuracy checks done; the first iteration is printed
             while t < total:
                 # Up to the next iteration with something to say: a printed loss, an accuracy check, a bar's advance.
                 to_print = -t % self.print_every + 1
@@ -333,10 +367,10 @@ class Solver:
                 count = min(to_print, to_check) if bar is None else min(to_print, to_check, 20)
                 since = len(self.loss_history)
                 if loop is None:
-                    for _ in range(count):
+                    for self._t in range(t, t + count):
                         self._step()
                 else:
-                    loop.run(count)
+                    loop.run(count, t, total)
                 t += count
                 if bar is not None:
                     bar.update(count)
@@ -350,6 +384,9 @@ class Solver:
                             config["learning_rate"] *= self.lr_decay
                 if t == 1 or t % per_epoch == 0:
                     self._check_accuracies(loop)
+                    checks += 1
+                    if self._out_of_patience(checks):
+                        total = t
                     if loop is not None and self._own("_save_checkpoint"):  # which may have changed anything
                         loop = NetLoop.of(self)
                         self._best_is_current = False

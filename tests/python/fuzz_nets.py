@@ -26,6 +26,9 @@ SPOILT = [None, "1", [1], {}, object(), -1, 0, 0.5, float("nan"), float("inf"), 
           "f4"]
 SOLVER = {"update_rule": "adam", "optim_config": {"learning_rate": 1e-3}, "lr_decay": 0.5, "batch_size": 3,
           "num_epochs": 1, "num_train_samples": 4, "num_val_samples": None, "print_every": 2, "verbose": True}
+FURTHER = {"schedule": "cosine", "warmup_epochs": 0.5, "step_epochs": 1, "step_factor": 0.5, "shuffle": True, "mirror": True,
+           "shift": 1, "average_weights": 0.5, "mirror_averaging": True, "patience": 1, "weight_decay": 0.1,
+           "nesterov": True, "clip_norm": 0.5}
 
 
 class Nets:
@@ -113,6 +116,7 @@ class Nets:
         if self.rng.random() < 0.1:
             self.spoil(net)
         options = dict(SOLVER, update_rule=str(self.rng.choice(["sgd", "sgd_momentum", "rmsprop", "adam"])))
+        options.update({name: value for name, value in FURTHER.items() if self.rng.random() < 0.15})
         if self.rng.random() < 0.3:
             name = list(options)[self.rng.integers(len(options))]
             options[name] = SPOILT[self.rng.integers(len(SPOILT))]

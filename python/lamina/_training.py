@@ -1,0 +1,186 @@
+"""What Solver can do beyond the course's: its options, and a training step in Python for models and update rules of one's
+own, with the bits of the step in C++."""
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Iterator
+
+import numpy as np
+
+from lamina import _arguments, _core, optim
+
+if TYPE_CHECKING:
+    from lamina.solver import Solver
+
+# Solver's further keywords, with their defaults: those of `lamina train`.
+OPTIONS: dict[str, Any] = {
+    "schedule": "none", "warmup_epochs": 0.0, "step_epochs": 10.0, "step_factor": 0.1, "shuffle": False, "mirror": False,
+    "shift": 0, "average_weights": 0.0, "mirror_averaging": False, "patience": 0, "weight_decay": None, "nesterov": False,
+    "clip_norm": None,
+}
+
+
+def check(solver: Solver) -> None:
+    """Brings the options into their types: TypeError for other kinds, ValueError for what is out of range."""
+    for name, default in OPTIONS.items():
+        value = getattr(solver, name, default)
+        if isinstance(default, bool):
+            value = bool(value)
+        elif isinstance(default, int):
+            value = _arguments.as_whole("Solver", name, value)
+        elif isinstance(default, str):
+            if not isinstance(value, str):
+                raise TypeError(f"[Solver] expected {name} to be a name, got {type(value).__name__}")
+        elif value is not None or default is not None:
+            value = _arguments.as_number("Solver", name, value)
+        setattr(solver, name, value)
+    _core.check_step_options(options(solver))
+    if solver.nesterov and solver.update_rule is not optim.sgd_momentum:
+        raise ValueError("[Solver] expected nesterov with the update_rule sgd_momentum, got "
+                         f"{getattr(solver.update_rule, '__name__', solver.update_rule)}")
+    shape = solver.X_train.shape[1:]
+    if (solver.mirror or solver.shift or solver.mirror_averaging) and len(shape) != 3:
+        raise ValueError("[Solver] expected images (C, H, W) for mirror, shift and mirror_averaging, got examples of shape "
+                         f"{shape}")
+
+
+def options(solver: Solver) -> dict[str, Any]:
+    """What the step in C++ is told."""
+    return {**{name: getattr(solver, name) for name in OPTIONS}, "batch_size": solver.batch_size}
+
+
+def set_configs(solver: Solver) -> None:
+    """Options that update rules read themselves, into optim_configs."""
+    for name, config in solver.optim_configs.items():
+        if solver.nesterov:
+            config["nesterov"] = True
+        if solver.update_rule is optim.adamw:
+            if not name.startswith("W"):
+                config["weight_decay"] = 0.0  # biases and normalizations keep their size
+            elif solver.weight_decay is not None:
+                config["weight_decay"] = solver.weight_decay
+
+
+class Averages:
+    """Moving averages of a model's parameters and running averages."""
+
+    def __init__(self, params: dict[str, np.ndarray], running: list[dict[str, np.ndarray]], t: int) -> None:
+        self.params, self.running = params, running
+        self.t = t  # updates that they have seen after the first one
+
+    @staticmethod
+    def of(model: Any) -> Averages:
+        """Copies of what the model has now."""
+        return Averages({name: w.copy() for name, w in model.params.items()},
+                        [{name: x.copy() for name, x in param.items()} for param in arrays_of(running(model))], 0)
+
+    def take_in(self, model: Any, average_weights: float) -> None:
+        """average += (1 - d) (value - average) after another update."""
+        self.t += 1
+        fresh = 1 - min(average_weights, (1 + self.t) / (10 + self.t))
+        self.params = _closer(self.params, model.params, fresh)
+        self.running = [_closer(mean, now, fresh) for mean, now in zip(self.running, arrays_of(running(model)))]
+
+    @contextlib.contextmanager
+    def shown_by(self, model: Any) -> Iterator[None]:
+        """The model has its averages meanwhile."""
+        params, kept = dict(model.params), arrays_of(running(model))
+        model.params.update(self.params)
+        for param, mean in zip(running(model), self.running):
+            param.update(mean)
+        try:
+            yield
+        finally:
+            model.params.update(params)
+            for param, now in zip(running(model), kept):
+                param.update(now)
+
+
+def _closer(means: dict[str, np.ndarray], values: dict[str, Any], fresh: float) -> dict[str, np.ndarray]:
+    return {name: mean + mean.dtype.type(fresh) * (values[name] - mean) for name, mean in means.items()}
+
+
+def running(model: Any) -> list[dict[str, Any]]:
+    """The dictionaries in which a model keeps running averages, model.bn_params: none where it has no such."""
+    kept = getattr(model, "bn_params", None) or []
+    return [param for param in (kept.values() if isinstance(kept, dict) else kept) if isinstance(param, dict)]
+
+
+def arrays_of(params: list[dict[str, Any]]) -> list[dict[str, np.ndarray]]:
+    """The arrays in each."""
+    return [{name: x for name, x in param.items() if isinstance(x, np.ndarray)} for param in params]
+
+
+def _rows(solver: Solver) -> np.ndarray:
+    N, count = len(solver.X_train), solver.batch_size
+    if not solver.shuffle:
+        return np.random.choice(N, count)
+    order, position = solver._order if solver._order is not None and len(solver._order[0]) == N else (np.arange(0), 0)
+    found: list[np.ndarray] = []
+    while count > 0:
+        if position == len(order):
+            order, position = np.random.permutation(N), 0
+        found.append(order[position:position + count])
+        position += len(found[-1])
+        count -= len(found[-1])
+    solver._order = (order, position)
+    return np.concatenate(found)
+
+
+def _moved(solver: Solver, images: np.ndarray) -> np.ndarray:
+    """Each image mirrored every other time, then moved by up to `shift` pixels each way; 0 comes in from outside."""
+    moved = np.zeros_like(images)
+    H, W = images.shape[2:]
+    for image, out in zip(images, moved):
+        if solver.mirror and np.random.rand() < 0.5:
+            image = image[:, :, ::-1]
+        dy, dx = ((np.random.randint(2 * solver.shift + 1) - solver.shift for _ in range(2)) if solver.shift else (0, 0))
+        top, bottom, left, right = max(0, -dy), min(H, H - dy), max(0, -dx), min(W, W - dx)
+        if top < bottom and left < right:
+            out[:, top:bottom, left:right] = image[:, top + dy:bottom + dy, left + dx:right + dx]
+    return moved
+
+
+def batch(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
+    """The next mini-batch."""
+    rows = _rows(solver)
+    X = solver.X_train[rows]
+    return _moved(solver, X) if solver.mirror or solver.shift else X, solver.y_train[rows]
+
+
+def update(solver: Solver, grads: dict[str, Any]) -> None:
+    """Moves the model's parameters by the rule, with all that the options ask for."""
+    params = solver.model.params
+    factor = 1.0
+    if solver.schedule != "none" or solver.warmup_epochs:
+        factor = _core.schedule_factor(options(solver), solver._t, solver._total, solver._per_epoch)
+    scale = 1.0 if solver.clip_norm is None else _core.clip_scale([grads[name] for name in params], solver.clip_norm)
+    decay = 0.0 if solver.update_rule is optim.adamw else solver.weight_decay or 0.0
+    for name, w in params.items():
+        config, gradient = solver.optim_configs[name], grads[name]
+        if scale != 1:
+            gradient = gradient * np.asarray(gradient).dtype.type(scale)
+        if factor == 1 and decay == 0:
+            params[name], solver.optim_configs[name] = solver.update_rule(w, gradient, config)
+            continue
+        rate = _learning_rate(solver, config)
+        config["learning_rate"] = rate * factor
+        try:
+            if decay != 0 and name.startswith("W"):
+                w = _core.decayed(w, rate * factor * decay)
+            params[name], solver.optim_configs[name] = solver.update_rule(w, gradient, config)
+        finally:
+            config["learning_rate"] = solver.optim_configs[name]["learning_rate"] = rate
+    if solver.average_weights:
+        if solver._averages is None:
+            solver._averages = Averages.of(solver.model)
+        else:
+            solver._averages.take_in(solver.model, solver.average_weights)
+
+
+def _learning_rate(solver: Solver, config: dict[str, Any]) -> float:
+    rate = config.get("learning_rate", optim.default_learning_rate(solver.update_rule))
+    if rate is None:
+        raise ValueError("[Solver] expected optim_config['learning_rate'] for a schedule or weight_decay with an update rule "
+                         "of one's own, got none")
+    return _arguments.as_number("Solver", "learning_rate", rate)
