@@ -26,6 +26,8 @@ class RandomState {
   };
 
   explicit RandomState(std::uint32_t seed = 0) { this->seed(seed); }
+  /// Goes on from a state. Throws as set_state() does.
+  explicit RandomState(const State& state) { set_state(state); }
 
   /// Restarts the stream, as `np.random.seed(seed)` does; a second normal that is still to be returned is dropped.
   void seed(std::uint32_t seed);

@@ -109,8 +109,7 @@ class TrainingStep {
   /// Makes the order anew from the state alone.
   void restore_order() {
     if (state_.order_size == 0) return;
-    RandomState random;
-    random.set_state(state_.order_random);
+    RandomState random(state_.order_random);
     draw_order(random);
   }
 

@@ -40,7 +40,7 @@ class GlobalRandom {
   py::object generator_, acquire_, release_;
   Mt19937* words_;
   bool taken_ = false;
-  RandomState state_;
+  RandomState state_ = RandomState(RandomState::State{});
 };
 
 }  // namespace lamina::python
