@@ -119,8 +119,9 @@ class Install(unittest.TestCase):
         self.assertEqual({h.split("/")[0] for h in headers}, {"lamina", "datasets"})
         self.assertEqual([p.name for p in (self.prefix / "include").iterdir()], ["lamina"])
         inner = [h for h in headers if h.endswith("-inl.h") or h.startswith("lamina/kernels/")]
-        self.assertEqual(inner, ["lamina/kernels/gather.h", "lamina/kernels/machine/target.h",
-                                 "lamina/kernels/update.h"])
+        self.assertEqual(inner, ["lamina/kernels/elementwise.h", "lamina/kernels/gather.h",
+                                 "lamina/kernels/machine/chunks.h", "lamina/kernels/machine/parallel.h",
+                                 "lamina/kernels/machine/target.h", "lamina/kernels/update.h"])
         source = "".join(f'#include "{h}"\n' for h in headers)  # each by itself: headers_test.py
         (self.folder / "all.cc").write_text(source, encoding="utf-8")
         run(self.folder, COMPILER, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", include, "all.cc")
