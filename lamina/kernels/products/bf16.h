@@ -1,4 +1,4 @@
-// bfloat16: the upper half of a float. Products of operands rounded to it, with sums in float32.
+// bfloat16, the upper half of a float32, and rounding to it.
 #pragma once
 
 #include <bit>

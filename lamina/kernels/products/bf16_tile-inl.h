@@ -1,6 +1,6 @@
-// The micro-kernel of products of bfloat16, a tile of C that stays in registers while sums of pairs run over k, and
-// rounding to pairs of bfloat16. bf16_tile.cc defines what is declared here. Empty but for AVX-512, whose instructions
-// these are; they may be called where has_bf16_products() only.
+// The bfloat16 micro-kernel, and rounding to pairs of bfloat16. A tile of C stays in registers while the loop runs over
+// pairs along k. bf16_tile.cc defines what is declared here. It exists for AVX-512 only, and may be called only if
+// has_bf16_products().
 #if defined(LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_
 #undef LAMINA_KERNELS_PRODUCTS_BF16_TILE_INL_H_
@@ -18,7 +18,7 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using Pair = std::uint32_t;  // two bfloat16, the first in the lower half
+using Pair = std::uint32_t;  // two bfloat16; the first is the lower half
 
 inline constexpr Index kPairLanes = 16;  // pairs in a vector
 inline constexpr int kMaxTileQuads = 6;
@@ -26,22 +26,22 @@ inline constexpr int kMaxTileQuads = 6;
 // What the micro-kernel computes: C (rows, columns) = [C +] sum over images n, runs r and pairs k of
 // A_nr(i, k) B_nr(k, j) [+ bias_j] [then max(0, .)], where A_nr(i, k) is the pair of bfloat16 at
 // a[i / 4] + (i % 4) a_row + n a_image + r a_step + k a_k, and B_nr(k, j) the pair
-// b[n b_image + r b_step + k b_k + j]. Row i of C begins at c[i / 4] + (i % 4) ldc. Rows stand in fours, so that pixels
-// of several images, or of several rows of an image, can fill one tile.
+// b[n b_image + r b_step + k b_k + j]. Row i of C begins at c[i / 4] + (i % 4) ldc. Every four rows have pointers of
+// their own, so that pixels of several images, or of several rows of an image, can fill one tile.
 struct PairTile {
   const std::uint16_t* a[kMaxTileQuads];
   float* c[kMaxTileQuads];
   const Pair* b;
-  const float* bias = nullptr;  // of the tile's columns
-  Index k;                      // pairs a run
-  bool odd = false;             // only the first half of each run's last pair counts
+  const float* bias = nullptr;  // for the tile's columns
+  Index k;                      // pairs of each run
+  bool odd = false;             // the second half of each run's last pair is ignored
   Index a_row, a_k, b_k, ldc;   // A's strides count bfloat16
   Index runs = 1, a_step = 0, b_step = 0;
   Index images = 1, a_image = 0, b_image = 0;
-  Index columns;  // of C. B must be readable up to the next whole vector
+  Index columns;  // of C. B must be readable to the end of the last vector
   bool accumulate = false, relu = false;
 
-  // For rows that follow one another.
+  // Sets the pointers of rows that are evenly spaced.
   void set_rows(const std::uint16_t* first_a, float* first_c) {
     for (int g = 0; g < kMaxTileQuads; ++g) {
       a[g] = first_a + 4 * g * a_row;
@@ -50,11 +50,12 @@ struct PairTile {
   }
 };
 
-// 1 to 24 rows of up to kPairLanes columns, 1 to 12 rows of up to twice as many.
+// Computes one tile: 1 to 24 rows of at most kPairLanes columns, or 1 to 12 rows of at most twice as many.
 void pair_tile(const PairTile& s, Index rows);
 
-// One output row of several images: pixel j of image n reads at a + n a_image + j t.a_row, and its sums go to
-// c + n c_image + j t.ldc. The last four pixels of a row may overlap those before them; they are computed twice.
+// Computes one output row of several images: pixel j of image n reads from a + n a_image + j t.a_row on and is stored
+// at c + n c_image + j t.ldc. If a row's pixels are no multiple of four, its last four overlap those before, and some
+// pixels are computed twice.
 void pixels_of_images(PairTile& t, Index images, Index pixels, const std::uint16_t* a, Index a_image, float* c,
                       Index c_image);
 
@@ -64,7 +65,7 @@ HWY_INLINE __m256i rounded(__m512 x) {
   return v;
 }
 
-// Pairs (x, y) of the lanes of x and y.
+// Rounds x and y and interleaves them: lane i becomes the pair (x[i], y[i]).
 HWY_INLINE __m512i rounded_pairs(__m512 x, __m512 y) {
   alignas(64) static constexpr std::uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
                                                            21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,

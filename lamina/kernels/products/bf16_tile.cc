@@ -1,5 +1,5 @@
-// The micro-kernel of products of bfloat16, in a source of its own: products and convolutions share it, and it takes
-// long to compile.
+// The bfloat16 micro-kernel, in a source file of its own because products and convolutions share it and it takes long
+// to compile.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -8,7 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/bf16_tile.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/products/bf16_tile-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// sum += the products of b's pairs with the pair at a.
+// sum += the dot product of each pair of b with the pair at a.
 HWY_INLINE void add_products(__m512& sum, __m512i b, const char* a) {
   using Unaligned [[gnu::may_alias, gnu::aligned(1)]] = Pair;
   asm("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(b), "m"(*reinterpret_cast<const Unaligned*>(a)));
@@ -89,7 +89,7 @@ HWY_NOINLINE void tile(const PairTile& s) {
   }
 }
 
-// The tile of so many rows, from a table of functions.
+// Calls the instance of tile() for `rows` rows, from a table.
 template <int kVectors, std::size_t... kRows>
 HWY_INLINE void tile_of(const PairTile& s, Index rows, std::index_sequence<kRows...>) {
   static constexpr void (*kTiles[])(const PairTile&) = {tile<kRows + 1, kVectors>...};

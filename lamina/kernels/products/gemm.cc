@@ -10,7 +10,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/products/pack-inl.h"
 #include "lamina/kernels/products/thin-inl.h"
 #include "lamina/kernels/products/tile-inl.h"
@@ -47,7 +47,7 @@ HWY_INLINE TileShape tile_shape() {
           kThin ? kThinColumns<T> : 0};
 }
 
-// for_grid(), or the same on this thread.
+// for_grid(), or the same loop on the calling thread.
 template <class Body>
 HWY_INLINE void for_grid_of(const Plan& p, const Chunks& chunks, const Chunks& across, const Body& body) {
   if (!p.one_thread) return for_grid(chunks, across, body);
@@ -60,13 +60,13 @@ HWY_INLINE void for_chunks_of(const Plan& p, const Chunks& chunks, const Body& b
   for_grid_of(p, chunks, Chunks{1, 1}, [&](Index first, Index length, Index, Index) HWY_ATTR { body(first, length); });
 }
 
-// What all chunks read: the operands where they lie, or copies.
+// What all chunks read: the operands in place, or copies of them.
 template <class T>
 struct Operands {
   const T* a;
   Index lda;
-  const T* panels;   // packed ones, from plan.first_packed on; null where there are none, or chunks pack their own
-  ThinArgs<T> thin;  // with its B
+  const T* panels;   // the packed panels, from plan.first_packed on; null unless plan.pack_b is PackB::once
+  ThinArgs<T> thin;  // with its B already packed
 };
 
 template <class T>
@@ -94,7 +94,7 @@ HWY_INLINE Operands<T> pack(const Plan& p, const Product<T>& s) {
   if constexpr (kThin)
     if (p.thin > 0) pack_thin_columns(p, s, o.thin);
   if (p.copy_a == CopyA::once) {
-    o.lda = s.k + static_cast<Index>(64 / sizeof(T));  // rows then begin in different sets of the cache
+    o.lda = s.k + static_cast<Index>(64 / sizeof(T));  // a cache line of padding, so that rows map to different sets
     T* copy = workspace<CopyOfA, T>(s.m * o.lda);
     for_chunks_of(p, Chunks{s.m, 4}, [&](Index first, Index rows) HWY_ATTR {
       for (Index i = first; i < first + rows; ++i) std::copy_n(s.a + i * s.lda, s.k, copy + i * o.lda);
@@ -104,7 +104,7 @@ HWY_INLINE Operands<T> pack(const Plan& p, const Product<T>& s) {
   return o;
 }
 
-// The last plan.thin columns of some rows of C: k numbers from k0 on, of the rows of op(A) that begin at a.
+// The last plan.thin columns of `rows` rows of C, summed over k0 .. k0 + k - 1; op(A)'s rows begin at a.
 template <class T>
 HWY_INLINE void multiply_thin(const Product<T>& s, const Operands<T>& o, const T* a, Index lda, Index row, Index rows,
                               Index k0, Index k) {
@@ -124,7 +124,7 @@ HWY_INLINE void multiply_thin(const Product<T>& s, const Operands<T>& o, const T
   }
 }
 
-// Panels `first` to first + panels - 1 of rows `row` to row + rows - 1 of C, block of k by block.
+// One task: `panels` panels from `first` on, for `rows` rows of C from `row` on. The outer loop runs over blocks of k.
 template <class T>
 HWY_INLINE void multiply_chunk(const Plan& p, const Product<T>& s, const Operands<T>& o, Index row, Index rows,
                                Index first, Index panels) {
@@ -138,7 +138,7 @@ HWY_INLINE void multiply_chunk(const Plan& p, const Product<T>& s, const Operand
   const Index first_packed = own ? first : p.first_packed;
   const bool has_thin = p.thin > 0 && end == p.panels;
 
-  // The copy of a block of A, with rows a cache line further apart than they are long.
+  // The copy of a block of A has a cache line of padding between its rows.
   const Index line = static_cast<Index>(64 / sizeof(T)), block_k = std::min(kBlockK, s.k);
   const bool copy = p.copy_a == CopyA::by_block;
   const Index pitch = s.transpose_a ? round_up(rows, line) : block_k + line, lda = copy ? pitch : o.lda;
@@ -164,7 +164,7 @@ HWY_INLINE void multiply_chunk(const Plan& p, const Product<T>& s, const Operand
       t.b_k = in_place ? s.ldb : width;
       t.b = in_place ? s.b + k0 * s.ldb + panel * width : packed + ((panel - first_packed) * s.k + k0) * width;
       t.c = s.c + row * s.ldc + panel * width;
-      // Prefetch the block that comes next: of the next panel, or of the first one, for the next k.
+      // Prefetch what comes next: the same block of the next panel, or the next block of the first panel.
       t.ahead = !in_place         ? 0
                 : panel + 1 < end ? width
                                   : (t.k == kBlockK ? kBlockK * s.ldb : 0) - (panel - first) * width;
@@ -185,7 +185,7 @@ HWY_NOINLINE void multiply(const Plan& p, const Product<T>& s) {
   });
 }
 
-// The product of the halves of op(A)'s columns and op(B)'s rows, each as a product of its own, added up.
+// A split sum: the two halves of k as separate products, then their sum with the epilogue.
 template <class T>
 HWY_INLINE void multiply_in_halves(const Plan& p, const Product<T>& s, const Machine& machine) {
   T* other = workspace<OtherHalf, T>(s.m * s.n);
@@ -220,7 +220,7 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-// C where there is nothing to sum.
+// C if k is 0, when there is nothing to sum.
 template <class T>
 void fill_from_bias(const Product<T>& s) {
   for (Index i = 0; i < s.m; ++i)

@@ -1,4 +1,4 @@
-// Packing: op(B) copied so that the rows of a panel follow one another. Compiled once for each instruction set.
+// Packing: copying panels of op(B) so that their rows are contiguous. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_PRODUCTS_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_PRODUCTS_PACK_INL_H_
 #undef LAMINA_KERNELS_PRODUCTS_PACK_INL_H_
@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// The transpose of `rows` rows of `columns` elements, `pitch` apart, as rows `to_pitch` apart.
+// Transposes a matrix (rows, columns) whose rows are `pitch` elements apart; those of the result are `to_pitch` apart.
 template <class T>
 HWY_INLINE void transpose(const T* from, Index rows, Index columns, Index pitch, T* to, Index to_pitch) {
   constexpr Index kSide = kBlockSide<T>;
@@ -29,7 +29,7 @@ HWY_INLINE void transpose(const T* from, Index rows, Index columns, Index pitch,
     for (Index j = i < whole_rows ? whole_columns : 0; j < columns; ++j) to[j * to_pitch + i] = from[i * pitch + j];
 }
 
-// The panel (k, width) of op(B) from column `first` on, with zeros behind column n.
+// Packs the panel (k, width) of op(B) from column `first` on. Columns from n on are zeros, unless loads are masked.
 template <class T>
 HWY_INLINE void pack_panel(const Product<T>& s, Index first, Index width, T* panel) {
   const Index columns = std::min(width, s.n - first);
@@ -41,8 +41,8 @@ HWY_INLINE void pack_panel(const Product<T>& s, Index first, Index width, T* pan
     for (Index k = 0; k < s.k; ++k) std::fill_n(panel + k * width + columns, width - columns, T{0});
 }
 
-// Rows `first` to first + rows - 1 of the last `columns` columns of op(B), as the kernel in thin-inl.h reads them: for
-// a transposed A as rows of kThinColumns<T>, else as columns `pitch` apart. Zeros fill up both.
+// Packs `rows` rows from `first` on of the last `columns` columns of op(B) for the kernel in thin-inl.h: as rows of
+// kThinColumns<T> elements if A is transposed, else as columns that are `pitch` apart. The rest is filled with zeros.
 template <class T>
 HWY_INLINE void pack_thin(const Product<T>& s, Index first, Index rows, Index columns, Index pitch, T* packed) {
   constexpr Index kColumns = kThinColumns<T>;

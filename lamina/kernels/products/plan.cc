@@ -8,11 +8,11 @@ namespace lamina::kernels {
 namespace {
 
 constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
-constexpr Index kSplitSum = 2048;               // numbers from which on a sum is split
-constexpr Index kThinSum = 256;                 // numbers that outweigh adding up the lanes of a vector
-constexpr Index kFewRows = 128;                 // rows of A that all stay in the second-level cache
-constexpr Index kMostPackedByChunk = 1 << 19;   // elements of B that each thread may pack for itself
-constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of every tile's rows
+constexpr Index kSplitSum = 2048;               // length of k from which sums are split
+constexpr Index kThinSum = 256;                 // length of k that outweighs the final reduction over lanes
+constexpr Index kFewRows = 128;                 // rows of a block of A that stay in the L2 cache
+constexpr Index kMostPackedByChunk = 1 << 19;   // elements of B, if every thread packs all of them for itself
+constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of the tile heights of all instruction sets
 
 bool is_small(const ProductSize& s) { return s.m * s.n * s.k < kSmall; }
 
@@ -21,7 +21,7 @@ Chunks rows_of_halves(Index m, Index threads) {
   return {m, std::clamp(round_up(share, 4), kRowsOfChunk[2], kFewRows)};
 }
 
-// Rows of a chunk where there are several chunks a thread: the most that leave four chunks, at least 24.
+// The height of chunks if a thread gets several of them: the largest that leaves four chunks or more, at least 24.
 Index rows_of_chunk(Index m) {
   Index height = kRowsOfChunk[0];
   for (const Index candidate : kRowsOfChunk)
@@ -29,38 +29,38 @@ Index rows_of_chunk(Index m) {
   return height;
 }
 
-// Rows of A that lie a multiple of 1 KiB apart fall into the same few sets of the first-level cache. They do no harm
-// where a set has room for a tile's rows and some lines of B.
+// Whether rows of A evict one another: rows that are a multiple of 1 KiB apart map to a few sets of the L1 cache. That
+// does no harm if a set has room for the rows of a tile and a few lines of B.
 bool rows_conflict(const ProductSize& s, const TileShape& tile, int cache_ways) {
   return (s.transpose_a || cache_ways < tile.rows + 4) && s.lda * s.element % 1024 == 0;
 }
 
-// `half`: the product is one half of another, and the chunk of one thread.
+// `half`: the product is one of the two of a split sum, and all of it belongs to one thread.
 Plan plan_unsplit(const ProductSize& s, const TileShape& tile, const Machine& machine, bool half) {
   Plan p{};
   p.one_thread = is_small(s);
   const Index threads = p.one_thread ? 1 : machine.threads;
 
-  const Index over = s.n % tile.vector;  // columns behind the last whole vector
+  const Index over = s.n % tile.vector;  // columns after the last whole vector
   if (over <= tile.thin_columns && over < s.n && (s.transpose_a || s.k >= kThinSum)) p.thin = over;
   const Index columns = s.n - p.thin;
   p.panels = ceil_div(columns, tile.columns);
 
-  // Where each thread gets enough rows there is one chunk of them a thread; else there are several, and panels are
-  // shared out too.
+  // One chunk of rows for each thread if that gives chunks of a good height; else several chunks, and the panels are
+  // divided among threads as well.
   const Index share = ceil_div(s.m, threads);
   const bool chunk_a_thread = share >= kRowsOfChunk[2] && share <= kFewRows;
 
-  // Panels of B are read where they lie, but for the last one where loads cannot be masked. Those of B^T are packed:
-  // where a panel serves all rows of a thread at once, by the thread that computes with it, because panels would
-  // take longer to travel between cores.
+  // Panels of B are read in place, except a last one that is not full if there are no masked loads. Panels of B^T are
+  // packed. If each thread has only one chunk of rows, it packs its own panels, because reading panels from another
+  // core's cache would take longer.
   p.first_packed = s.transpose_b ? 0 : tile.masked_loads ? p.panels : columns / tile.columns;
   if (s.transpose_b && (s.m <= kFewRows || (chunk_a_thread && s.k * s.n <= kMostPackedByChunk)))
     p.pack_b = PackB::by_chunk;
   else if (p.first_packed < p.panels)
     p.pack_b = PackB::once;
 
-  // A few rows stay together, so that B is read only once, if there are panels enough to share out.
+  // Few rows form one chunk, so that B is read only once, provided that there are enough panels to divide.
   const bool together = s.m <= kFewRows && (p.panels >= 16 || p.pack_b == PackB::by_chunk || (half && p.panels >= 8));
   p.rows = {s.m, together ? s.m : chunk_a_thread ? round_up(share, 4) : rows_of_chunk(s.m)};
   const bool rows_suffice = !together && (chunk_a_thread || p.rows.count() >= 4);
@@ -70,7 +70,7 @@ Plan plan_unsplit(const ProductSize& s, const TileShape& tile, const Machine& ma
   if (rows_conflict(s, tile, machine.cache_ways)) {
     if (!s.transpose_a)
       p.copy_a = p.chunks_of_panels.count() > 1 ? CopyA::once : CopyA::by_block;
-    else if (p.panels > 1)  // else each element is read only once
+    else if (p.panels > 1)  // with one panel each element of A is read only once
       p.copy_a = CopyA::by_block;
   }
   return p;
@@ -82,8 +82,8 @@ Machine this_machine() { return {works_alone() ? 1 : num_threads(), cache_ways()
 
 Plan plan(const ProductSize& s, const TileShape& tile, const Machine& machine) {
   if (s.transpose_a || s.k < kSplitSum) return plan_unsplit(s, tile, machine, false);
-  // The halves of a long sum go to different threads. So the rows of B, which are a layer's weights, stay in the cache
-  // of the core that computes their gradient and updates them.
+  // Different threads compute the two halves of a long sum. Then the rows of B, which are a layer's weights, stay in
+  // the cache of the core that computes their gradient and updates them.
   Plan p{};
   p.one_thread = is_small(s);
   p.half = round_up(s.k / 2, kBlockK);

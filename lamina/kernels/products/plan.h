@@ -1,9 +1,10 @@
-// How a matrix product is computed. plan() decides, as a pure function of the product's size, the instruction set's
-// micro-kernel and the machine; gemm.cc follows the plan.
+// The plan of a matrix product. plan() is a pure function of the sizes, the micro-kernel of the instruction set and the
+// machine; gemm.cc carries the plan out.
 //
-// As in every fast GEMM, the columns of op(B) are cut into panels as wide as a tile of the micro-kernel, k is cut into
-// blocks, and a thread multiplies a chunk of rows of op(A) by a chunk of panels, block by block. Some panels are packed
-// first, that is copied so that their rows follow one another.
+// The scheme is that of GotoBLAS and BLIS. op(B) is cut into panels, each as wide as a tile of the micro-kernel, and k
+// into blocks. A thread takes a chunk of rows of C and a chunk of panels, and loops over the blocks of k: within a
+// block it multiplies each panel by all rows of the chunk. A panel is read in place, or packed first, that is, copied
+// so that its rows are contiguous.
 #pragma once
 
 #include "lamina/kernels/machine/chunks.h"
@@ -11,10 +12,10 @@
 
 namespace lamina::kernels {
 
-/// A block of a panel, so many rows of B, stays in the first-level cache.
+/// The length of a block of k (BLIS's kc). One block of one panel stays in the L1 data cache.
 inline constexpr Index kBlockK = 128;
 
-/// A product, but for where its matrices lie: of m x k by k x n.
+/// The sizes of a product, (m, k) by (k, n), without the addresses of its matrices.
 struct ProductSize {
   bool transpose_a, transpose_b;
   Index m, n, k;
@@ -26,49 +27,50 @@ struct ProductSize {
 struct TileShape {
   Index rows, columns;  ///< of a tile
   Index vector;         ///< elements of a vector
-  bool masked_loads;    ///< whether it can read the last columns of B where they lie
-  Index thin_columns;   ///< how many columns its kernel for less than a vector takes (thin-inl.h); 0: it has none
+  bool masked_loads;    ///< whether the last columns of B can be read in place, by masked loads
+  Index thin_columns;   ///< the most columns that the kernel in thin-inl.h takes; 0 if there is none
 };
 
 struct Machine {
   int threads;
-  int cache_ways;  ///< lines that a set of the first-level data cache holds, 0 where unknown
+  int cache_ways;  ///< associativity of the L1 data cache; 0 if unknown
 };
-/// The machine that runs this, for the calling thread.
+/// This machine, as the calling thread may use it: one thread if it works_alone().
 Machine this_machine();
 
 enum class PackB {
-  none,      ///< all panels are read where they lie in B
-  once,      ///< those from first_packed on are packed before the product, for all threads
-  by_chunk,  ///< each chunk packs its panels for itself
+  none,      ///< all panels are read in place
+  once,      ///< the panels from first_packed on are packed before the product, for all threads
+  by_chunk,  ///< each chunk packs the panels that it uses
 };
 
 enum class CopyA {
-  none,      ///< A is read where it lies
+  none,      ///< A is read in place
   once,      ///< A is copied before the product, for all threads
-  by_block,  ///< each chunk copies its rows of a block
+  by_block,  ///< each chunk copies its rows of A, one block of k at a time
 };
 
 struct Plan {
   bool one_thread;  ///< because the product is small
-  /// Where not 0, each sum is split: one product sums k below `half`, another the rest, and the two are added. Then
-  /// `rows` says how rows are shared out, and each part has a plan of its own.
+  /// If not 0, the sums over k are split in two: k below `half` and the rest are separate products, whose results are
+  /// added at the end. Of this plan only `rows` and `one_thread` then matter; plan_half() plans each of the two
+  /// products.
   Index half;
-  Index thin;    ///< so many last columns of C are computed by the kernel for less than a vector
-  Index panels;  ///< of the other columns
+  Index thin;    ///< how many of the last columns of C go to the kernel in thin-inl.h
+  Index panels;  ///< panels of the other columns
   PackB pack_b;
   Index first_packed;
   CopyA copy_a;
-  Chunks rows;              ///< of C
-  Chunks chunks_of_panels;  ///< a thread takes a chunk of rows with one of panels
+  Chunks rows;              ///< chunks of rows of C
+  Chunks chunks_of_panels;  ///< a task is one chunk of rows with one chunk of panels
 };
 
-/// `half`, `thin` and `panels`, which decide the order of sums, do not depend on the machine.
+/// `half`, `thin` and `panels` fix the order of summation, so they do not depend on the machine.
 Plan plan(const ProductSize& size, const TileShape& tile, const Machine& machine);
-/// The same for one half of a product, which one thread computes and whose sums are not split again.
+/// The plan of one of the two products of a split sum. One thread computes it, and its sums are not split again.
 Plan plan_half(const ProductSize& size, const TileShape& tile, const Machine& machine);
 
-/// gemm() as planned for another machine, without a matrix unit. The bits are the same as gemm()'s without one.
+/// gemm() with the plan for a given machine, never on a matrix unit. Results have the same bits for every machine.
 template <class T>
 void gemm_on(const Machine& machine, const Product<T>& product);
 

@@ -1,4 +1,4 @@
-// The arguments of a matrix product, as its kernels hand them on.
+// The arguments of a matrix product, as kernels pass them on.
 #pragma once
 
 #include "lamina/tensor.h"

@@ -1,5 +1,5 @@
-// The last few columns of a matrix product, too few to fill a vector of the tiles. Here vectors run along k, or along
-// the rows of A^T. Compiled once for each instruction set.
+// The kernel for the last few columns of a matrix product, which would leave most of a tile's vector empty. Here
+// vectors run along k instead or, if A is transposed, along the rows of C. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_PRODUCTS_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
 #undef LAMINA_KERNELS_PRODUCTS_THIN_INL_H_
@@ -17,7 +17,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Only where loads can be masked, and for a quarter of a vector at most.
+// Only for AVX-512, and for a quarter of a vector at most: 4 floats or 2 doubles.
 constexpr bool kThin = HWY_TARGET == HWY_AVX3;
 template <class T>
 constexpr Index kThinColumns = static_cast<Index>(16 / sizeof(T));
@@ -27,7 +27,7 @@ template <class T>
 struct ThinArgs {
   const T* a;
   Index lda;
-  const T* b;  // for dot_rows (kThinColumns, b_pitch), for add_columns (k, kThinColumns), with zeros behind `columns`
+  const T* b;  // packed: (kThinColumns, b_pitch) for dot_rows, (k, kThinColumns) for add_columns; zeros after `columns`
   Index b_pitch;
   T* c;
   Index ldc;
@@ -44,8 +44,8 @@ HWY_INLINE void finish_thin(const ThinArgs<T>& s, T value, Index column, T* to) 
   *to = s.relu && value < 0 ? T{0} : value;
 }
 
-// kRows rows of A (rows, k), along which vectors run: each element of C is summed in as many parts as a vector has
-// lanes.
+// kRows rows of C as dot products, with vectors along k. Each lane of a vector holds a partial sum; a reduction over
+// the lanes ends it.
 template <int kRows, class T>
 HWY_INLINE void dots(const ThinArgs<T>& s, const T* a, T* c) {
   const hn::ScalableTag<T> d;
@@ -94,8 +94,8 @@ HWY_NOINLINE void dot_rows(const ThinArgs<T>& s, Index rows) {
   while (rows >= 1) go(std::integral_constant<int, 1>());
 }
 
-// kVectors vectors of columns of A (k, rows), which are rows of C; they end in the last vector. Each element of C is
-// summed in the order of k.
+// Rows of C from a transposed A (k, rows), with vectors along the rows: kVectors vectors, the last of which may be
+// partial. Each element of C is summed in the order of k.
 template <int kVectors, class T>
 HWY_INLINE void columns_of_rows(const ThinArgs<T>& s, const T* a, T* c, Index rows) {
   const hn::ScalableTag<T> d;

@@ -1,30 +1,30 @@
-// The micro-kernel, in a source of its own: products and convolutions share it, and it takes long to compile. It is
-// compiled with -fno-tree-vectorize (lamina/CMakeLists.txt): in its loop over k, g++ 12 reads a row of B too far where
-// it makes vectors of its own for the portable instruction set.
+// The micro-kernel, in a source file of its own because products and convolutions share it and it takes long to
+// compile. It is compiled with -fno-tree-vectorize (lamina/CMakeLists.txt): when g++ 12 vectorizes the loop over k for
+// the portable instruction set, it reads past the last row of B.
 #include <algorithm>
 #include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/tile.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/products/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// Whether half a vector costs less than a whole one, so that it serves for the last few columns.
+// Whether half a vector is cheaper than a whole one, and so is used for the last few columns.
 constexpr bool kHalfVectors = HWY_TARGET == HWY_AVX3;
 
-// A tile of kRows rows and kVectors vectors. Where kEdge, the columns end within the last vector. Where kUnitRows,
-// a_row is 1, as for A^T and for the gradient of filters: that saves arithmetic with addresses. Where kAhead, rows of B
-// are prefetched `ahead`.
+// A tile of kRows rows and kVectors vectors. kEdge: the last vector is partial. kUnitRows: a_row is 1, as it is for A^T
+// and for the gradient of filters; that saves address arithmetic. kAhead: B is prefetched, `ahead` elements after each
+// row.
 template <int kRows, int kVectors, bool kEdge, bool kUnitRows, bool kAhead, class D, class T>
 HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
   using V = hn::Vec<D>;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
-  constexpr int kBases = (kRows + 2) / 3;  // row i is a base + 0, 1 or 2 strides: addresses without arithmetic
+  constexpr int kBases = (kRows + 2) / 3;  // one pointer for three rows: base + {0, 1, 2} a_row are addressing modes
   const Index a_row = kUnitRows ? 1 : s.a_row;
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(s.columns - (kVectors - 1) * lanes));
   const auto load = [&](int v, const T* from) HWY_ATTR {
@@ -39,7 +39,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::Zero(d);
 
-  // Copies that stay in registers, since loads limit tiles of one vector.
+  // Local copies stay in registers. Tiles of one vector are limited by loads.
   const Index all_runs = s.images * s.runs, all_k = s.k, a_k = s.a_k, b_k = s.b_k;
   const T* run_a = a;
   const T* run_b = s.b;
@@ -90,7 +90,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
         else
           hn::StoreU(value, d, to + v * lanes);
       }
-  } else {  // through a buffer, so that nothing behind C's last column is touched
+  } else {  // through a buffer, so that nothing after the last column of C is touched
     HWY_ALIGN T edge[kVectors * hn::MaxLanes(D())] = {};
     HWY_ALIGN T bias[kVectors * hn::MaxLanes(D())] = {};
     if (s.bias) std::copy_n(s.bias, s.columns, bias);
@@ -105,7 +105,7 @@ HWY_INLINE void tile(D d, const TileArgs<T>& s, const T* a, T* c, Index ahead) {
   }
 }
 
-// Tiles one below the other, the last ones of fewer rows.
+// Tiles one below the other; the last ones have fewer rows.
 template <int kVectors, bool kEdge, bool kUnitRows, bool kAhead, class D, class T>
 HWY_NOINLINE void tiles_of(D d, const TileArgs<T>& s, Index rows) {
   constexpr Index kLine = static_cast<Index>(64 / sizeof(T));
@@ -115,7 +115,7 @@ HWY_NOINLINE void tiles_of(D d, const TileArgs<T>& s, Index rows) {
   const auto go = [&](auto count) HWY_ATTR {
     constexpr int kRows = decltype(count)::value;
     tile<kRows, kVectors, kEdge, kUnitRows, kAhead>(d, s, a, c, ahead);
-    // Each tile prefetches the next cache line of the rows that lie ahead.
+    // Each tile prefetches another cache line of the rows that are needed next.
     if (kAhead && ahead < s.ahead + kVectors * static_cast<Index>(hn::Lanes(d))) ahead += kLine;
     a += kRows * (kUnitRows ? 1 : s.a_row);
     c += kRows * s.ldc;

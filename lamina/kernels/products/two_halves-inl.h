@@ -1,4 +1,4 @@
-// Adding the two halves of long sums. Compiled once for each instruction set.
+// The reduction that ends a split sum: it adds the two halves. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
 #undef LAMINA_KERNELS_PRODUCTS_TWO_HALVES_INL_H_
@@ -14,7 +14,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// C (rows, n) += other (rows, n) [+ bias_j] [then max(0, .)]; the rows of C are ldc apart, those of `other` n.
+// C (rows, n) += other (rows, n) [+ bias_j] [then max(0, .)]. Rows of C are ldc elements apart; `other` is contiguous.
 template <class T>
 HWY_INLINE void add_other_half(Index rows, Index n, T* c, Index ldc, const T* other, const T* bias, bool relu) {
   const hn::ScalableTag<T> d;
