@@ -13,7 +13,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/amx/amx.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/amx/cut-inl.h"
 #include "lamina/kernels/amx/split_bf16-inl.h"
 #include "lamina/kernels/amx/tile_unit-inl.h"
@@ -29,35 +29,35 @@ struct Tiles {};
 struct OtherHalf {};
 
 // Measured on Sapphire Rapids.
-constexpr Index kLeastWork = 1 << 21;        // multiply-adds of a product that is worth cutting into tiles
-constexpr Index kSplitSum = 2048;            // numbers from which on a sum is split into two halves
-constexpr Index kStepsOfBlock = 4;           // steps of k: B's tiles of so many stay in the first-level cache
-constexpr Index kRowsOfGroup = 128;          // rows of A that are cut into tiles at a time
+constexpr Index kLeastWork = 1 << 21;        // multiply-adds that outweigh packing the operands into tiles
+constexpr Index kSplitSum = 2048;            // length of k from which sums are split into two halves
+constexpr Index kStepsOfBlock = 4;           // steps in a block of k, whose tiles of B stay in the L1 cache
+constexpr Index kRowsOfGroup = 128;          // rows of A that are packed at a time
 constexpr Index kColumnsOfGroup = 512;       // columns of B likewise
-constexpr Index kMostSums = 512;             // tiles of C that are kept as tiles from one block of k to the next
-constexpr Index kLeastShare = 48;            // rows or columns of C for one thread
-constexpr Index kMostWorkOfChunk = 1 << 29;  // multiply-adds between two questions whether to stop
-constexpr Index kNumbersOfSum = 1 << 14;     // numbers of a chunk where halves are added
-constexpr Index kLeastBytes = 1 << 20;       // of scratch memory, so that it lies on a large page of the system
+constexpr Index kMostSums = 512;             // tiles of accumulators that are held in scratch memory, not in C
+constexpr Index kLeastShare = 48;            // rows or columns of C per thread
+constexpr Index kMostWorkOfChunk = 1 << 29;  // multiply-adds between two checks of Stoppable
+constexpr Index kNumbersOfSum = 1 << 14;     // elements of a chunk when the halves are added
+constexpr Index kLeastBytes = 1 << 20;       // scratch memory of this size is backed by a huge page (memory.h)
 constexpr Index kBlockK = kStepsOfBlock * kStep;
-constexpr int kNoParts = (127 + 127) << 7;  // bits of bfloat16 from which on a number, or NaN, is no sum of three
+constexpr int kNoParts = (127 + 127) << 7;  // bits of a bfloat16 from which numbers, and NaN, cannot be split
 
 constexpr Index in_pages(Index bytes) { return round_up(bytes, 4096); }
 
-// How one thread's product (m, n) is cut. A group of rows of A is cut into tiles at a time, and multiplied by each pair
-// of tiles of a group of columns of B. The last few rows and columns of C, where they do not fill tiles, are computed
-// in tiles of their own.
+// How one thread's product (m, n) is tiled. One group of rows of A is packed at a time and multiplied by a packed group
+// of columns of B, two columns of tiles at a time. The last few rows and columns of C, if they do not fill tiles, have
+// tiles of their own.
 struct Cut {
   Cut(Index m, Index n, int pieces, Index few_rows_, Index few_columns_);
 
   Index few_rows, few_columns;
-  Index rows, columns;        // of C besides these
-  Index groups, group_rows;   // of rows of A
-  Index height, group_tiles;  // rows of a tile, tiles of a group
+  Index rows, columns;        // the other rows and columns of C
+  Index groups, group_rows;   // how many groups of rows, and the rows of each
+  Index height, group_tiles;  // rows of a tile, tiles of a group of rows
   Index column_tiles;         // tiles of a group of columns
-  Index a_bytes, b_bytes;     // of tiles
-  // Tiles of C's sums that are kept from one block of k to the next: few columns', few rows', and the others', which
-  // are kept in C instead where they are many.
+  Index a_bytes, b_bytes;     // the packed tiles
+  // Tiles of accumulators that are held in scratch memory from one block of k to the next: of the last few columns, of
+  // the last few rows, and of the others, which are held in C instead if they are many.
   Index sums_of_few_columns, sums_of_few_rows, sums_of_others;
   bool keeps_sums;
 
@@ -70,8 +70,8 @@ struct Cut {
 Cut::Cut(Index m, Index n, int pieces, Index few_rows_, Index few_columns_)
     : few_rows(few_rows_), few_columns(few_columns_), rows(m - few_rows_), columns(n - few_columns_) {
   groups = std::max<Index>(1, ceil_div(rows, kRowsOfGroup));
-  // Tiles of the same height, because a tile takes as long as it has rows, and an even number of them: pairs keep the
-  // unit busy while each sum is on its way through it.
+  // All tiles have the same height, since the time of a tile is proportional to its rows. Their number is even, because
+  // pairs of tiles give enough independent accumulators to hide the unit's latency.
   const Index most = ceil_div(rows, groups);
   group_tiles = round_up(most, 2 * kTile) / kTile;
   height = few_rows > 0 ? kTile : ceil_div(most, group_tiles);
@@ -86,15 +86,15 @@ Cut::Cut(Index m, Index n, int pieces, Index few_rows_, Index few_columns_)
   keeps_sums = sums_of_others <= kMostSums;
 }
 
-// The largest number in each operand, over all threads.
+// The largest magnitude in each operand, over all threads.
 class LargestOfBoth {
  public:
   void meet(std::uint16_t a, std::uint16_t b) {
     raise(a_, a);
     raise(b_, b);
   }
-  // Whether six products of parts can stand for each float32 product of a sum of k: nothing overflows, and what
-  // vanishes, because the unit takes subnormal numbers for zero, is small beside the largest numbers.
+  // Whether six partial products can replace each float32 product in sums of length k: nothing overflows, and what is
+  // lost because the unit flushes subnormal numbers to zero is small compared with the largest numbers.
   bool suits(Index k) const {
     const int a = a_ >> 7, b = b_ >> 7;  // exponents, with a bias of 127
     if (std::max(a, b) >= kNoParts >> 7) return false;
@@ -113,8 +113,8 @@ class LargestOfBoth {
   std::atomic<std::uint16_t> a_{0}, b_{0};
 };
 
-// Computes a product on one thread. A product of three pieces a number ends early, with C unspecified, where it meets a
-// number that has no such pieces.
+// Computes a product on one thread. With three parts per number (kPieces), it stops early and leaves C unspecified when
+// it meets a number that cannot be split.
 template <int kPieces>
 class OneThread {
  public:
@@ -127,7 +127,7 @@ class OneThread {
     sums_ = cut_.keeps_sums ? sums_of_few_rows_ + cut_.sums_of_few_rows * kTile * kTile : nullptr;
   }
 
-  // `largest` meets the numbers of both operands.
+  // Also records the largest magnitudes of both operands.
   void multiply(LargestOfBoth& largest) {
     set_shapes(TileShapes(cut_.height));
     t_.ldc = s_.ldc;
@@ -139,7 +139,7 @@ class OneThread {
   }
 
  private:
-  // The group of columns from `first` on, for the block of k from k0 on.
+  // One group of columns, from `first` on, for the block of k from k0 on.
   void multiply_block(Index first, Index k0) {
     first_ = first;
     end_ = std::min(cut_.columns, first + kColumnsOfGroup);
@@ -156,12 +156,12 @@ class OneThread {
     for (Index g = 0; g < cut_.groups && finite_; ++g) multiply_group(g, k0, k);
   }
 
-  // Group g of rows, for the block of k.
+  // One group of rows, for the same block of k.
   void multiply_group(Index g, Index k0, Index k) {
     const Index row = g * cut_.group_rows, end_row = std::min(cut_.rows, row + cut_.group_rows);
     const Index last_rows = g + 1 == cut_.groups ? cut_.few_rows : 0;
     cut_a<kPieces>(s_, row, cut_.height, end_row, k0, k, t_, rest_, a_, largest_a_);
-    char* const few = a_ + ceil_div(end_row - row, cut_.height) * t_.a_strip;  // the tiles of few rows
+    char* const few = a_ + ceil_div(end_row - row, cut_.height) * t_.a_strip;  // the tiles of the last few rows
     if (last_rows > 0) cut_few_rows(s_, end_row, last_rows, k0, k, t_, rest_, few, largest_a_);
     look_at(largest_a_);
     if (!finite_) return;
@@ -183,8 +183,8 @@ class OneThread {
     multiply_few(t_, last_rows, last_columns_);
   }
 
-  // Points t_ at the tiles of `a`, which are rows of C from `row` on, and at those of B and C from `column` on. `sums`
-  // are those of the rows' tiles, from the group's first column on.
+  // Points t_ at the packed tiles `a` of the rows from `row` on, at the tiles of B from `column` on, and at C. `sums`
+  // are the accumulators of these rows, from the group's first column on.
   void place(const char* a, Index row, Index column, float* sums) {
     const Index tile = (column - first_) / kTile;
     t_.a = a;
@@ -204,33 +204,33 @@ class OneThread {
   const Rest rest_;
   char *a_, *b_;
   float *sums_, *sums_of_few_rows_, *sums_of_few_columns_;
-  Index first_ = 0, end_ = 0, last_columns_ = 0;  // of the group of columns
+  Index first_ = 0, end_ = 0, last_columns_ = 0;  // the current group of columns
   TileBlock t_{};
   Largest largest_a_, largest_b_;
-  bool finite_ = true;  // all numbers so far have parts
+  bool finite_ = true;  // all numbers so far can be split
 };
 
-// How many rows or columns behind the last whole tile get tiles of their own: not too many, and only where the whole
-// tiles are pairs. It depends on the whole product's size alone, not on how that is shared out.
+// How many rows or columns after the last whole tile get tiles of their own: only if they are few and the whole tiles
+// come in pairs. This depends on the size of the whole product alone, not on how it is divided among threads.
 constexpr Index few_rows_behind_pairs(Index rows) {
   const Index few = rows % kTile;
-  return rows / kTile % 2 == 1 || few <= kTile / 3 || few > kMostFewRows ? 0 : few;  // fewer do not pay
+  return rows / kTile % 2 == 1 || few <= kTile / 3 || few > kMostFewRows ? 0 : few;  // for fewer it does not pay
 }
 constexpr Index few_columns_behind_pairs(Index columns) {
   const Index few = columns % kTile;
   return columns / kTile % 2 == 1 || few > kMostFewColumns ? 0 : few;
 }
 
-// How a product is shared out among threads: in shares of rows or of columns of C, and where a sum is split, in two
-// halves of k. Shares change no sum. The halves do, and so depend on k alone; they keep the rows of B, which are a
-// layer's weights, in the cache of the core that computes their gradient.
+// How a product is divided among threads: by rows or by columns of C and, if sums are split, into two halves of k. Rows
+// and columns change no sum. The halves do, so they depend on k alone; they keep the rows of B, which are a layer's
+// weights, in the cache of the core that computes their gradient.
 struct Shares {
   bool by_columns;
-  Index halves, half;  // half: k of the first
+  Index halves, half;  // half: the length of the first half of k
   Chunks chunks;
 
   explicit Shares(const Product<float>& s)
-      : by_columns(s.n > s.m),  // the shorter operand is cut into tiles for every share
+      : by_columns(s.n > s.m),  // every chunk packs the other operand, which is the smaller one
         halves(s.k >= kSplitSum ? 2 : 1),
         half(round_up(s.k / 2, kStep)) {
     const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
@@ -239,7 +239,7 @@ struct Shares {
     chunks = {length, round_up(std::clamp(ceil_div(length, threads), kLeastShare, most), kTile)};
   }
 
-  // The part of s that half `h` of the share from `first` on computes; the second half goes to `other` (m, n).
+  // The product that half h of k contributes to the chunk from `first` on. The second half is stored in `other` (m, n).
   Product<float> part(Product<float> s, Index first, Index length, Index h, float* other) const {
     if (by_columns) {
       s.n = length;
@@ -265,7 +265,7 @@ struct Shares {
   }
 };
 
-// False where the operands do not suit the unit.
+// Returns false if the operands do not suit the unit.
 template <int kPieces>
 HWY_INLINE bool multiply(const Product<float>& s) {
   const Shares shares(s);

@@ -1,4 +1,4 @@
-// Matrix products on the processor's matrix unit, Intel's AMX, which multiplies tiles of bfloat16 with sums in float32.
+// Matrix products on Intel's matrix unit, AMX, which multiplies tiles of bfloat16 and accumulates in float32.
 #pragma once
 
 #include "lamina/kernels/products/product.h"
@@ -10,15 +10,15 @@ enum class AmxInput {
   bf16,     ///< the operands rounded to bfloat16
 };
 
-/// Computes C as gemm() gives it, or of AmxInput::bf16 as gemm_bf16(), where that is worth it. Returns false, with C
-/// unspecified, where no such unit is in use or the product is too small to be cut into its tiles.
+/// Computes what gemm() does or, for AmxInput::bf16, gemm_bf16(). Returns false, with C unspecified, if the unit is not
+/// in use or the product is too small for it.
 ///
-/// A float32 operand is written as a sum of three bfloat16, exactly. Of the nine products of two such sums the six
-/// largest are added up in float32, so that the error of a term is that of a float32 product. But numbers below 2^-108
-/// and products of two numbers below 2^-102 lose digits, and results below 1.2e-38 become zero, since the unit has no
-/// subnormal numbers. So the function also returns false for float32 operands that need float32's own arithmetic: where
-/// an operand holds a NaN, an infinity or a number of 2^127 and more, or nothing but numbers below 2^-90, or where the
-/// product of the two operands' largest numbers is below 2^-100, or sums of such products might overflow.
+/// A float32 is split exactly into a sum of three bfloat16. Of the nine partial products of two such sums, the six
+/// largest are accumulated in float32, so each term is as accurate as a float32 product. But the unit flushes subnormal
+/// numbers to zero: numbers below 2^-108 and products below 2^-102 lose digits, and results below 1.2e-38 become zero.
+/// So the function also returns false for float32 operands that need true float32 arithmetic: if an operand holds a
+/// NaN, an infinity or a number of 2^127 or more; if all its numbers are below 2^-90; if the product of the two
+/// operands' largest numbers is below 2^-100; or if sums of such products might overflow.
 bool try_amx(const Product<float>& product, AmxInput input);
 
 }  // namespace lamina::kernels

@@ -1,4 +1,4 @@
-// Cutting op(A) and op(B) into tiles of the matrix unit. Compiled for AVX-512 alone, which every processor with the
+// Packing op(A) and op(B) into tiles of the matrix unit. Compiled for AVX-512 alone, which every processor with the
 // unit has.
 #if defined(LAMINA_KERNELS_AMX_CUT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_AMX_CUT_INL_H_
@@ -19,8 +19,8 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// Calls put(r, X[r], Y[r]) for `rows` rows of op(A) from row `first` on, a tile's at most. Of the `left` numbers of a
-// row from k on, X[r] holds the first `half` and Y[r] those behind them.
+// Calls put(r, X[r], Y[r]) for `rows` rows of op(A) from row `first` on, at most 16. `left` numbers are left along k:
+// X[r] holds the first `half` of them, Y[r] the next.
 template <class Put>
 HWY_INLINE void each_of_a(const Product<float>& s, Index first, Index rows, Index k, Index left, Index half,
                           const Put& put) {
@@ -34,8 +34,8 @@ HWY_INLINE void each_of_a(const Product<float>& s, Index first, Index rows, Inde
   }
 }
 
-// Calls put(r, X[r], Y[r]) for `columns` columns of op(B) from column `first` on and each r below half: X[r] holds row
-// k + r and Y[r] row k + half + r, of the `left` rows from k on.
+// Calls put(r, X[r], Y[r]) for each r below `half`, with `columns` columns of op(B) from column `first` on: X[r] holds
+// row k + r and Y[r] row k + half + r. `left` rows are left along k; rows after these count as zero.
 template <class Put>
 HWY_INLINE void each_of_b(const Product<float>& s, Index first, Index columns, Index k, Index left, Index half,
                           const Put& put) {
@@ -55,8 +55,8 @@ HWY_INLINE void cut_rest_of_a(const Product<float>& s, Index first, Index rows, 
             [&](Index r, __m512 x, __m512 y) HWY_ATTR { store_of_a(rest, parts(x, y, largest), r, tile); });
 }
 
-// Cuts rows `first` to `end` of op(A) into tiles of `height` rows: the whole steps of the block of k from k0 on, then
-// the rest.
+// Packs rows `first` to end - 1 of op(A) into tiles of `height` rows: first the whole steps of the block of k from k0
+// on, then the rest.
 template <int kPieces>
 HWY_INLINE void cut_a(const Product<float>& s, Index first, Index height, Index end, Index k0, Index k,
                       const TileBlock& t, const Rest& rest, char* to, Largest& largest) {
@@ -71,7 +71,7 @@ HWY_INLINE void cut_a(const Product<float>& s, Index first, Index height, Index 
   }
 }
 
-// Cuts the last few rows, from row `first` on.
+// Packs the last few rows, from row `first` on.
 HWY_INLINE void cut_few_rows(const Product<float>& s, Index first, Index few, Index k0, Index k, const TileBlock& t,
                              const Rest& rest, char* to, Largest& largest) {
   for (Index step = 0; step < t.steps; ++step, to += kTilesOfFewRows * kTileBytes)
@@ -79,11 +79,11 @@ HWY_INLINE void cut_few_rows(const Product<float>& s, Index first, Index few, In
               [&](Index r, __m512 x, __m512 y) HWY_ATTR { store_few_of_a(few, parts(x, y, largest), r, to); });
   if (t.rest == 0) return;
   cut_rest_of_a(s, first, few, k0 + t.steps * kStep, rest, to, largest);
-  for (Index tile = 0; tile < t.rest; ++tile, to += kTileBytes)  // zeros, for the other parts' rows
+  for (Index tile = 0; tile < t.rest; ++tile, to += kTileBytes)  // zeros in the rows that hold other parts elsewhere
     for (Index r = few; r < kTile; ++r) _mm512_store_si512(to + r * 64, _mm512_setzero_si512());
 }
 
-// Cuts columns `first` to `end` of op(B), as cut_a() does, and the last few columns behind them.
+// Packs columns `first` to end - 1 of op(B), as cut_a() does op(A), and the last few columns after them.
 template <int kPieces>
 HWY_INLINE void cut_b(const Product<float>& s, Index first, Index end, Index few, Index k0, Index k, const TileBlock& t,
                       const Rest& rest, char* to, Largest& largest) {
@@ -103,7 +103,7 @@ HWY_INLINE void cut_b(const Product<float>& s, Index first, Index end, Index few
       if (few > 0) each_of_b(s, end, few, at, left, kTile, put_few);
       continue;
     }
-    for (Index r = 0; r < kTile; ++r) {  // along the rows of B, which the processor then prefetches
+    for (Index r = 0; r < kTile; ++r) {  // along the rows of B, so that the hardware prefetcher follows
       const float* x = s.b + (at + r) * s.ldb;
       const float* y = x + kTile * s.ldb;
       const auto put = [&](Index column, Index columns, const auto& store) HWY_ATTR {

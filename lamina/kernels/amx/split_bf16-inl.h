@@ -1,5 +1,5 @@
-// Numbers written as sums of three bfloat16, and these laid out as tiles of the matrix unit. Compiled for AVX-512
-// alone, which every processor with the unit has.
+// Splitting floats into sums of three bfloat16, and the layout of these parts in tiles of the matrix unit. Compiled for
+// AVX-512 alone, which every processor with the unit has.
 #if defined(LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
 #undef LAMINA_KERNELS_AMX_SPLIT_BF16_INL_H_
@@ -19,15 +19,15 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr Index kTile = 16;  // rows of a tile at most, and columns of a tile of C
-constexpr Index kStep = 32;  // numbers along k in a tile of A or B
+constexpr Index kTile = 16;  // the most rows of a tile, and the columns of a tile of C
+constexpr Index kStep = 32;  // the numbers along k in a tile of A or B
 constexpr Index kTileBytes = 1024;
 
 HWY_INLINE __mmask16 first_lanes(Index count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1u << count) - 1);
 }
 
-// The largest number that was cut, to eight bits.
+// The largest magnitude of all numbers that were split, truncated to eight significant bits.
 struct Largest {
   __m512i bits;  // of bfloat16, without the sign
 
@@ -42,7 +42,8 @@ struct Largest {
   }
 };
 
-// The pairs (x, y) of two vectors' lanes, each number as a sum of three bfloat16: the pairs of the three parts.
+// The pairs (x[i], y[i]) of two vectors, split into three parts: of[0] + of[1] + of[2], each a vector of bfloat16
+// pairs.
 struct Parts {
   __m512i of[3];
 };
@@ -52,26 +53,26 @@ HWY_INLINE Parts parts(__m512 x, __m512 y, Largest& largest) {
   const auto pairs = [](__m512i first, __m512i second)
                          HWY_ATTR { return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(first, 16), second); };
   Parts all;
-  // First the upper eight bits of each number,
+  // The first part is the upper eight significant bits of each number.
   __m512i p = _mm512_and_si512(_mm512_castps_si512(x), upper), q = _mm512_and_si512(_mm512_castps_si512(y), upper);
   all.of[0] = pairs(p, q);
   largest.meet(all.of[0]);
-  // then the eight bits nearest to the other sixteen: what is left then has either sign, so that errors cancel out,
+  // The second part rounds what is left to eight bits, so that the third has either sign and errors cancel out.
   x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
   y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
   const __m512i half = _mm512_set1_epi32(0x8000);
   p = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), upper);
   q = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(y), half), upper);
   all.of[1] = pairs(p, q);
-  // and last what is left, which is no more than eight bits.
+  // The third part is the rest, which fits into eight bits.
   x = _mm512_sub_ps(x, _mm512_castsi512_ps(p));
   y = _mm512_sub_ps(y, _mm512_castsi512_ps(q));
   all.of[2] = pairs(_mm512_castps_si512(x), _mm512_castps_si512(y));
   return all;
 }
 
-// The pairs (x, y) as rows of kPieces tiles, which follow one another: the three parts, or where kPieces is 1 the
-// rounded numbers.
+// Stores the pairs (x, y) as a row of kPieces contiguous tiles: the three parts or, if kPieces is 1, the numbers
+// rounded to bfloat16.
 template <int kPieces>
 HWY_INLINE void cut(__m512 x, __m512 y, char* to, Largest& largest) {
   if constexpr (kPieces == 1) {
@@ -83,7 +84,7 @@ HWY_INLINE void cut(__m512 x, __m512 y, char* to, Largest& largest) {
   for (int i = 0; i < 3; ++i) _mm512_store_si512(to + i * kTileBytes, all.of[i]);
 }
 
-// The transpose of 16 vectors.
+// Transposes a block of 16 x 16 floats in registers.
 HWY_INLINE void transpose_16(__m512 (&v)[16]) {
   __m512 t[16];
 #pragma GCC unroll 8
@@ -115,7 +116,7 @@ HWY_INLINE void transpose_16(__m512 (&v)[16]) {
   }
 }
 
-// Half a step of k of an operand as it is stored: up to 16 x 16 numbers. Numbers outside count as zero.
+// Half a step along k of an operand, as it is stored: at most 16 x 16 numbers. Numbers outside count as zero.
 struct Half {
   const float* from;
   Index rows, columns;
@@ -128,8 +129,8 @@ HWY_INLINE void load_across(const Half& half, Index pitch, __m512 (&v)[16]) {
   transpose_16(v);
 }
 
-// Calls put(r, X[r], Y[r]) for the first `rows` rows of a step's halves X and Y, which are their stored rows (along) or
-// their stored columns (across).
+// Calls put(r, X[r], Y[r]) for the first `rows` vectors of the two halves of a step. The vectors are the stored rows
+// (each_along) or the stored columns (each_across).
 template <class Put>
 HWY_INLINE void each_along(const Half& x, const Half& y, Index pitch, Index rows, const Put& put) {
   const __mmask16 mask_x = first_lanes(x.columns), mask_y = first_lanes(y.columns);
@@ -146,11 +147,11 @@ HWY_INLINE void each_across(const Half& x, const Half& y, Index pitch, Index row
   for (Index r = 0; r < rows; ++r) put(r, v[r], w[r]);
 }
 
-// The products of parts that count, as (A's part, B's part), small ones first. From each to the next one of the parts
-// stays the same, so that its tile is loaded only once.
+// The six partial products that count, as (part of A, part of B), small ones first. Each shares a part with the one
+// before it, so that this part's tile is loaded only once.
 constexpr int kProducts[6][2] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
 
-// A vector chosen from three parts: lane i holds lane `lane[i]` of part p where bit i of from[p] is set, else zero.
+// A vector assembled from three parts: lane i is lane[i] of part p if bit i of from[p] is set, and zero if no bit is.
 struct Choice {
   __m512i lane;
   __mmask16 from[3] = {};
@@ -162,8 +163,9 @@ struct Choice {
   }
 };
 
-// The last numbers along k, fewer than a step. In tiles as of whole steps most of them would be zeros. So the parts of
-// all six products stand side by side, which takes few tiles. Where that is not worth it, `tiles` is 0.
+// The last numbers along k, fewer than a step. Laid out like whole steps, their tiles would be mostly zeros. Instead
+// the parts of all six partial products are placed side by side along k, which takes fewer tiles. `tiles` is 0 if it
+// does not.
 struct Rest {
   static constexpr Index kMostTiles = 4;
 
@@ -181,34 +183,35 @@ struct Rest {
     }
   }
 
-  Index left, half, tiles;  // numbers, pairs of them, tiles
-  Choice of_a[kMostTiles];  // how a row of each tile of A is chosen
+  Index left, half, tiles;  // how many numbers, pairs and tiles
+  Choice of_a[kMostTiles];  // how to assemble a row of each tile of A
 };
 
-// Stores row r of A's tiles of the rest.
+// Stores row r of the rest's tiles of A.
 HWY_INLINE void store_of_a(const Rest& rest, const Parts& all, Index r, char* tiles) {
   for (Index i = 0; i < rest.tiles; ++i) _mm512_store_si512(tiles + i * kTileBytes + r * 64, rest.of_a[i].of(all));
 }
 
-// Stores pair `pair` of the rest, of 16 columns, in B's tiles, whose rows follow one another.
+// Stores pair `pair` of the rest, for 16 columns, in the rest's tiles of B, whose rows are contiguous.
 HWY_INLINE void store_of_b(const Rest& rest, const Parts& all, Index pair, char* tiles) {
 #pragma GCC unroll 6
   for (Index i = 0; i < 6; ++i) _mm512_store_si512(tiles + (i * rest.half + pair) * 64, all.of[kProducts[i][1]]);
 }
-// Fills up B's tiles of the rest with zeros: what A's zeros meet there must not be a NaN.
+// Fills the unused rows of the rest's tiles of B with zeros. They meet zeros of A, but a NaN there would spoil the
+// sums.
 HWY_INLINE void end_of_b(const Rest& rest, char* tiles) {
   for (Index row = 6 * rest.half; row < rest.tiles * kTile; ++row)
     _mm512_store_si512(tiles + row * 64, _mm512_setzero_si512());
 }
 
-// The last few columns of B, behind its whole tiles: the three parts of their numbers stand side by side in one tile,
-// so that one product of tiles makes three. The last few rows of A: the first two parts stand one below the other in
-// one tile, and the third part in a second tile. Products of two small parts, which come with this, are too small to
-// count. In the end the sums of a number, which then stand side by side or one below the other too, are added up.
+// The last few columns of B, after its whole tiles, have all three parts side by side in one tile, so that one product
+// of tiles does the work of three. The last few rows of A have the first two parts one below the other in one tile, and
+// the third part in a second tile. This also computes products of two small parts, which are too small to matter. At
+// the end the sums of one element of C, which lie side by side or one below the other, are added up.
 constexpr Index kMostFewColumns = kTile / 3, kMostFewRows = kTile / 2;
 constexpr Index kTilesOfFewRows = 2;
 
-// Stores row r of A's tiles of few rows.
+// Stores row r of the last few rows in their tiles of A.
 HWY_INLINE void store_few_of_a(Index few, const Parts& all, Index r, char* tiles) {
   char* row = tiles + r * 64;
   _mm512_store_si512(row, all.of[0]);
@@ -217,7 +220,7 @@ HWY_INLINE void store_few_of_a(Index few, const Parts& all, Index r, char* tiles
   _mm512_store_si512(row + kTileBytes + few * 64, _mm512_setzero_si512());
 }
 
-// How a row of B's tile of few columns is chosen from their parts.
+// How to assemble a row of the tile for the last few columns of B.
 HWY_INLINE Choice few_of_b(Index few) {
   Choice choice;
   alignas(64) std::int32_t lanes[kTile] = {};
@@ -229,8 +232,8 @@ HWY_INLINE Choice few_of_b(Index few) {
   return choice;
 }
 
-// Bytes of a row of so many tiles: a cache line more than they need, so that neighbouring rows fall into different sets
-// of the cache.
+// The distance, in bytes, between rows of `tiles` tiles: a cache line more than they need, so that adjacent rows map to
+// different sets of the cache.
 constexpr Index strip_bytes(Index tiles) { return tiles * kTileBytes + 64; }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The matrix unit itself: its registers, and products that keep up to four tiles of sums in them. Compiled for AVX-512
-// alone, which every processor with the unit has.
+// The micro-kernels of the matrix unit: its tile registers, and products that keep up to four tiles of accumulators in
+// them. Compiled for AVX-512 alone, which every processor with the unit has.
 #if defined(LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
 #undef LAMINA_KERNELS_AMX_TILE_UNIT_INL_H_
@@ -19,13 +19,13 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// The unit's tile registers: 0 to 3 hold sums, 4 and 5 tiles of A, 6 and 7 tiles of B.
+// The configuration of the eight tile registers: 0 to 3 hold accumulators, 4 and 5 tiles of A, 6 and 7 tiles of B.
 struct alignas(64) TileShapes {
   std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
   std::uint16_t row_bytes[16] = {};
   std::uint8_t rows[16] = {};
 
-  // `height` rows for tiles of sums and of A, which has fewer rows than a tile can hold.
+  // Tiles of accumulators and of A have `height` rows, which may be fewer than a register holds.
   explicit TileShapes(Index height) {
     for (int i = 0; i < 8; ++i) {
       row_bytes[i] = 64;
@@ -48,29 +48,29 @@ template <int kRegister>
 HWY_INLINE void store_tile(void* to, Index row_bytes) {
   asm volatile("tilestored %%tmm%c0, (%1,%2,1)" : : "i"(kRegister), "r"(to), "r"(row_bytes) : "memory");
 }
-// The sums += the tile of A times the tile of B.
+// Accumulators += tile of A times tile of B.
 template <int kSums, int kA, int kB>
 HWY_INLINE void multiply_tiles() {
   asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kA), "i"(kB));
 }
 
-// Up to four tiles of C, 2 x 2 or fewer, or 4 x 1, for one block of k.
+// Up to four tiles of C, at most 2 x 2 or else 4 x 1, for one block of k.
 struct TileBlock {
-  const char *a, *b;       // their first tiles of A and B
-  Index a_strip, b_strip;  // bytes to those of the next row or column of tiles
-  Index steps, rest;       // whole steps of k, and tiles of what is left
-  float* sums;             // where sums are kept from block to block as tiles of 1 KiB; null: they are kept in C
-  Index sums_strip;        // tiles to the next row's
+  const char *a, *b;       // the first tiles of A and of B
+  Index a_strip, b_strip;  // bytes from one row of tiles of A, or column of tiles of B, to the next
+  Index steps, rest;       // whole steps along k, and tiles of the rest
+  float* sums;             // holds accumulators from block to block as tiles of 1 KiB; null: they are held in C
+  Index sums_strip;        // tiles from one row of tiles of `sums` to the next
   float* c;
   Index ldc;
   Index height;         // rows of a tile
   Index rows, columns;  // of C
   const float* bias;
-  bool accumulate, last, relu;  // last: the block ends the sums
+  bool accumulate, last, relu;  // last: this is the last block of k
 };
 
-// Prefetches C's rows, as soon as a block of them begins: the unit's loads wait for stores before them, and stores for
-// lines that are far away.
+// Prefetches the rows of C at the start of the block that will store them. Tile loads wait for earlier stores, and
+// those would wait for cache misses.
 HWY_INLINE void prefetch_rows(const TileBlock& s, Index i, Index j) {
   const float* c = s.c + i * s.height * s.ldc + j * kTile;
   const Index rows = std::min(s.height, s.rows - i * s.height), end = std::min(kTile, s.columns - j * kTile) - 1;
@@ -93,7 +93,7 @@ HWY_INLINE void load_sums(const TileBlock& s, Index i, Index j) {
   load_tile<kRegister>(edge, 64);
 }
 
-// Stores of_row(r), a row of a tile, in `rows` rows of C from c on, with bias and ReLU.
+// Stores of_row(r), row r of a tile, for `rows` rows of C from c on, with bias and ReLU.
 template <class OfRow>
 HWY_INLINE void put_rows(const TileBlock& s, Index rows, Index j, const OfRow& of_row, float* c) {
   const __mmask16 mask = first_lanes(s.columns - j * kTile);
@@ -101,7 +101,7 @@ HWY_INLINE void put_rows(const TileBlock& s, Index rows, Index j, const OfRow& o
   for (Index r = 0; r < rows; ++r, c += s.ldc) {
     __m512 value = of_row(r);
     if (s.bias) value = _mm512_add_ps(value, bias);
-    if (s.relu) value = _mm512_max_ps(_mm512_setzero_ps(), value);  // NaN stays NaN: the second operand's
+    if (s.relu) value = _mm512_max_ps(_mm512_setzero_ps(), value);  // a NaN in the second operand stays
     _mm512_mask_storeu_ps(c, mask, value);
   }
 }
@@ -138,7 +138,7 @@ HWY_INLINE void multiply_block(const TileBlock& s) {
   if constexpr (kTwoColumns) load_sums<1>(s, 0, 1);
   if constexpr (kTwoRows) load_sums<2>(s, 1, 0);
   if constexpr (kTwoRows && kTwoColumns) load_sums<3>(s, 1, 1);
-  // Copies that stay in registers. The compiler reads what is in memory anew after each instruction of the unit.
+  // Local copies stay in registers. Anything in memory is reloaded after each tile instruction, which clobbers memory.
   const char *a = s.a, *b = s.b;
   const Index a_strip = s.a_strip, b_strip = s.b_strip, steps = s.steps, rest = s.rest;
   for (Index step = 0; step < steps; ++step, a += kPieces * kTileBytes, b += kPieces * kTileBytes) {
@@ -173,7 +173,7 @@ HWY_INLINE void multiply_block(const TileBlock& s) {
   if constexpr (kTwoRows && kTwoColumns) store_sums<3>(s, 1, 1);
 }
 
-// The tiles of A of up to four rows of tiles, by the tile of B that is in its register.
+// Multiplies the tiles of A of kRows rows of tiles by the tile of B in register 6.
 template <int kRows>
 HWY_INLINE void multiply_rows(const char* a, Index strip) {
   load_tile<4>(a, 64);
@@ -192,7 +192,7 @@ HWY_INLINE void multiply_rows(const char* a, Index strip) {
   }
 }
 
-// Four rows of tiles by one column, so that four sums are on their way through the unit as in multiply_block().
+// Four rows of tiles by one column. As in multiply_block(), four independent accumulators hide the unit's latency.
 template <int kPieces>
 HWY_INLINE void multiply_column(const TileBlock& s) {
   load_sums<0>(s, 0, 0);
@@ -225,7 +225,7 @@ HWY_INLINE void multiply_column(const TileBlock& s) {
   store_sums<3>(s, 3, 0);
 }
 
-// One or two tiles of columns, for a group of rows.
+// One or two columns of tiles, for a group of rows.
 template <int kPieces>
 HWY_INLINE void multiply_columns(TileBlock t, Index rows) {
   const Index columns = t.columns;
@@ -250,25 +250,25 @@ HWY_INLINE void multiply_columns(TileBlock t, Index rows) {
   }
 }
 
-// Loads the sums of few rows or columns, which are never kept in C.
+// Loads the accumulators of few rows or columns, which are never held in C.
 template <int kRegister>
 HWY_INLINE void load_sums_of_few(const TileBlock& s, Index i, Index j) {
   if (!s.accumulate) return zero_tile<kRegister>();
   load_tile<kRegister>(s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
 }
 
-// Stores them, or where they are complete, stores them at `complete` instead.
+// Stores these accumulators, after the last block of k to `complete` instead.
 template <int kRegister>
 HWY_INLINE void store_sums_of_few(const TileBlock& s, Index i, Index j, float* complete) {
   store_tile<kRegister>(s.last ? complete : s.sums + (i * s.sums_strip + j) * kTile * kTile, 64);
 }
 
-// Row r of few rows' sums, with the row of the second part added, which stands below it.
+// Row r of the last few rows: the sum of the first part's row and the second part's, which lies `few` rows below it.
 HWY_INLINE __m512 added_rows(Index few, const float* sums, Index r) {
   return _mm512_add_ps(_mm512_load_ps(sums + (few + r) * kTile), _mm512_load_ps(sums + r * kTile));
 }
-// The lanes of few columns' sums, with those of the other parts added, which stand beside them; small ones first. The
-// other lanes are of no use.
+// The first `few` lanes: the sums of the three parts of the last few columns, which lie side by side; small ones are
+// added first. The other lanes are not used.
 HWY_INLINE __m512 added_lanes(Index few, __m512 sums) {
   const auto shifted = [&](Index by) HWY_ATTR {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -284,7 +284,7 @@ HWY_INLINE void multiply_by_piece(const char* b, Index strip) {
   if constexpr (kTwoColumns) multiply_tiles<2 * kOdd + 1, 4 + kOdd, 7>();
 }
 
-// One step of k. Every other step has sums of its own, so that four are on their way through the unit.
+// One step along k. Even and odd steps have accumulators of their own, so that four independent ones hide the latency.
 template <bool kTwoColumns, int kOdd>
 HWY_INLINE void multiply_step_of_few_rows(const char* a, const char* b, Index strip) {
   load_tile<4 + kOdd>(a, 64);
@@ -327,7 +327,7 @@ HWY_INLINE void multiply_few_rows_by(const TileBlock& s, Index few) {
         s.c + j * kTile);
 }
 
-// One or two tiles of columns, for few rows.
+// One or two columns of tiles, for the last few rows.
 HWY_INLINE void multiply_few_rows(const TileBlock& t, Index few) {
   if (t.columns > kTile)
     multiply_few_rows_by<true>(t, few);
@@ -367,12 +367,12 @@ HWY_INLINE void multiply_few_columns_by(const TileBlock& s, Index few) {
         s.c + i * s.height * s.ldc);
 }
 
-// Few columns, for a group of rows.
+// The last few columns, for a group of rows.
 HWY_INLINE void multiply_few_columns(TileBlock t, Index rows, Index few) {
   t.columns = few;
   for (Index row = 0; row < rows;) {
     const Index left = (rows - row + t.height - 1) / t.height;
-    // In threes and fours, because fewer sums would wait for one another.
+    // Three or four tiles at a time, because fewer accumulators would not hide the latency.
     const Index tiles = left % 3 == 0 || left == 5 ? 3 : std::min<Index>(left, 4);
     t.rows = std::min(tiles * t.height, rows - row);
     if (tiles == 4)
@@ -390,7 +390,7 @@ HWY_INLINE void multiply_few_columns(TileBlock t, Index rows, Index few) {
   }
 }
 
-// Few columns, for few rows.
+// The last few columns of the last few rows.
 HWY_INLINE void multiply_few(TileBlock t, Index few_rows, Index few_columns) {
   t.columns = few_columns;
   load_sums_of_few<0>(t, 0, 0);
