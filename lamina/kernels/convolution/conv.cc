@@ -12,7 +12,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/products/tile-inl.h"
 
 #ifndef LAMINA_KERNELS_CONVOLUTION_CONV_SLOTS
@@ -28,9 +28,9 @@ struct PaddedImages {};
 struct FilterGradient {};
 struct LastColumns {};
 
-constexpr Index kGroupBytes = 2 << 20;  // of images and gradients that the filter gradient takes at a time
+constexpr Index kGroupBytes = 2 << 20;  // images and gradients that the filter gradient sums over at a time
 
-// Copies rows `rows` of x, each of `row` elements, to `out`, with `left` zeros before and `right` zeros behind each.
+// Copies the rows `rows` of x, each of `row` elements, to `out`, each with `left` zeros before it and `right` after it.
 template <class T>
 void pad_rows(const T* x, Range rows, Index row, Index left, Index right, T* out) {
   for (Index h = rows.first; h < rows.end; ++h) {
@@ -48,14 +48,14 @@ HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 
-// The width of panels that hold `columns` columns: one vector where that is enough, else a tile's.
+// The width of panels for `columns` columns: one vector if that is enough, else the width of a tile.
 template <class T>
 HWY_INLINE Index panel_width(Index columns) {
   const auto lanes = static_cast<Index>(hn::Lanes(hn::ScalableTag<T>()));
   return columns <= lanes ? lanes : tile_columns<T>();
 }
 
-// Filters (F, C, HH, WW) packed into panels of filters, [panel][p][q][c][f], with zeros behind filter F.
+// Packs filters (F, C, HH, WW) into panels of filters, [panel][p][q][c][f]. The last panel is padded with zeros.
 template <class T>
 HWY_INLINE void pack_filters(const ConvShape& s, const T* w, Index width, T* packed) {
   const Index panel_size = s.HH * s.WW * s.C * width;
@@ -74,7 +74,7 @@ HWY_INLINE void pack_filters(const ConvShape& s, const T* w, Index width, T* pac
 template <class T>
 void forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) {
   const Index width = panel_width<T>(s.F), panels = ceil_div(s.F, width);
-  const Index taps = s.WW * s.C;  // of one filter row: contiguous in a channels-last image
+  const Index taps = s.WW * s.C;  // of one filter row; they are contiguous in a channels-last image
   const Index panel_size = s.HH * taps * width;
   T* packed = workspace<PackedFilters, T>(panels * panel_size);
   pack_filters(s, w, width, packed);
@@ -112,8 +112,8 @@ void forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, 
   });
 }
 
-// Filters packed for the gradient of the input into panels of channels,
-// [panel][phase][p reversed][q reversed][f][c], with zeros behind channel C.
+// Packs filters for the gradient of the input into panels of channels,
+// [panel][phase][p reversed][q reversed][f][c]. The last panel is padded with zeros.
 template <class T>
 HWY_INLINE void pack_reversed_filters(const ConvShape& s, const T* w, Index width, T* packed) {
   const Index panel_size = s.HH * s.WW * s.F * width;
@@ -131,8 +131,8 @@ HWY_INLINE void pack_reversed_filters(const ConvShape& s, const T* w, Index widt
   });
 }
 
-// One phase of the pixels of image rows first .. end - 1, for one panel of channels: `dout` is the image's padded rows,
-// dx its gradient, t.b the panel's filters of this phase.
+// The gradient of one phase of the pixels in the image rows of `range`, for one panel of channels. `dout` points at the
+// padded rows of the image, dx at the image's gradient, t.b at the panel's filters of this phase.
 template <class T>
 HWY_INLINE void phase_gradient(const ConvShape& s, const Phase& rows, const Phase& columns, Range range, const T* dout,
                                TileArgs<T> t, T* dx) {
@@ -192,13 +192,13 @@ void data_gradient(const ConvShape& s, const T* dout, const T* w, T* dx) {
   });
 }
 
-// The images and gradients that the filter gradient sums over at a time, so that they stay in the second-level cache.
+// A group of images that the filter gradient sums over at a time, small enough to stay in the L2 cache.
 template <class T>
 struct ImageGroup {
   Index first, images;
-  const T* x;     // padded, where there is padding
+  const T* x;     // padded if the convolution is
   const T* dout;  // (images, OH OW, F)
-  const T* last;  // where the last panel of F is not whole: a copy of it (images, OH OW, width), zeros behind column F
+  const T* last;  // if the last panel of F is partial, a zero-padded copy of it (images, OH OW, width)
 };
 
 template <class T>
@@ -220,7 +220,8 @@ HWY_INLINE ImageGroup<T> gather_group(const ConvShape& s, Index width, Index fir
   return {first, images, padded ? padded : x, dout, last};
 }
 
-// Taps `range` of filter row p, for one panel of filters, summed over a group of images. `gradient` is [p][q][c][f].
+// The gradients of the taps `range` of filter row p, for one panel of filters, summed over a group of images.
+// `gradient` is [p][q][c][f].
 template <class T>
 HWY_INLINE void tap_gradients(const ConvShape& s, const ImageGroup<T>& g, Index width, Index p, Index panel,
                               Range range, T* gradient) {
@@ -245,7 +246,7 @@ HWY_INLINE void tap_gradients(const ConvShape& s, const ImageGroup<T>& g, Index 
   const T* b = (copied ? g.last : g.dout + panel * width) + places.first * s.OW * columns;
   for (Index tap = range.first; tap < range.end; tap += kTileRows) {
     const Index rows = std::min<Index>(kTileRows, range.end - tap);
-    // The output columns that meet the image at one of the tile's filter columns.
+    // The output columns at which one of the tile's filter columns falls on a pixel.
     const Range j = places_inside(tap / s.C, (tap + rows - 1) / s.C, s.stride, s.pad, s.W, s.OW);
     t.k = j.length();
     t.a = a + tap + j.first * t.a_k;

@@ -14,7 +14,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv_bf16.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/products/bf16_tile-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
@@ -30,18 +30,17 @@ struct ImagePairs {};
 struct GradientPairs {};
 struct FilterGradient {};
 
-constexpr Index kGroupBytes = 1 << 20;  // of image pairs and gradients that the filter gradient takes at a time
+constexpr Index kGroupBytes = 1 << 20;  // image pairs and gradients that the filter gradient sums over at a time
 
-// The width of panels that hold `columns` columns.
+// The width of panels for `columns` columns.
 HWY_INLINE Index panel_width(Index columns) { return columns <= kPairLanes ? kPairLanes : 2 * kPairLanes; }
 
-// Images of a chunk: several where their rows of `columns` pixels are short, so that pixels of all of them fill the
-// tiles.
+// Chunks of images: several images if their rows, of `columns` pixels, are short, so that together they fill tiles.
 HWY_INLINE Chunks images_together(Index images, Index columns) {
   return {images, std::clamp<Index>(ceil_div(48, columns), 1, std::max<Index>(1, images / 8))};
 }
 
-// Packs one panel of pairs along k: row k holds value(k, j) for j < columns, then zeros. Returns the end of the panel.
+// Packs one panel of pairs along k. Row k is value(k, j) for j < columns, then zeros. Returns the end of the panel.
 template <class Value>
 HWY_INLINE Pair* pack_pairs(Index rows, Index columns, Index width, const Value& value, Pair* to) {
   float first[2 * kPairLanes] = {}, second[2 * kPairLanes] = {};
@@ -57,7 +56,7 @@ HWY_INLINE Pair* pack_pairs(Index rows, Index columns, Index width, const Value&
   return to;
 }
 
-// Rounds rows `rows` of x, each of `row` elements, to `out`, with `left` zeros before and `right` zeros behind each.
+// Rounds the rows `rows` of x, each of `row` elements, to `out`, each with `left` zeros before it and `right` after it.
 HWY_INLINE void pad_rows(const float* x, Range rows, Index row, Index left, Index right, std::uint16_t* out) {
   for (Index h = rows.first; h < rows.end; ++h) {
     std::fill_n(out, left, std::uint16_t{0});
@@ -69,7 +68,7 @@ HWY_INLINE void pad_rows(const float* x, Range rows, Index row, Index left, Inde
 
 void forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
   const Index width = panel_width(s.F), panels = ceil_div(s.F, width);
-  const Index taps = s.WW * s.C;  // of one filter row: contiguous in a channels-last image
+  const Index taps = s.WW * s.C;  // of one filter row; they are contiguous in a channels-last image
   const Index step = ceil_div(taps, 2) * width;
   Pair* packed = workspace<PackedFilters, Pair>(panels * s.HH * step);  // [panel][p][pair of (q, c)][f]
   for_grid(Chunks{s.HH, 1}, Chunks{s.F, width}, [&](Index p, Index, Index first, Index columns) HWY_ATTR {
@@ -113,10 +112,10 @@ void forward(const ConvShape& s, const float* x, const float* w, const float* b,
 
 // Filters packed for the gradient of the input, [panel][p][phase][pair of (q reversed, f)][c].
 struct ReversedFilters {
-  Index width, step;  // step: pairs of all column phases of one filter row
+  Index width, step;  // step: the pairs of one filter row, over all column phases
   const Pair* packed;
 
-  // Pairs of one phase.
+  // The number of pairs of one column phase.
   static HWY_INLINE Index pairs(const ConvShape& s, Index pw) {
     return pw < s.WW ? ceil_div(((s.WW - 1 - pw) / s.stride + 1) * s.F, 2) : 0;
   }
@@ -141,8 +140,8 @@ HWY_INLINE ReversedFilters pack_reversed_filters(const ConvShape& s, const float
   return {width, step, packed};
 }
 
-// Row h of dx of several images, for one panel of channels. `dout` points at row `first_read` of the padded dout of the
-// first image, and the next image's lies `image` elements further; dx points at the row of the first image.
+// Row h of dx for several images and one panel of channels. `dout` points at row `first_read` of the first image's
+// padded dout, and images are `image` elements apart. dx points at the row of the first image.
 HWY_INLINE void row_gradient(const ConvShape& s, const ReversedFilters& filters, Index panel, Index h, Index images,
                              const std::uint16_t* dout, Index first_read, Index image, PairTile& t, float* dx) {
   const GradientRows padding(s);
@@ -150,7 +149,7 @@ HWY_INLINE void row_gradient(const ConvShape& s, const ReversedFilters& filters,
   const Phase rows(ph, s.H, s.HH, s.stride, s.pad);
   const Index top = rows.place + r - (rows.taps - 1);  // dout row of the phase's last tap
   const Range inside = taps_inside(top, rows.taps, s.OH);
-  const Index p = ph + (rows.taps - 1 - inside.first) * s.stride;  // the filter row that meets that row
+  const Index p = ph + (rows.taps - 1 - inside.first) * s.stride;  // the filter row that belongs to it
   Index phase_b = 0;
   for (Index pw = 0; pw < s.stride; ++pw) {
     const Phase columns(pw, s.W, s.WW, s.stride, s.pad);
@@ -198,8 +197,8 @@ void data_gradient(const ConvShape& s, const float* dout, const float* w, float*
            });
 }
 
-// The filter gradient sums over pixels of pairs of images: a pair holds the values of images 2 m and 2 m + 1 at one
-// place. A group of image pairs is summed at a time:
+// The filter gradient sums over pixels, and pairs them by images: a pair holds the values of images 2 m and 2 m + 1 at
+// one pixel. One group of image pairs is summed at a time.
 struct PairGroup {
   Index first, count;         // image pairs
   const Pair* x;              // [m][h][padded column][c]
@@ -232,8 +231,8 @@ HWY_INLINE void round_group(const ConvShape& s, Index width, const PairGroup& g,
   });
 }
 
-// The tiles `tiles` of all_tiles tiles of the taps of filter row p, for one panel of filters, summed over a group.
-// `gradient` is [p][q][c][f].
+// The gradients of the taps of filter row p, for one panel of filters, summed over a group. The taps are divided into
+// all_tiles tiles, of which `tiles` are computed. `gradient` is [p][q][c][f].
 HWY_INLINE void tap_gradients(const ConvShape& s, const PairGroup& g, Index width, Index p, Index panel, Range tiles,
                               Index all_tiles, float* gradient) {
   const Index taps = s.WW * s.C, pitch = (s.W + 2 * s.pad) * s.C;
@@ -255,7 +254,7 @@ HWY_INLINE void tap_gradients(const ConvShape& s, const PairGroup& g, Index widt
   const Pair* b = g.dout + panel * s.OH * s.OW * width + places.first * t.b_step;
   for (Index tile = tiles.first; tile < tiles.end; ++tile) {
     const Index tap = tile * taps / all_tiles, last = (tile + 1) * taps / all_tiles - 1;
-    // The output columns that meet the image at one of the tile's filter columns.
+    // The output columns at which one of the tile's filter columns falls on a pixel.
     const Range j = places_inside(tap / s.C, last / s.C, s.stride, s.pad, s.W, s.OW);
     t.k = j.length();
     t.b = b + j.first * width;
@@ -317,7 +316,7 @@ Index filter_size(const ConvShape& s) { return s.F * s.C * s.HH * s.WW; }
 }  // namespace
 
 bool winograd_suits_bf16(const ConvShape& s) {
-  constexpr double kSpeed = 1.85;  // of products of bfloat16, against float32's: measured on Zen 4
+  constexpr double kSpeed = 1.85;  // of bfloat16 products relative to float32, measured on Zen 4
   return winograd_suits(s, kSpeed);
 }
 

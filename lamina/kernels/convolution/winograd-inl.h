@@ -1,5 +1,4 @@
-// The small transforms of Winograd's convolutions, along one line and over a square. Compiled once for each instruction
-// set.
+// The transforms of Winograd's algorithm, along a line and over a square. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
 #undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_INL_H_
@@ -17,13 +16,13 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Four outputs y of a filter g of kTaps = kN - 3 taps along a line of kN inputs x, by kN products:
+// Winograd's F(4, kTaps) with kTaps = kN - 3: four outputs y of a filter g along a line of kN inputs x, by kN products:
 //   y = A^T [(G g) o (B^T x)],   and for gradients   dg = G^T [(A dy) o (B^T x)].
-// Two polynomials are multiplied by their values at kN points (Toom and Cook), turned round by transposition (Winograd,
-// Arithmetic Complexity of Computations, 1980). The points are, for six, 0, 5/8, -5/8, 3/2, -3/2 and infinity, for
-// seven 0, 5/8, -5/8, 5/4, -5/4, 13/4 and -13/4: of those with few bits the ones that multiply rounding errors least
-// (half as much as 0, 1/2, 1, 2 do). Points of opposite sign share the even and the odd half of each sum. B^T holds the
-// products of (x - point), whose coefficients are exact; G their divisors.
+// This is the transpose (Winograd, Arithmetic Complexity of Computations, 1980) of the Toom-Cook algorithm, which
+// multiplies two polynomials by way of their values at kN points. The six points are 0, 5/8, -5/8, 3/2, -3/2 and
+// infinity; the seven points 0, 5/8, -5/8, 5/4, -5/4, 13/4 and -13/4. Of all points with few bits, these amplify
+// rounding errors least, half as much as 0, 1/2, 1, 2 do. Points of opposite sign share the even and the odd half of
+// each sum. B^T holds the products of (x - point), whose coefficients are exact, and G their divisors.
 template <int kN>
 struct Winograd {
   static_assert(kN == 6 || kN == 7);
@@ -31,7 +30,7 @@ struct Winograd {
   static constexpr bool kInfinity = kN == 6;
   static constexpr double kPoint[3] = {0.625, kN == 6 ? 1.5 : 1.25, 3.25};
 
-  // The coefficients of the product of (y - point^2) over all pairs, or all but `pair`, from y^0 on.
+  // The coefficients, from y^0 on, of the product of (y - point^2) over all pairs of points, or all except `pair`.
   static constexpr std::array<double, 4> product(int pair = -1) {
     std::array<double, 4> c = {1, 0, 0, 0};
     for (int i = 0, degree = 0; i < kPairs; ++i) {
@@ -57,7 +56,7 @@ HWY_INLINE hn::Vec<D> constant(D d, double value) {
   return hn::Set(d, static_cast<hn::TFromD<D>>(value));
 }
 
-// B^T: kN values to kN.
+// B^T: from kN inputs to the kN points.
 template <int kN>
 struct InputLine {
   template <class D, class V = hn::Vec<D>>
@@ -83,7 +82,7 @@ struct InputLine {
   }
 };
 
-// The values of a polynomial of kLength coefficients at the points; divided by the divisors where kDivided: A and G.
+// A and G: the values at the points of a polynomial with kLength coefficients; G also divides (kDivided).
 template <int kN, int kLength, bool kDivided>
 struct ToPoints {
   template <class D, class V = hn::Vec<D>>
@@ -105,7 +104,7 @@ struct ToPoints {
   }
 };
 
-// The transpose of ToPoints: A^T and G^T.
+// A^T and G^T: the transpose of ToPoints.
 template <int kN, int kLength, bool kDivided>
 struct FromPoints {
   template <class D, class V = hn::Vec<D>>
@@ -135,7 +134,8 @@ struct FromPoints {
   }
 };
 
-// line over the columns, then over the rows, of a square of vectors: load(i, j) gives it, store(i, j, v) takes it.
+// Applies `line` to the columns, then to the rows, of a square of vectors, read by load(i, j) and written by
+// store(i, j, v).
 template <int kIn, int kOut, class D, class Line, class Load, class Store>
 HWY_INLINE void both_ways(D d, Line line, Load load, Store store) {
   using V = hn::Vec<D>;

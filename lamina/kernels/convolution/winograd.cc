@@ -8,7 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/winograd.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/convolution/winograd_tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,7 +16,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 
 namespace {
 
-// The values at the points are floats, rounded to those that bfloat16 has where `rounded`.
+// With transformed values in float, optionally rounded to bfloat16.
 void forward_of_floats(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, bool rounded,
                        float* out) {
   forward(FloatFormat{rounded}, s, x, w, b, relu, out);
@@ -37,9 +37,8 @@ namespace lamina::kernels {
 
 using winograd::Axis, winograd::forward_axis, winograd::kTile;
 
-// Compares the multiplications and additions of one tile of outputs with the direct way's. Those of the transforms
-// count three times, since they wait for memory. The constants fit the times that bench/conv.cc measured on AVX-512 and
-// AVX2.
+// Compares the number of multiply-adds with that of the direct algorithm. Those of the transforms count three times,
+// because they are bound by memory. The constants were fitted to times that bench/conv.cc measured on AVX-512 and AVX2.
 bool winograd_suits(const ConvShape& s, double product_speed) {
   constexpr double kLanes = 16, kTransform = 3, kGain = 0.85;
   if (s.HH != s.WW || s.stride > s.HH || s.N == 0 || s.OH == 0 || s.OW == 0) return false;
@@ -66,7 +65,7 @@ void winograd_backward_filter(const ConvShape& s, const float* x, const float* d
   LAMINA_DISPATCH(backward_filter_of_floats)(s, x, dout, false, dw);
 }
 
-// Where the processor has no products of bfloat16, those of rounded floats stand for them.
+// If the processor has no dot products of bfloat16, rounded floats are multiplied instead.
 void winograd_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
 #if HWY_TARGETS & HWY_AVX3
   if (has_bf16_products()) return winograd_forward_pairs(s, x, w, b, relu, out);

@@ -1,28 +1,29 @@
-// Convolution by fewer multiplications (Winograd), of channels-last float images with public (F, C, HH, WW) filters.
+// Convolution by Winograd's algorithm, which needs fewer multiplications: channels-last float images, public
+// (F, C, HH, WW) filters.
 #pragma once
 
 #include "lamina/kernels/convolution/conv.h"
 
 namespace lamina::kernels {
 
-/// Whether Winograd's way is faster than the direct one; conv_forward and the others then take it. It depends on the
-/// sizes alone. product_speed: how much faster than float's the products are, in both ways.
+/// Whether Winograd's algorithm is faster than the direct one; conv_forward and its gradients then use it. This depends
+/// on the sizes alone. product_speed: how much faster products are than float32 products, in both algorithms.
 bool winograd_suits(const ConvShape& s, double product_speed = 1);
 
-/// What conv_forward, conv_backward_data and conv_backward_filter compute, for any sizes. Rounding errors are about
-/// three times as large, and a NaN or an infinity reaches some outputs around those that it belongs to.
+/// The same as conv_forward, conv_backward_data and conv_backward_filter, for any sizes. Rounding errors are about
+/// three times as large, and a NaN or an infinity also spoils outputs near those that depend on it.
 void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
 void winograd_backward_data(const ConvShape& s, const float* dout, const float* w, float* dx);
 void winograd_backward_filter(const ConvShape& s, const float* x, const float* dout, float* dw);
 
-/// The same with the values at the points (of inputs, filters, and gradients of outputs) rounded to bfloat16, and all
-/// else in float32. Results differ about ten times as much as where the operands themselves are rounded: by about 1% of
-/// their size for filters of 3 x 3, and 2% for larger ones.
+/// The same with the transformed inputs, filters and output gradients rounded to bfloat16, and the rest in float32. The
+/// error is about ten times that of rounding the operands themselves: about 1% for filters of 3 x 3, and 2% for larger
+/// ones.
 void winograd_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
 void winograd_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx);
 void winograd_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw);
 
-/// What these are where has_bf16_products(); only there may they be called.
+/// The implementation of these if has_bf16_products(); they may not be called otherwise.
 void winograd_forward_pairs(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
 void winograd_backward_data_pairs(const ConvShape& s, const float* dout, const float* w, float* dx);
 void winograd_backward_filter_pairs(const ConvShape& s, const float* x, const float* dout, float* dw);

@@ -1,11 +1,11 @@
-// Winograd's convolutions with pairs of bfloat16 at the points, for processors that multiply them.
+// Winograd's algorithm with transformed values in pairs of bfloat16, for processors that have dot products of them.
 #include "lamina/kernels/convolution/winograd.h"
 
 #define LAMINA_AVX512_ALONE
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/winograd_bf16.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/convolution/winograd_tiles-inl.h"
 
 #if HWY_TARGET == HWY_AVX3

@@ -1,5 +1,4 @@
-// The formats in which values at Winograd's points are held and multiplied: floats, or pairs of bfloat16. Compiled once
-// for each instruction set.
+// The formats of transformed values: floats, or pairs of bfloat16. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_
 #undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_FORMATS_INL_H_
@@ -22,9 +21,9 @@ using Floats = hn::ScalableTag<float>;
 
 HWY_INLINE Index float_lanes() { return static_cast<Index>(hn::Lanes(Floats())); }
 
-// Products at one point, for `lines` lines of `places` places. Place j of line i is a row of A: k values from
-// a[i a_line + j a_row] on, and for each further run k values a_step further. B of a run is (k, columns), and the next
-// run's lies b_step further. Results go to c[i c_line + j ldc].
+// The product at one point, for `lines` lines of `places` places. Place j of line i is a row of A: k values from
+// a[i a_line + j a_row] on, and k more for each further run, a_step apart. B is (k, columns) for each run, b_step
+// apart. The result of place j of line i is stored at c[i c_line + j ldc].
 template <class Single, class Joint>
 struct ProductLines {
   const Single* a;
@@ -45,18 +44,18 @@ struct SumsOverTiles {
   bool accumulate;
 };
 
-// Floats; where `rounded`, those that bfloat16 has.
+// Floats, optionally rounded to bfloat16.
 struct FloatFormat {
-  using Single = float;                // a value of an input
-  using Joint = float;                 // kTogether values along the sum:
-  static constexpr int kTogether = 1;  // channels of filters, or images in the filters' gradient
+  using Single = float;                // one value of an input
+  using Joint = float;                 // kTogether values that are summed over:
+  static constexpr int kTogether = 1;  // channels of filters, or images for the filters' gradient
   bool rounded;
 
   template <class V>
   HWY_INLINE void put(V value, Single* to) const {
     hn::StoreU(rounded ? rounded_to_bf16(Floats(), value) : value, Floats(), to);
   }
-  // Transforms the squares load(0, y, x), .. load(kTogether - 1, y, x) to the points; point p goes to at[p apart].
+  // Transforms the kTogether squares load(n, y, x) and stores their values at point p at at[p apart].
   template <int kIn, int kOut, class Line, class Load>
   HWY_INLINE void transform(Line line, Load load, Joint* at, Index apart) const {
     const auto format = *this;
@@ -105,7 +104,7 @@ struct FloatFormat {
 };
 
 #if HWY_TARGET == HWY_AVX3
-// Pairs of bfloat16, multiplied by the processor's own instructions.
+// Pairs of bfloat16, for processors that have dot products of them.
 struct PairFormat {
   using Single = std::uint16_t;
   using Joint = Pair;

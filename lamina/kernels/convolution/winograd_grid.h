@@ -1,5 +1,5 @@
-// How a convolution of any stride is laid out for Winograd's tiles: axes, cells of pixels, and where filters' taps
-// fall.
+// How a convolution of any stride is mapped to Winograd's tiles: axes, cells of pixels, and the position of filter
+// taps.
 #pragma once
 
 #include <algorithm>
@@ -10,38 +10,39 @@
 
 namespace lamina::kernels::winograd {
 
-inline constexpr Index kTile = 4;              // output places of a tile, a side
-inline constexpr Index kChunkTiles = 32;       // that are transformed together
-inline constexpr Index kApart = 16;            // elements that keep the values of two points off the same cache lines
-inline constexpr Index kGroupBytes = 2 << 20;  // of inputs and gradients at the points that filters' gradients take
+inline constexpr Index kTile = 4;              // output places along a side of a tile
+inline constexpr Index kChunkTiles = 32;       // tiles that are transformed together
+inline constexpr Index kApart = 16;            // elements of padding between the values at two points
+inline constexpr Index kGroupBytes = 2 << 20;  // transformed inputs and gradients that a filter gradient sums at a time
 
-struct Taps {};             // scratch of the calling thread: filters by tap, [a][b][in][out]
-struct Filters {};          // and at the points
+// Scratch memory (machine/workspace.h). "At the points" means transformed.
+struct Taps {};             // filters by tap, [a][b][in][out]
+struct Filters {};          // filters at the points
 struct FilterGradients {};  // gradients of filters at the points
-struct Inputs {};           // scratch of each thread, or of the calling one: tiles of inputs at the points
+struct Inputs {};           // tiles of inputs at the points
 struct Gradients {};        // tiles of dout at the points
 struct Outputs {};          // tiles of outputs at the points
 struct Cells {};            // padded images
 
-// An axis of a convolution of stride 1 on cells of `step` neighbouring pixels: output place o takes the cells
+// One axis of a convolution of stride 1 over cells of `step` adjacent pixels. Output place o reads the cells
 // o - before .. o - before + taps - 1.
 struct Axis {
   Index pixels, step, before, taps, places;
   Index cells() const { return ceil_div(pixels, step); }
   Index tiles() const { return ceil_div(places, kTile); }
-  Index blocks() const { return ceil_div(taps, kTile); }  // of four taps; a block reaches the tile next to the last
+  Index blocks() const { return ceil_div(taps, kTile); }  // of four taps; each further block reads one tile further
   Index input_tiles() const { return tiles() + blocks() - 1; }
 };
 
-// A convolution of a stride is one of stride 1 on cells of stride x stride pixels, whose channels are the pixels'
-// side by side. Pixel h is in cell h / step; taps before the filter's first and behind its last count as zero.
+// A strided convolution is one of stride 1 over cells of stride x stride pixels, whose channels are the concatenated
+// channels of the pixels. Pixel h is in cell h / step. Taps before the filter's first and after its last are zero.
 inline Axis forward_axis(Index pixels, Index filter, Index stride, Index pad, Index places) {
   const Index before = ceil_div(pad, stride);
   const Index last = filter - 1 - pad;
   const Index behind = last >= 0 ? last / stride : -ceil_div(-last, stride);
   return {pixels, stride, before, behind + before + 1, places};
 }
-// The gradient of the cells: dout's places are pixels, taps run the other way.
+// The axis of the input's gradient: the places of dout are its pixels, and taps run in reverse.
 inline Axis gradient_axis(const Axis& a, Index places_of_dout) {
   return {places_of_dout, 1, a.taps - 1 - a.before, a.taps, a.cells()};
 }
@@ -49,19 +50,19 @@ inline Axis gradient_axis(const Axis& a, Index places_of_dout) {
 struct Grid {
   Index images;
   Axis h, w;
-  Index C;         // of a pixel
-  Index channels;  // of a cell, in whole vectors
+  Index C;         // channels of a pixel
+  Index channels;  // channels of a cell, rounded up to whole vectors
   Index tiles() const { return h.tiles() * w.tiles(); }
   Index input_tiles() const { return h.input_tiles() * w.input_tiles(); }
   Index blocks() const { return h.blocks() * w.blocks(); }
   Index taps() const { return std::max(h.taps, w.taps); }
 };
 
-// Cells first .. first + rows - 1 of an image (pixels before the first and behind the last are zeros), from column
-// `left` on, channels-last with `channels` a cell.
+// Copies `rows` rows of cells of an image from row `first` on, and of each `columns` cells from column `left` on, with
+// g.channels channels per cell. Pixels outside the image are zeros.
 inline void gather_cells(const Grid& g, const float* image, Index first, Index rows, Index left, Index columns,
                          float* to) {
-  const Index step = g.h.step, piece = step * g.C;  // of one pixel row, contiguous in the image
+  const Index step = g.h.step, piece = step * g.C;  // a cell's part of one pixel row, contiguous in the image
   const Index used = step * piece;
   for (Index i = first; i < first + rows; ++i) {
     if (i < 0 || i >= g.h.cells()) {
@@ -86,8 +87,8 @@ inline void gather_cells(const Grid& g, const float* image, Index first, Index r
   }
 }
 
-// Calls body(p, q, a, b, phase) for each pixel (p, q) of a filter, the tap (a, b) and the pixel of
-// the cell, `phase`, that it falls on.
+// Calls body(p, q, a, b, phase) for each element (p, q) of a filter: it belongs to the tap (a, b), and to pixel `phase`
+// of the cell.
 template <class Body>
 void each_tap(const ConvShape& s, const Axis& h, const Axis& w, Body&& body) {
   const auto place = [&](Index p, const Axis& axis) {  // (tap, pixel of the cell)

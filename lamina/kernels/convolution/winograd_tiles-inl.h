@@ -1,5 +1,5 @@
-// Convolutions and their gradients by Winograd's tiles, whatever the format of the values at the points. Compiled once
-// for each instruction set.
+// Convolutions and their gradients by Winograd's algorithm, for any format of transformed values. Compiled once for
+// each instruction set.
 #if defined(LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
 #undef LAMINA_KERNELS_CONVOLUTION_WINOGRAD_TILES_INL_H_
@@ -19,7 +19,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 using namespace winograd;  // NOLINT
 
-// Where the values of tiles at the points lie: those of tile t at point p from data[p apart + t channels] on.
+// Transformed tiles: the values of tile t at point p begin at data[p apart + t channels].
 template <class Value>
 struct AtPoints {
   Value* data;
@@ -31,8 +31,8 @@ HWY_INLINE AtPoints<Value> at_points(Index points, Index tiles, Index channels) 
   return {workspace<Slot, Value>(points * apart), channels, apart};
 }
 
-// Calls body(cell, tile) for each tile of an image of cells and each vector of channels: where the tile's first cell
-// lies, and where its values at a point. Tiles lie kTile cells apart.
+// Calls body(cell, tile) for each tile of an image of cells and each vector of channels, with the offsets of the tile's
+// first cell and of its transformed values. Tiles are kTile cells apart.
 template <class Body>
 HWY_INLINE void each_tile(Index pitch, Index rows, Index columns, Index C, Body body) {
   for (Index i = 0; i < rows; ++i)
@@ -41,7 +41,7 @@ HWY_INLINE void each_tile(Index pitch, Index rows, Index columns, Index C, Body 
         body((i * kTile * pitch + j * kTile) * C + c, (i * columns + j) * C + c);
 }
 
-// Transforms an image's tiles of kN x kN cells to the kN x kN points; they become tiles `to` and on.
+// Transforms an image's tiles of kN x kN cells, and stores them as tiles `to` and following.
 template <int kN, class Format>
 HWY_INLINE void inputs_to_points(Format format, const float* cells, Index pitch, Index rows, Index columns,
                                  const AtPoints<typename Format::Single>& v, Index to) {
@@ -54,8 +54,8 @@ HWY_INLINE void inputs_to_points(Format format, const float* cells, Index pitch,
   });
 }
 
-// The same for tiles of kIn x kIn cells of Format::kTogether images, which lie `image` apart; only `images` of them
-// exist.
+// The same for tiles of kIn x kIn cells of Format::kTogether images, which are `image` elements apart. Only the first
+// `images` of them exist; the others count as zeros.
 template <int kN, int kIn, class Format, class Line>
 HWY_INLINE void images_to_points(Format format, Line line, const float* cells, Index image, int images, Index pitch,
                                  Index rows, Index columns, const AtPoints<typename Format::Joint>& v, Index to) {
@@ -70,7 +70,7 @@ HWY_INLINE void images_to_points(Format format, Line line, const float* cells, I
   });
 }
 
-// Transforms filters, taps [a][b][in][out], to the points: u [point][panel][block][in][column of the panel].
+// Transforms filters, taps [a][b][in][out], to u [point][panel][block][in][column of the panel].
 template <int kN, class Format>
 HWY_INLINE void filters_to_points(Format format, const Grid& g, Index out, Index width, const float* taps,
                                   typename Format::Joint* u) {
@@ -94,15 +94,15 @@ HWY_INLINE void filters_to_points(Format format, const Grid& g, Index out, Index
   });
 }
 
-// Where results go: images (pixels_h, pixels_w, C), with `step` x `step` pixels for each output place.
+// The output images (pixels_h, pixels_w, C), with `step` x `step` pixels for each output place.
 struct Target {
   float* images;
-  const float* bias;  // of channels, or null
+  const float* bias;  // (C,), or null
   bool relu;
   Index pixels_h, pixels_w, C, step;
 };
 
-// Transforms one tile and one vector of channels back from the points, and stores its 4 x 4 places.
+// Transforms one tile and one vector of channels back, and stores its 4 x 4 places.
 template <int kN>
 HWY_INLINE void store_tile(const Target& t, const float* at, Index apart, Index channel, Index image, Index top,
                            Index left, Index places_h, Index places_w) {
@@ -136,7 +136,8 @@ HWY_INLINE void store_tile(const Target& t, const float* at, Index apart, Index 
       });
 }
 
-// Products at the points, of `images` images' inputs v with the filters u, for `rows` rows of tiles of each: m.
+// m = the products of the inputs v and the filters u at every point, for `images` images and `rows` rows of tiles of
+// each.
 template <int kN, class Format>
 HWY_INLINE void multiply_at_points(Format format, const Grid& g, const AtPoints<typename Format::Single>& v,
                                    const typename Format::Joint* u, Index width, Index images, Index rows,
@@ -152,8 +153,8 @@ HWY_INLINE void multiply_at_points(Format format, const Grid& g, const AtPoints<
   lines.b_k = width;
   lines.b_step = g.w.blocks() * C / Format::kTogether * width;
   lines.ldc = out;
-  // Where blocks of taps reach into the next tile, the tiles of each row are a line of their own. Else all tiles are
-  // one line.
+  // With one block of taps, all tiles form one line. With more, blocks read the next tiles too, so each row of tiles is
+  // a line of its own.
   const bool one_line = g.blocks() == 1;
   lines.lines = one_line ? 1 : rows;
   lines.places = one_line ? images * rows * tiles_w : tiles_w;
@@ -258,8 +259,8 @@ HWY_INLINE void backward_data(Format format, const ConvShape& s, const float* do
                 : convolve_with<7>(format, g, dout, taps, out, target);
 }
 
-// The gradient of taps: sums over all images at the points, a group of Format::kTogether images after the other.
-// `first` and `count` number these.
+// The filters' gradient is summed over all images at the points, one group at a time. `first` and `count` count units
+// of Format::kTogether images.
 template <class Joint>
 struct ImagesAtPoints {
   AtPoints<Joint> inputs, gradients;
@@ -302,7 +303,7 @@ HWY_INLINE void group_to_points(Format format, const Grid& g, const ImagesAtPoin
   });
 }
 
-// sums [point][block][in][out] += the group's products at each point.
+// sums [point][block][in][out] += the products of the group's inputs and gradients at each point.
 template <int kN, class Format>
 HWY_INLINE void add_products(Format format, const Grid& g, const ImagesAtPoints<typename Format::Joint>& group,
                              float* sums) {
@@ -337,7 +338,7 @@ HWY_INLINE void add_products(Format format, const Grid& g, const ImagesAtPoints<
   });
 }
 
-// taps [a][b][in][out] from their values at the points, sums [point][block][in][out].
+// Transforms sums [point][block][in][out] back to taps [a][b][in][out].
 template <int kN>
 HWY_INLINE void taps_from_points(const Grid& g, Index out, const float* sums, float* taps) {
   constexpr Index kTaps = Winograd<kN>::kTaps;
