@@ -1,5 +1,5 @@
-// How kernels that work down the columns of a matrix cut it into blocks of rows, by its size alone. A narrow matrix is
-// folded: `fold` neighbouring rows count as one wide row, so that they fill vectors.
+// How kernels that reduce the columns of a matrix divide it into blocks of rows, by its size alone. A narrow matrix is
+// folded: `fold` adjacent rows count as one wide row, so that they fill vectors.
 #pragma once
 
 #include <algorithm>
@@ -8,12 +8,12 @@
 
 namespace lamina::kernels {
 
-/// `rows` rows of `width` elements, `stride` apart, followed by the first `tail` elements of one more row.
+/// `rows` rows of `width` elements, `stride` elements apart, and the first `tail` elements of one more row.
 struct ColumnBlock {
-  Index offset;  ///< where its first element lies in the matrix
-  Index column;  ///< and in a row
+  Index offset;  ///< the position of its first element in the matrix
+  Index column;  ///< and in a wide row
   Index rows, width, stride, tail;
-  /// How many elements column j of the block has.
+  /// The number of elements in column j of the block.
   Index count(Index j) const { return rows + (j < tail ? 1 : 0); }
 };
 
@@ -24,20 +24,20 @@ class ColumnBlocks {
         fold_(columns < kWide ? ceil_div(kWide, columns) : 1),
         stride_(columns * fold_),
         across_{stride_, std::min(stride_, kMaxWidth)},
-        // Blocks of one height, so that threads have equal shares.
+        // Blocks of the same height, so that threads have equal work.
         down_(Chunks::even(size_ / stride_, std::max<Index>(kMinHeight, kElements / across_.size))) {}
 
   Index count() const { return across() * down(); }
   Index fold() const { return fold_; }
-  /// Elements of a wide row: fold() elements of each column.
+  /// The elements of a wide row: fold() elements of each column.
   Index stride() const { return stride_; }
-  /// How many blocks lie side by side, and how many above each other: block b lies above block b + across().
+  /// The number of blocks side by side, and one above the other: block b is above block b + across().
   Index across() const { return across_.count(); }
   Index down() const { return std::max<Index>(1, down_.count()); }
 
   ColumnBlock block(Index b) const {
     const Index up = b / across(), side = b % across(), column = across_.first(side), first = down_.first(up);
-    // Only a folded matrix may end within a wide row, and it is one block across.
+    // Only a folded matrix can end within a wide row, and then it is one block across.
     const Index tail = up == down() - 1 ? size_ - size_ / stride_ * stride_ : 0;
     return {first * stride_ + column, column, down_.length(up), across_.length(side), stride_, tail};
   }

@@ -1,4 +1,4 @@
-// Normalization over the rows of a matrix: one mean and variance a column.
+// Normalization of the columns of a matrix: one mean and variance per column.
 #include <cmath>
 
 #include "lamina/kernels/machine/workspace.h"
@@ -8,7 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm/columns.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,7 +16,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// sum[j] = sum of the block's column j.
+// sum[j] = the sum of column j of the block.
 template <class T>
 HWY_INLINE void sums_of(const ColumnBlock& s, const T* x, T* sum) {
   std::fill(sum, sum + s.width, T{0});
@@ -37,7 +37,8 @@ HWY_INLINE void sums_of(const ColumnBlock& s, const T* x, T* sum) {
   }
 }
 
-// mean[j] of the block's column j, rounded; drift[j] and m2[j]: the sums of x - mean[j] and of its square.
+// mean[j] is the rounded mean of column j of the block; drift[j] and m2[j] are the sums of x - mean[j] and of its
+// square.
 template <class T>
 void moments(const ColumnBlock& s, const T* x, T* mean, T* m2, T* drift) {
   sums_of(s, x, mean);
@@ -68,7 +69,7 @@ HWY_INLINE void normalize(const ColumnBlock& s, const T* x, const T* mean, const
   }
 }
 
-// dout, or 0 where relu's output was not positive.
+// dout, or 0 where ReLU's output is not positive.
 template <bool kRelu, class D, class T>
 HWY_INLINE hn::Vec<D> upstream(D d, const T* dout, const T* relu_out) {
   const auto v = hn::LoadU(d, dout);
@@ -78,7 +79,7 @@ HWY_INLINE hn::Vec<D> upstream(D d, const T* dout, const T* relu_out) {
     return v;
 }
 
-// sum[j] = sum of dout, product[j] = sum of dout (x - mean), over the block's column j.
+// sum[j] = sum of dout, product[j] = sum of dout (x - mean), over column j of the block.
 template <class T, bool kRelu>
 HWY_INLINE void backward_sums(const ColumnBlock& s, const T* dout, const T* relu_out, const T* x, const T* mean,
                               T* product, T* sum) {
@@ -95,7 +96,7 @@ HWY_INLINE void backward_sums(const ColumnBlock& s, const T* dout, const T* relu
   }
 }
 
-// dx = scale dout - shift - slope (x - mean), or scale dout where shift is null.
+// dx = scale dout - shift - slope (x - mean), or scale dout if shift is null.
 template <class T, bool kRelu>
 HWY_INLINE void backward(const ColumnBlock& s, const T* dout, const T* relu_out, const T* x, const T* mean,
                          const T* scale, const T* shift, const T* slope, T* dx) {
@@ -149,13 +150,13 @@ struct Partials {};
 struct Totals {};
 struct Tiled {};
 
-// What a kernel needs of each column, repeated for each fold of a wide row.
+// Repeats the values of the columns for each fold of a wide row.
 template <class T>
 void tile(const ColumnBlocks& blocks, Index columns, T* values) {
   for (Index k = columns; k < blocks.stride(); ++k) values[k] = values[k - columns];
 }
 
-// Mean and variance of each column from the moments of its pieces, by the rule of Chan, Golub and LeVeque (1983).
+// Combines the moments of the blocks to the mean and variance of each column (Chan, Golub and LeVeque, 1983).
 template <class T>
 void combine_moments(const ColumnBlocks& blocks, Index rows, Index columns, const T* means, const T* m2s,
                      const T* drifts, T* mean, T* var) {
@@ -171,7 +172,7 @@ void combine_moments(const ColumnBlocks& blocks, Index rows, Index columns, cons
         if (s.count(j) > 0) body((s.column + j) % columns, static_cast<double>(s.count(j)), row + j);
     }
   };
-  // Means are taken from the first piece's, means[column].
+  // Means are relative to that of the first block, means[column].
   const auto from_first = [&](Index column, Index at) {
     return static_cast<double>(means[at]) - static_cast<double>(means[column]);
   };
@@ -190,7 +191,7 @@ void combine_moments(const ColumnBlocks& blocks, Index rows, Index columns, cons
   }
 }
 
-// sums[j] = the sum over all pieces of column j, in double.
+// sums[j] = the sum of column j over all blocks, in double.
 template <class T>
 void combine_sums(const ColumnBlocks& blocks, Index columns, const T* partial, double* sums) {
   std::fill(sums, sums + columns, 0.0);

@@ -1,13 +1,14 @@
-// Kernels of batch, layer and group normalization. Statistics are a mean and a biased variance, taken about the mean
-// of fixed chunks, so that they are accurate where the mean is large and the same for any number of threads.
+// Kernels of batch, layer and group normalization. Statistics are the mean and the biased variance. They are computed
+// from chunks of fixed size, each centred on its own mean, so they are accurate for large means and have the same bits
+// for any number of threads.
 #pragma once
 
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
 
-/// mean[j] and var[j] of column j of x (rows, columns), rows > 0. The rows of channels-last images are their N H W
-/// positions.
+/// mean[j] and var[j] of column j of x (rows, columns), rows > 0. For channels-last images, the N H W pixels are the
+/// rows.
 template <class T>
 void column_statistics(Index rows, Index columns, const T* x, T* mean, T* var);
 /// mean[i] and var[i] of row i of x (rows, columns).
@@ -24,20 +25,20 @@ template <class T>
 void normalize_columns(Index rows, Index columns, const T* x, const T* mean, const T* inv_std, const T* gamma,
                        const T* beta, bool relu, T* out);
 /// dbeta[j] = sum_i dout[i, j];  dgamma[j] = sum_i dout[i, j] x^[i, j],  x^ = (x - mean) inv_std.
-/// Unless relu_out (rows, columns) is null, dout counts as 0 where relu_out is not > 0.
+/// If relu_out (rows, columns) is not null, dout counts as 0 where relu_out is not positive.
 template <class T>
 void normalize_columns_sums(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
                             const T* inv_std, T* dgamma, T* dbeta);
-/// With the sums of normalize_columns_sums, where statistics is set (they were x's own):
-/// dx[i, j] = gamma[j] inv_std[j] (dout[i, j] - (dbeta[j] + x^[i, j] dgamma[j]) / rows), else gamma inv_std dout.
-/// relu_out as above. dx may be dout.
+/// dgamma and dbeta are the sums of normalize_columns_sums. If `statistics`, that is, if mean and inv_std were computed
+/// from x: dx[i, j] = gamma[j] inv_std[j] (dout[i, j] - (dbeta[j] + x^[i, j] dgamma[j]) / rows); else
+/// dx = gamma inv_std dout. relu_out as above. dx may be dout.
 template <class T>
 void normalize_columns_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
                                 const T* inv_std, const T* gamma, const T* dgamma, const T* dbeta, bool statistics,
                                 T* dx);
 
-/// Batch normalization of x (rows, columns) by its own statistics, which it fills in: what column_statistics,
-/// inverse_std and normalize_columns do, in one pass by whole columns where x is small. rows > 0; out may be x.
+/// Batch normalization of x (rows, columns) by its own statistics, which are stored too: the same as column_statistics,
+/// inverse_std and normalize_columns, but for a small x in one pass over whole columns. rows > 0; out may be x.
 template <class T>
 void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,
                      T* mean, T* var, T* inv_std, T* out);

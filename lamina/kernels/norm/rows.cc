@@ -1,4 +1,4 @@
-// Normalization over the elements of each row: layer normalization, and group normalization of images.
+// Normalization of the rows of a matrix: layer normalization, and group normalization of images.
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +9,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm/rows.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,7 +17,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Sums run in T over so many elements, then in double.
+// Sums are accumulated in T over pieces of this many elements, and in double over the pieces.
 constexpr Index kPiece = 2048;
 
 template <class V>
@@ -25,7 +25,7 @@ HWY_INLINE double lane_sum(V v) {
   return static_cast<double>(hn::GetLane(hn::SumOfLanes(hn::DFromV<V>(), v)));
 }
 
-// The sums of two quantities of 0 .. n - 1: body(d, j, first, second) adds to both.
+// Two sums over 0 .. n - 1 at once: body(d, j, first, second) adds to both accumulators.
 template <class T, class Body>
 HWY_INLINE void two_sums(Index n, double& first, double& second, Body&& body) {
   const hn::ScalableTag<T> d;
@@ -59,7 +59,7 @@ HWY_INLINE void statistics(Index n, const T* x, T& mean, T& var) {
     a = hn::Add(a, centred);
     b = hn::MulAdd(centred, centred, b);
   });
-  const double off = sum / count, spread = squares - off * sum;  // the rounding error of the centre, taken out
+  const double off = sum / count, spread = squares - off * sum;  // corrects the rounding error of the centre
   mean = static_cast<T>(static_cast<double>(centre) + off);
   var = static_cast<T>((spread < 0 ? 0 : spread) / count);  // keeps NaN
 }
@@ -74,7 +74,7 @@ HWY_INLINE void normalize(Index n, const T* x, T mean, T inv_std, const T* gamma
   });
 }
 
-// dout, or 0 where relu's output was not positive.
+// dout, or 0 where ReLU's output is not positive.
 template <bool kRelu, class D, class T>
 HWY_INLINE hn::Vec<D> upstream(D d, const T* dout, const T* relu_out) {
   const auto v = hn::LoadU(d, dout);
@@ -84,7 +84,7 @@ HWY_INLINE hn::Vec<D> upstream(D d, const T* dout, const T* relu_out) {
     return v;
 }
 
-// One row of layer normalization backward; adds its share to dgamma and dbeta.
+// The backward pass of layer normalization for one row. Adds the row's contribution to dgamma and dbeta.
 template <class T, bool kRelu>
 HWY_INLINE void backward(Index n, const T* dout, const T* relu_out, const T* x, T mean, T inv_std, const T* gamma,
                          T* dx, T* dgamma, T* dbeta) {
@@ -119,7 +119,7 @@ void group(Index channels, Index S, const T* x, T mean, T inv_std, const T* gamm
   }
 }
 
-// One image's group backward; dgamma and dbeta: this image's sums of its channels.
+// The backward pass of group normalization for one group of one image; dgamma and dbeta are its sums for each channel.
 template <class T>
 void group_backward(Index channels, Index S, const T* dout, const T* x, T mean, T inv_std, const T* gamma, T* dx,
                     double* dgamma, double* dbeta) {

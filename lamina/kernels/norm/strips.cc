@@ -1,6 +1,6 @@
-// Batch normalization where a batch is small: one thread takes whole columns, a few vectors of them at a time, from
-// their statistics to the result. With two threads (of Sapphire Rapids) more time goes to waiting and to lines that
-// travel between caches than to sums.
+// Batch normalization of a small batch on one thread: a strip of a few vectors of columns at a time, from the
+// statistics to the result. On two threads of a Sapphire Rapids, waiting and moving cache lines between cores took
+// longer than the arithmetic.
 #include <cmath>
 #include <type_traits>
 
@@ -10,7 +10,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/norm/strips.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/vectors-inl.h"
 
 #ifndef LAMINA_KERNELS_NORM_STRIPS_ARGS
@@ -45,7 +45,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Of N vectors side by side; as many sums for each as keep adding up from waiting for the sum before.
+// Accumulators for N vectors side by side, several for each, so that additions are independent and hide their latency.
 template <class V, int N>
 struct Sums {
   static constexpr int kEach = N >= 6 ? 1 : N >= 3 ? 2 : 4;
@@ -63,7 +63,7 @@ struct Sums {
   }
 };
 
-// Calls body(i, k, v) for all rows i and vectors v of each; k = i modulo kEach.
+// Calls body(i, k, v) for every row i and every vector v of it; k counts the accumulators, 0 .. kEach - 1.
 template <int N, int kEach, class Body>
 HWY_INLINE void over_rows(Index rows, Body&& body) {
   Index i = 0;
@@ -77,7 +77,8 @@ HWY_INLINE void over_rows(Index rows, Body&& body) {
     for (int v = 0; v < N; ++v) body(i, 0, v);
 }
 
-// Mean and variance of N vectors of columns, about a rounded mean whose error is then taken away.
+// Mean and variance of N vectors of columns. Deviations are from the rounded mean, and its error is corrected
+// afterwards.
 template <int N, class D, class T>
 HWY_INLINE void statistics(D d, const StripForward<T>& s, Index column) {
   using V = hn::Vec<D>;
@@ -177,7 +178,7 @@ HWY_INLINE void columns_of(D d, const StripBackward<T>& s, Index column) {
   s.relu_out ? backward_of<N, true>(d, s, column) : backward_of<N, false>(d, s, column);
 }
 
-// All columns: as many vectors at a time as there are registers for, then fewer, then single elements.
+// All columns: as many vectors at a time as there are registers, then fewer, then single elements.
 template <class Strip>
 HWY_INLINE void over_columns(const Strip& s) {
   using T = std::remove_const_t<std::remove_pointer_t<decltype(s.x)>>;
@@ -211,9 +212,9 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-constexpr Index kFewColumns = 16;  // of fewer, vectors across rows are sooner done
-constexpr Index kMostRows = 512;   // whose sums floats hold well enough
-constexpr Index kMost = 50 << 10;  // elements: of more, several threads are sooner done
+constexpr Index kFewColumns = 16;  // for fewer columns, folded rows (column_blocks.h) are faster
+constexpr Index kMostRows = 512;   // the longest sums that are accurate enough in T
+constexpr Index kMost = 50 << 10;  // elements from which several threads are faster
 
 bool goes_by_columns(Index rows, Index columns) {
   return columns >= kFewColumns && rows > 0 && rows <= kMostRows && rows * columns <= kMost;
