@@ -1,4 +1,4 @@
-// Sigmoid and leaky ReLU over n contiguous elements. Outputs may be their inputs.
+// Sigmoid and leaky ReLU over n contiguous elements. Outputs may be the inputs.
 #pragma once
 
 #include "lamina/tensor.h"

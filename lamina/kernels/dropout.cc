@@ -1,4 +1,4 @@
-// MT19937 (Matsumoto and Nishimura, 1998), whose recurrence and tempering are computed on whole vectors.
+// Dropout with a vectorized MT19937 (Matsumoto and Nishimura, 1998): recurrence and tempering work on whole vectors.
 #include "lamina/kernels/dropout.h"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// key[i] = key[i + ahead] ^ twist(key[i], key[i + 1]) for i below count. |ahead| is more than the length of a vector.
+// key[i] = key[i + ahead] ^ twist(key[i], key[i + 1]) for i < count. |ahead| must exceed the length of a vector.
 HWY_NOINLINE void twist_words(std::uint32_t* key, Index count, Index ahead) {
   const auto twist = [=](auto d, std::uint32_t* at) HWY_ATTR {
     const auto u = hn::LoadU(d, at), v = hn::LoadU(d, at + 1);
@@ -50,7 +50,7 @@ HWY_NOINLINE void twist_words(std::uint32_t* key, Index count, Index ahead) {
   for (; key < end; ++key) twist(hn::CappedTag<std::uint32_t, 1>(), key);
 }
 
-// The next 624 words, by the recurrence, whose indices count modulo 624.
+// Computes the next 624 words of the state. Indices of the recurrence are modulo 624.
 HWY_INLINE void refill(std::uint32_t* key) {
   twist_words(key, kWords - kMiddle, kMiddle);
   twist_words(key + kWords - kMiddle, kMiddle - 1, kMiddle - kWords);
@@ -66,8 +66,8 @@ HWY_INLINE hn::Vec<D> temper(D d, hn::Vec<D> y) {
   return hn::Xor(y, hn::ShiftRight<18>(y));
 }
 
-// Element i, whose draw is made of two words: rand() = (2^26 a + b) / 2^53, where a is the upper 27 bits of the first
-// word and b the upper 26 bits of the second.
+// One element. Its draw takes two words: rand() = (2^26 a + b) / 2^53, where a is the upper 27 bits of the first word
+// and b the upper 26 bits of the second.
 template <class T>
 HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std::uint32_t second) {
   const hn::CappedTag<std::uint32_t, 1> d;
@@ -79,8 +79,8 @@ HWY_INLINE void draw(const DropoutArgs<T>& s, Index i, std::uint32_t first, std:
 }
 
 #if HWY_TARGET != HWY_SCALAR
-// The bits of `kept` for each pair of words whose draw is kept, else 0. Draws are compared as a 2^37 + b 2^6: this has
-// the order of 2^26 a + b and leaves the words' bits in their places.
+// For each pair of words, the bits of `kept` if its draw is at most `last`, else 0. Draws are compared in the form
+// 2^37 a + 2^6 b, which has the same order as 2^26 a + b and needs no shifts.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V scales(D d, const std::uint32_t* words, V last, V kept) {
   const hn::Repartition<std::uint32_t, D> halves;
@@ -131,7 +131,7 @@ void dropout(const DropoutArgs<T>& s, RandomState::State& state) {
   Index position = state.position;
   for (Index i = 0; i < s.n;) {
     if (position == kWords) refill(key), position = 0;
-    if (position == kWords - 1) {  // a pair whose second word comes after the refill
+    if (position == kWords - 1) {  // the pair straddles a refill
       const std::uint32_t first = key[position];
       refill(key);
       draw(s, i++, first, key[0]);

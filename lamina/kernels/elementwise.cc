@@ -8,7 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/elementwise.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -53,7 +53,7 @@ void axpy(Index n, T a, const T* x, T* y) {
   });
 }
 
-// A vector of doubles, from numbers of either precision.
+// Loads a vector of doubles from numbers of either precision.
 template <class D>
 HWY_INLINE hn::Vec<D> load_as_double(D d, const double* x) {
   return hn::LoadU(d, x);
@@ -63,7 +63,7 @@ HWY_INLINE hn::Vec<D> load_as_double(D d, const float* x) {
   return hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, D>(), x));
 }
 
-// Two vectors of sums in double, added up at the end.
+// Two independent accumulators in double hide the latency of additions.
 template <class T>
 double sum_of_squares(Index n, const T* x) {
   const hn::ScalableTag<double> d;
@@ -83,7 +83,7 @@ double sum_of_squares(Index n, const T* x) {
 template <class T>
 void column_sums(Index rows, Index columns, const T* x, T* sums) {
   for_vectors<T>(columns, [=](auto d, Index j) HWY_ATTR {
-    // Four sums in turn, so that no addition waits for the one before.
+    // Four independent accumulators hide the latency of additions.
     auto sum = hn::Zero(d), sum1 = sum, sum2 = sum, sum3 = sum;
     Index i = 0;
     for (const T* from = x + j; i + 4 <= rows; i += 4, from += 4 * columns) {
@@ -106,10 +106,10 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-// Elements of a chunk: so many outweigh what it costs to hand the chunk to a thread. Sums depend on it.
+// Elements of a chunk, enough to outweigh the cost of handing it to a thread. The order of sums depends on it.
 constexpr Index kChunk = 16384;
 
-// Chunks begin at multiples of 64 elements, so that no two threads write to one cache line.
+// Chunks begin at multiples of 64 elements, so that no two threads write to the same cache line.
 Chunks elements(Index n) { return Chunks::even(n, kChunk, 64); }
 
 struct PartialSums {};

@@ -1,4 +1,4 @@
-// Elementwise kernels over n contiguous elements. Outputs may be their inputs.
+// Elementwise kernels over n contiguous elements. Outputs may be the inputs.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ void relu(Index n, const T* x, T* out);
 /// dx = scale dout where out > 0, else 0.
 template <class T>
 void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale = 1);
-/// out = x, by all threads: each copies the part that its kernels have left in its core's cache.
+/// out = x, on all threads: each copies the part that earlier kernels left in its core's cache.
 template <class T>
 void copy(Index n, const T* x, T* out);
 /// out = a b
@@ -25,7 +25,7 @@ void add(Index n, const T* a, const T* b, T* out);
 /// y += a x
 template <class T>
 void axpy(Index n, T a, const T* x, T* y);
-/// The sum of squares, in double, over fixed chunks: the same bits for any number of threads.
+/// The sum of squares, in double over fixed chunks, so that it has the same bits for any number of threads.
 template <class T>
 double sum_of_squares(Index n, const T* x);
 /// sums[j] = sum over i of x[i * columns + j], over fixed chunks of rows.

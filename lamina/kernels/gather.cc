@@ -18,7 +18,7 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// out = T(double(byte) - mean), for `count` bytes; without a mean where that is null.
+// out = T(double(byte) - mean) for `count` bytes, or T(byte) if mean is null.
 template <class T>
 HWY_INLINE void convert(Index count, const std::uint8_t* HWY_RESTRICT bytes, const double* HWY_RESTRICT mean,
                         T* HWY_RESTRICT out) {
@@ -40,7 +40,7 @@ HWY_INLINE void convert(Index count, const std::uint8_t* HWY_RESTRICT bytes, con
   for (; j < count; ++j) out[j] = static_cast<T>(static_cast<double>(bytes[j]) - (mean ? mean[j] : 0.0));
 }
 
-constexpr Index kColumns = 1024;  // the mean of so many stays in the first-level cache
+constexpr Index kColumns = 1024;  // columns whose mean stays in the L1 cache
 
 template <class T>
 void convert_rows(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
@@ -51,9 +51,9 @@ void convert_rows(Index count, Index example, const std::uint8_t* bytes, const I
               out + i * example + j);
 }
 
-// Copies one example, converting its numbers. Where `next` is not null, the example there is prefetched meanwhile: the
-// chosen rows lie anywhere in memory, so the processor cannot foresee them. Where `kept` is not null, the numbers are
-// written there too, past the caches.
+// Copies one example and converts its numbers. If `next` is not null, the example there is prefetched meanwhile,
+// because the hardware prefetcher cannot predict which row is next. If `kept` is not null, the numbers are stored there
+// too, by non-temporal stores.
 template <class From, class To>
 HWY_INLINE void convert_and_keep(Index count, const From* HWY_RESTRICT from, const From* next, To* HWY_RESTRICT out,
                                  To* HWY_RESTRICT kept) {
@@ -95,7 +95,7 @@ void convert_numbers(Index count, const From* from, const From* next, To* out) {
   convert_and_keep<From, To>(count, from, next, out, nullptr);
 }
 
-// The combinations of types under names of one template argument, for LAMINA_DISPATCH.
+// All combinations of types, under names with one template argument, as LAMINA_DISPATCH needs them.
 template <class To>
 void convert_floats(Index count, const float* from, const float* next, To* out) {
   convert_numbers(count, from, next, out);
@@ -109,7 +109,7 @@ void convert_doubles_and_keep(Index count, const double* from, const double* nex
   hwy::FlushStream();
 }
 
-// One image, moved. `row` is scratch memory of W bytes.
+// Converts one image while moving it. `row` is scratch memory of W bytes.
 template <class T>
 void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean,
                    std::uint8_t* row, T* out) {
@@ -133,7 +133,7 @@ void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move mo
     }
 }
 
-// Adds `count` rows to sums, which hold 257 rows at most: 257 x 255 is the largest number of 16 bits.
+// Adds `count` rows to sums. They can hold 257 rows, because 257 x 255 is the largest number of 16 bits.
 void add_bytes(Index count, Index example, const std::uint8_t* HWY_RESTRICT bytes, std::uint16_t* HWY_RESTRICT sums) {
   const hn::ScalableTag<std::uint16_t> d;
   const hn::Rebind<std::uint8_t, decltype(d)> d8;
@@ -158,7 +158,7 @@ struct MovedRow {};
 
 constexpr Index kRowsIn16Bits = 257;
 
-// Chunks of rows that hold about so many elements.
+// Chunks of rows, of about 16,384 elements.
 Chunks rows_of(Index count, Index example) { return Chunks::about(1 << 14, example > 0 ? count : 0, example); }
 
 // The kernel that converts From to To.

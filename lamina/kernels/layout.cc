@@ -7,7 +7,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/layout.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,7 +15,8 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Three planes to three channels a pixel, which is how images come into a net. Returns how many columns it has done.
+// Interleaves three planes to three channels per pixel, for the images that enter a net. Returns how many columns it
+// did.
 template <class T>
 Index interleave_3(Index columns, const T* HWY_RESTRICT x, Index x_step, T* HWY_RESTRICT out) {
   const hn::ScalableTag<T> d;
@@ -32,7 +33,7 @@ template <class T>
 void transpose_columns(Index rows, Index columns, const T* HWY_RESTRICT x, T* HWY_RESTRICT out, Index first,
                        Index last) {
   constexpr Index side = kBlockSide<T>;
-  constexpr Index tile = 32;  // so many columns stay in the first-level cache while the rows pass
+  constexpr Index tile = 32;  // columns whose output stays in the L1 cache while the loop runs over the rows
   Index j0 = first;
   if (rows == 3) j0 += interleave_3(last - first, x + first, columns, out + 3 * first);
   for (; j0 < last; j0 += tile) {
@@ -61,7 +62,7 @@ void transpose(Index count, Index rows, Index columns, const T* x, T* out) {
   const Index size = rows * columns;
   if (count * size == 0) return;
   const auto kernel = LAMINA_DISPATCH(transpose_columns<T>);
-  // A chunk is some whole matrices, or a band of columns of a large one.
+  // A chunk is several whole matrices, or a band of columns of a large one.
   constexpr Index kElements = 1 << 15;
   const Chunks matrices = Chunks::about(kElements, count, size);
   const Index band = matrices.size > 1 ? columns : std::max<Index>(64, kElements / rows / 64 * 64);

@@ -1,4 +1,4 @@
-// Transposition of many small matrices: between (N, C, H, W) and channels last, a matrix an image.
+// Transposing many small matrices, one for each image, between (N, C, H, W) and channels last.
 #pragma once
 
 #include "lamina/tensor.h"
@@ -9,8 +9,8 @@ namespace lamina::kernels {
 template <class T>
 void transpose(Index count, Index rows, Index columns, const T* x, T* out);
 
-/// Copies a matrix of `rows` rows and `columns` columns. `from_pitch` and `to_pitch` are the elements from one row to
-/// the next. The two must not overlap.
+/// Copies a matrix (rows, columns). `from_pitch` and `to_pitch` are the distances between rows, in elements. The two
+/// must not overlap.
 template <class T>
 void copy_columns(Index rows, Index columns, const T* from, Index from_pitch, T* to, Index to_pitch);
 

@@ -8,7 +8,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/pool.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,8 +16,8 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Places in a window, one a lane of the vector of maxima: int32 beside float, and double beside double, which holds
-// every int32.
+// Positions in a window, one for each lane of the vector of maxima: int32 for float, and double for double, which can
+// represent every int32.
 template <class D, class T = hn::TFromD<D>>
 struct Places;
 template <class D>
@@ -47,7 +47,7 @@ struct Places<D, double> {
   static auto equal(D, V a, V b) { return hn::Eq(a, b); }
 };
 
-// Calls step(d, c) for every channel: whole vectors, then one by one.
+// Covers all channels by calls step(d, c): whole vectors first, then single channels.
 template <class T, class Step>
 HWY_INLINE void for_channels(Index C, const Step& step) {
   const hn::ScalableTag<T> d;
@@ -58,7 +58,7 @@ HWY_INLINE void for_channels(Index C, const Step& step) {
   for (; c < C; ++c) step(one, c);
 }
 
-// The maximum of one window, whose first pixel is x.
+// The maximum of one window, whose first pixel is at x.
 template <class T>
 HWY_INLINE void window_max(const PoolShape& s, const T* HWY_RESTRICT x, T* HWY_RESTRICT out,
                            std::int32_t* HWY_RESTRICT argmax) {
@@ -89,7 +89,7 @@ void forward_rows(const PoolShape& s, const T* x, T* out, std::int32_t* argmax, 
   }
 }
 
-// Rows first to last - 1 of dx. To each the windows that cover it add their share, in scan order.
+// Rows first to last - 1 of dx. The windows that cover a row add their contributions in scan order.
 template <class T>
 void backward_rows(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx, Index first, Index last) {
   for (Index row = first; row < last; ++row) {
@@ -118,7 +118,7 @@ void backward_rows(const PoolShape& s, const T* dout, const std::int32_t* argmax
   }
 }
 
-// The same for windows of 2x2 at stride 2, where each element of dx lies in one window at most. Here first and last are
+// The same for windows of 2x2 at stride 2, when each element of dx is in at most one window. Here first and last count
 // rows of dout.
 template <class T>
 void backward_rows_2x2(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx, Index first, Index last) {
@@ -148,7 +148,7 @@ void backward_rows_2x2(const PoolShape& s, const T* dout, const std::int32_t* ar
   }
 }
 
-// The mean of the pixels of one image, for each channel, and its gradient.
+// The mean over the pixels of one image, for each channel; spread() is its gradient.
 template <class T>
 void average(Index pixels, Index C, const T* HWY_RESTRICT x, T* HWY_RESTRICT out) {
   for_vectors<T>(C, [=](auto d, Index c) HWY_ATTR {
@@ -176,7 +176,7 @@ namespace {
 
 Chunks images(Index N, Index example) { return Chunks::about(1 << 15, N, example); }
 
-// Bands of rows, each of about so many loads.
+// Bands of rows, of about 32,768 loads each.
 Chunks bands(Index rows, Index loads_per_row) { return Chunks::about(1 << 15, rows, loads_per_row); }
 
 }  // namespace

@@ -7,20 +7,20 @@
 
 namespace lamina::kernels {
 
-/// Sizes of one max pooling: images (N, H, W, C), windows (PH, PW), output (N, OH, OW, C).
+/// The sizes of max pooling: images (N, H, W, C), windows (PH, PW), output (N, OH, OW, C).
 struct PoolShape {
   Index N, H, W, C, PH, PW, stride, OH, OW;
 };
 
-/// out (N, OH, OW, C) = the maximum of each window, argmax its row-major place there, p * PW + q; the first of equal
-/// ones. NaN counts as a maximum. PH PW < 2^31.
+/// out (N, OH, OW, C) = the maximum of each window; argmax = its row-major position in the window, p * PW + q, the
+/// first one if several are equal. NaN counts as a maximum. PH PW < 2^31.
 template <class T>
 void max_pool_forward(const PoolShape& s, const T* x, T* out, std::int32_t* argmax);
-/// dx (N, H, W, C), overwritten: dout at each window's argmax, summed where windows overlap, 0 elsewhere.
+/// dx (N, H, W, C), overwritten, = dout at the argmax of each window, summed where windows overlap, and 0 elsewhere.
 template <class T>
 void max_pool_backward(const PoolShape& s, const T* dout, const std::int32_t* argmax, T* dx);
 
-/// out (N, C) = the sum of x (N, pixels, C) over the pixels, added in their order, divided by their number.
+/// out (N, C) = the mean of x (N, pixels, C) over the pixels, which are added in order.
 template <class T>
 void global_average_forward(Index N, Index pixels, Index C, const T* x, T* out);
 /// dx (N, pixels, C) = dout (N, C) / pixels.

@@ -10,7 +10,7 @@
 namespace lamina::kernels {
 namespace {
 
-// Chunks of rows, of fewer elements than elsewhere: an exponential costs about ten times as much as an addition.
+// Chunks of rows. They have fewer elements than elsewhere, because an exponential costs as much as ten additions.
 Chunks rows_of(Index rows, Index columns) { return Chunks::about(1024, rows, columns); }
 
 struct Exponentials {};
@@ -27,7 +27,7 @@ double exponentials(Index columns, const T* x, T max, T* e) {
   return sum;
 }
 
-// -log softmax(x)[y] of one row, and where dx is not null, the row of its gradient.
+// Returns -log softmax(x)[y] for one row and, if dx is not null, stores its gradient.
 template <class T>
 double row_loss(Index columns, const T* x, Label y, T* dx, double rows) {
   const T max = *std::max_element(x, x + columns), score = x[y];

@@ -1,17 +1,17 @@
-// Softmax and its cross-entropy loss, row by row.
+// Softmax of rows, and the cross-entropy loss.
 #pragma once
 
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
 
-/// out (rows, columns) = exp(x - max) / sum exp(x - max) of each row. out may be x. NaN in a row makes it all NaN.
+/// out (rows, columns) = exp(x - max) / sum exp(x - max), for each row. out may be x. One NaN makes the whole row NaN.
 template <class T>
 void softmax(Index rows, Index columns, const T* x, T* out);
-/// The sum over the rows, not their mean, of -log softmax(x)[i, y[i]], in double over fixed chunks; y[i] of
-/// 0 .. columns - 1. Unless dx (rows, columns) is null: dx = (softmax(x) - onehot(y)) / rows. dx may be x. With
-/// smoothing s above 0, onehot(y) becomes q = (1 - s) onehot(y) + s / columns, and the loss -sum_j q_j log
-/// softmax(x)[i, j].
+/// Returns the sum (not the mean) over the rows of -log softmax(x)[i, y[i]], in double over fixed chunks; y[i] is in
+/// 0 .. columns - 1. If dx (rows, columns) is not null, dx = (softmax(x) - onehot(y)) / rows. dx may be x. With label
+/// smoothing s above 0, onehot(y) is replaced by q = (1 - s) onehot(y) + s / columns, and the loss of a row is
+/// -sum_j q_j log softmax(x)[i, j].
 template <class T>
 double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx, double smoothing = 0);
 

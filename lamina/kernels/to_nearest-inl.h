@@ -1,6 +1,6 @@
-// Quotients by one divisor, and square roots, faster than the processor's own instructions but rounded to the same
-// nearest number: an approximate inverse, corrected by the remainder that a fused multiply-add gives exactly
-// (Markstein, 1990). Compiled once for each instruction set.
+// Correctly rounded division by a fixed divisor, and square root, faster than the processor's instructions: an
+// approximate inverse is corrected by the remainder, which a fused multiply-add computes exactly (Markstein, 1990).
+// Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_TO_NEAREST_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_TO_NEAREST_INL_H_
 #undef LAMINA_KERNELS_TO_NEAREST_INL_H_
@@ -17,15 +17,15 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Whether vectors of this tag are divided this way: whole float vectors of AVX-512. There the approximate root has 14
-// correct bits (shorter vectors' has 12, too few), and a division takes as many cycles as 30 multiplications.
+// Whether vectors of this tag are divided this way: only full float vectors of AVX-512. Their approximate square root
+// has 14 correct bits (that of shorter vectors has 12, too few), and a division costs as much as 30 multiplications.
 template <class D>
 inline constexpr bool kByRemainder = HWY_TARGET <= HWY_AVX3
                                          ? hn::MaxLanes(D()) == 16 && std::is_same_v<hn::TFromD<D>, float>
                                          : false;
 
-// Remainders are exact for +0 and for numbers from 2^-100 to 2^100 in size: which lanes of x are neither. `signs`: x
-// may be negative.
+// The lanes of x for which remainders may not be exact: all but +0 and magnitudes from 2^-100 to 2^100. `signs`: x may
+// be negative.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE auto outside(D, V x, bool signs = true) {
   const hn::RebindToUnsigned<D> u;
@@ -34,7 +34,7 @@ HWY_INLINE auto outside(D, V x, bool signs = true) {
   return hn::And(hn::Gt(hn::Sub(size, least), range), hn::Ne(bits, hn::Zero(u)));
 }
 
-// A number that many numbers are divided by.
+// A divisor of many numbers, with its inverse.
 template <class T>
 struct Divisor {
   explicit Divisor(T divisor) : value(divisor), inverse(1 / divisor) {}
@@ -43,16 +43,16 @@ struct Divisor {
   T value, inverse;
 };
 
-// x / by, for a usable divisor and an x that is not outside(). The hardest cases, quotients nearest to the middle of
-// two floats, were tried for every divisor from 0.5 to 1; other divisors differ from these by powers of two.
+// x / by, for a usable() divisor and an x that is not outside(). The hardest cases, quotients closest to the midpoint
+// of two floats, were tested for every divisor from 0.5 to 1; other divisors differ from these by powers of two.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V quotient_by_remainder(D d, V x, const Divisor<float>& by) {
   const auto inverse = hn::Set(d, by.inverse), near = hn::Mul(x, inverse);
   return hn::MulAdd(hn::NegMulAdd(hn::Set(d, by.value), near, x), inverse, near);
 }
 
-// The square root of an x that is +0 or from 2^-100 to 2^120. The tests compare it with the nearest number for every
-// mantissa, on the processor that runs them.
+// The square root of x, which must be +0 or from 2^-100 to 2^120. The tests check it for every mantissa, on the
+// processor that runs them.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V root_by_remainder(D d, V x) {
   const auto half = hn::Set(d, 0.5f);

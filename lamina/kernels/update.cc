@@ -1,4 +1,4 @@
-// Compiled with -ffp-contract=off (CMakeLists.txt), so that every product and every sum is rounded by itself.
+// Compiled with -ffp-contract=off (lamina/CMakeLists.txt), so that products and sums are rounded separately.
 #include "lamina/kernels/update.h"
 
 #include "lamina/kernels/machine/chunks.h"
@@ -6,7 +6,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/update.cc"
 #include "lamina/kernels/machine/simd.h"
-// Once for each instruction set, as this file:
+// These headers are compiled once for each instruction set, like this file.
 #include "lamina/kernels/machine/vectors-inl.h"
 #include "lamina/kernels/to_nearest-inl.h"
 
@@ -64,8 +64,8 @@ void rmsprop(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T e
   });
 }
 
-// mean = first / by1, spread = sqrt(second / by2). The divisions are left out once their divisors have grown to 1,
-// where they change nothing.
+// mean = first / by1, spread = sqrt(second / by2): Adam's bias correction. A division is left out once its divisor has
+// grown to 1.
 template <bool kCorrect1, bool kCorrect2, class D, class T, class V>
 HWY_INLINE void corrected(D d, V first, V second, const Divisor<T>& by1, const Divisor<T>& by2, V& mean, V& spread) {
   mean = first;
@@ -114,7 +114,7 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
-// So many elements outweigh what it costs to hand a chunk to a thread.
+// Chunks are large enough to outweigh the cost of handing them to a thread.
 Chunks elements(Index n) { return {n, 16384}; }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Update rules over n contiguous elements. Each is one pass over memory and rounds every operation as NumPy does, in
-// the order of the formula, without fused multiply-adds.
+// Update rules over n contiguous elements. Each makes one pass over memory and rounds after every operation, in the
+// order of the formula, as NumPy does; there are no fused multiply-adds.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ void average_update(Index n, T* average, const T* w, T fresh);
 template <class T>
 void rmsprop_update(Index n, T* w, const T* dw, T* cache, T rate, T decay, T fresh, T epsilon);
 
-/// The numbers of one step of Adam: fresh1 = 1 - beta1, correction1 = 1 - beta1^t, and the same of beta2.
+/// The coefficients of one step of Adam: fresh1 = 1 - beta1, correction1 = 1 - beta1^t, and likewise for beta2.
 template <class T>
 struct AdamStep {
   T rate, beta1, fresh1, correction1, beta2, fresh2, correction2, epsilon;
@@ -36,9 +36,8 @@ struct AdamStep {
 template <class T>
 void adam_update(Index n, T* w, const T* dw, T* m, T* v, const AdamStep<T>& step);
 
-/// Calls body(i, first, count) for parts of the tensors 0 .. tensors - 1, which have size(i) elements each, on all
-/// threads: every element is in one part. Small tensors share a call of parallel_for's chunks with others, and every
-/// part starts at a multiple of 64 elements.
+/// Divides the tensors 0 .. tensors - 1, of size(i) elements each, into parts, and calls body(i, first, count) for each
+/// part, on all threads. Small tensors share a chunk with others. Every part starts at a multiple of 64 elements.
 template <class Size, class Body>
 void for_parts(std::size_t tensors, const Size& size, const Body& body) {
   constexpr Index kChunk = 16384, kUnit = 64;
@@ -47,7 +46,7 @@ void for_parts(std::size_t tensors, const Size& size, const Body& body) {
   for (std::size_t i = 0; i < tensors; ++i) total += room(i);
   for_chunks(Chunks{total, kChunk}, [&](Index begin, Index length) {
     const Index end = begin + length;
-    Index start = 0;  // of tensor i, were they all side by side
+    Index start = 0;  // of tensor i, if all tensors were concatenated
     for (std::size_t i = 0; i < tensors && start < end; start += room(i++)) {
       const Index first = std::max<Index>(begin - start, 0), last = std::min(end - start, size(i));
       if (first < last) body(i, first, last - first);
