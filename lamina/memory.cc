@@ -19,8 +19,8 @@ constexpr std::size_t kMostBlocks = 48;
 
 std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes < kLarge ? kLine : kLargePage}; }
 
-// Where memory is kept, large blocks are mapped from the system and unmapped again. Taken from the heap, the blocks
-// that are kept would stop the free memory between them from going back to the system.
+// If memory is kept, large blocks come from mmap and go back by munmap. Kept blocks of the heap would prevent the free
+// memory between them from returning to the system.
 #if defined(__linux__)
 constexpr bool kMapped = detail::kKeepsMemory;
 #else
@@ -53,7 +53,7 @@ void free_block(void* start, std::size_t bytes) {
   ::operator delete(start, alignment_of(bytes));
 }
 
-// How many bytes to keep at most.
+// The most bytes to keep.
 std::size_t most_kept() {
   std::size_t most = kMostBlocks * kLargePage;
 #if defined(__linux__)
@@ -64,8 +64,8 @@ std::size_t most_kept() {
   return most;
 }
 
-// Blocks that were given back, the oldest first. A thread that finds another one here does not wait but goes to the
-// system. So does a child process that was forked while a thread was here.
+// The kept blocks, oldest first. A thread that finds the lock taken does not wait but asks the system instead. So does
+// a child process that was forked while the lock was taken.
 class Kept {
  public:
   void* take(std::size_t bytes) {
@@ -75,7 +75,7 @@ class Kept {
       if (blocks_[i].bytes == bytes) return remove(i);
     return nullptr;
   }
-  // False where the block is not kept.
+  // Returns false if the block was not kept.
   bool put(detail::Memory memory) {
     if (memory.bytes > most_) return false;
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
@@ -85,7 +85,7 @@ class Kept {
     bytes_ += memory.bytes;
     return true;
   }
-  // Whether there was one.
+  // Returns whether there was a block to release.
   bool free_all() {
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
     if (!lock || count_ == 0) return false;
@@ -111,12 +111,12 @@ class Kept {
 
   const std::size_t most_ = most_kept();
   std::mutex mutex_;
-  std::array<detail::Memory, kMostBlocks> blocks_;  // enough, as each is a large page or more
+  std::array<detail::Memory, kMostBlocks> blocks_;  // never full: each block is a huge page or more
   std::size_t count_ = 0, bytes_ = 0;
 };
 
 Kept& kept() {
-  static Kept& kept = *new Kept;  // never destroyed: tensors may end after any static object
+  static Kept& kept = *new Kept;  // never destroyed: tensors may outlive any static object
   return kept;
 }
 
@@ -133,12 +133,12 @@ void* from_system(std::size_t bytes) {
 
 detail::Memory detail::allocate(std::size_t bytes) {
   if (bytes < kLarge) return {from_system(bytes), bytes};
-  bytes = (bytes + kLargePage - 1) / kLargePage * kLargePage;  // a part of a large page gets none
+  bytes = (bytes + kLargePage - 1) / kLargePage * kLargePage;  // only whole huge pages are backed by one
   if (kKeepsMemory)
     if (void* start = kept().take(bytes)) return {start, bytes};
   void* start = from_system(bytes);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-  madvise(start, bytes, MADV_HUGEPAGE);  // changes nothing where the system has no large pages to give
+  madvise(start, bytes, MADV_HUGEPAGE);  // has no effect if the system has no huge pages
 #endif
   return {start, bytes};
 }

@@ -17,9 +17,9 @@
 namespace lamina {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{20};  // between two looks at whether to stop
+constexpr std::chrono::milliseconds kPatience{20};  // between two calls of Stoppable's ask()
 
-std::atomic<int> chosen{0};  // threads; 0 until somebody asks
+std::atomic<int> chosen{0};  // the number of threads; 0 until it is first needed
 thread_local bool alone = false;
 thread_local Stoppable* stoppable = nullptr;
 
@@ -106,7 +106,7 @@ std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<voi
   const Index others = works_alone() ? 0 : std::min<Index>(jobs, num_threads()) - 1;
   try {
     for (Index i = 0; i < others; ++i) threads.emplace_back(work);
-  } catch (const std::system_error&) {  // the system has no more threads: those that run do all jobs
+  } catch (const std::system_error&) {  // the system gives no more threads: those that run do all jobs
   }
   work();
   for (std::thread& thread : threads) thread.join();

@@ -10,13 +10,14 @@
 
 namespace lamina {
 
-/// Sets how many threads kernels use from the next call on, the calling thread included. 0, which is also the state at
-/// the start: the environment's LAMINA_NUM_THREADS where that is set, else as many as the process may run on. Throws
-/// std::invalid_argument for a number outside 0 to 4096, and for a LAMINA_NUM_THREADS outside 1 to 4096.
+/// Sets how many threads kernels use from the next call on, the calling thread included. 0, the initial setting, means
+/// the environment variable LAMINA_NUM_THREADS or, if that is not set, the number of cores that the process may use.
+/// Throws std::invalid_argument for a number outside 0 to 4096, and for a LAMINA_NUM_THREADS outside 1 to 4096.
 void set_num_threads(int threads);
 int num_threads();
 
-/// While one lives, the kernels that this thread calls compute on this thread only. Other threads are not concerned.
+/// While an Alone exists, the kernels that its thread calls compute on that thread only. Other threads are not
+/// affected.
 class Alone {
  public:
   Alone();
@@ -28,18 +29,18 @@ class Alone {
   bool before_;
 };
 
-/// Whether kernels that this thread calls compute on this thread only: an Alone lives, or the thread is already
-/// computing a part of a kernel.
+/// Whether kernels that this thread calls compute on this thread only: because an Alone exists, or because the thread
+/// is already computing a part of a kernel.
 bool works_alone();
 
-/// What a kernel throws where a Stoppable lives and was asked to stop.
+/// What a kernel throws when a Stoppable asks it to stop.
 struct Stopped : std::exception {
   const char* what() const noexcept override { return "[parallel_for] stopped"; }
 };
 
-/// While one lives, the kernels that this thread calls call ask() between chunks of work, 50 times a second at
-/// most. Where it returns true they skip the chunks that are left and throw Stopped; what they were to fill is then
-/// unspecified. ask() runs on this thread; it must not throw and must not call kernels.
+/// While a Stoppable exists, the kernels that its thread calls call ask() between chunks of work, at most 50 times a
+/// second. If it returns true, they skip the remaining chunks and throw Stopped, and the content of their outputs is
+/// unspecified. ask() runs on this thread. It must not throw and must not call kernels.
 class Stoppable {
  public:
   explicit Stoppable(bool (*ask)());
@@ -47,7 +48,7 @@ class Stoppable {
   Stoppable(const Stoppable&) = delete;
   Stoppable& operator=(const Stoppable&) = delete;
 
-  /// Whether one lives on this thread, and whether that one was asked to stop.
+  /// Whether this thread has a Stoppable, and whether that one wants to stop now.
   static bool lives();
   static bool asked();
 
@@ -57,11 +58,11 @@ class Stoppable {
   Stoppable* before_;
 };
 
-/// Calls job(i) once for each i of 0 .. jobs - 1, in this order, up to num_threads() of them at a time. Each job runs
-/// on one thread, and so do the kernels that it calls: meant for whole trainings, or for reading files. A call from a
-/// thread that works_alone() does one job after the other.
-/// Returns an exception pointer a job: what the job threw, or null. Where `done` is given, done(i) is called after job
-/// i, never two at once; if it throws, no further job starts and the exception reaches the caller.
+/// Calls job(i) once for each i of 0 .. jobs - 1. Jobs start in this order, and up to num_threads() of them run at a
+/// time. Each job runs on one thread, and so do the kernels that it calls; this is meant for whole trainings, or for
+/// reading files. If the calling thread works_alone(), it runs one job after the other.
+/// Returns an exception pointer for each job: what the job threw, or null. If `done` is given, done(i) is called after
+/// job i, never two at once; if it throws, no further job starts and the exception reaches the caller.
 std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<void(Index)>& job,
                                              const std::function<void(Index)>& done = {});
 

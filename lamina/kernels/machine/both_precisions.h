@@ -1,4 +1,4 @@
-// Kernels are function templates that are instantiated for float and for double.
+// Kernels are function templates, instantiated for float and for double.
 #pragma once
 
 /// Instantiates the function template `name` for both.

@@ -1,4 +1,4 @@
-// How kernels cut work into chunks for parallel_for.
+// How kernels divide work into chunks for parallel_for.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,17 @@ namespace lamina::kernels {
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 constexpr Index round_up(Index a, Index b) { return ceil_div(a, b) * b; }
 
-/// `items` neighbouring things (elements, rows, images), cut into chunks of `size`; the last chunk holds what is left.
-/// Where each chunk makes a partial sum, `size` must not depend on the number of threads.
+/// A range of `items` elements, rows or images, divided into chunks of `size`; the last chunk may be smaller. If each
+/// chunk yields a partial sum, `size` must not depend on the number of threads.
 struct Chunks {
   Index items, size;
 
-  /// Chunks of about `elements` elements, where an item holds `each` of them; at least one item a chunk.
+  /// Chunks of about `elements` elements, if an item holds `each` of them. A chunk has at least one item.
   static Chunks about(Index elements, Index items, Index each) {
     return {items, std::max<Index>(1, elements / std::max<Index>(1, each))};
   }
-  /// As few chunks of at most `most` items as there can be, all of the same size, but for the last: a multiple of
-  /// `step`.
+  /// The fewest chunks of at most `most` items, all of the same size except the last. The size is rounded up to a
+  /// multiple of `step`.
   static Chunks even(Index items, Index most, Index step = 1) {
     const Index fewest = std::max<Index>(1, ceil_div(items, most));
     return {items, std::max<Index>(1, round_up(ceil_div(items, fewest), step))};
@@ -32,7 +32,7 @@ struct Chunks {
   Index length(Index chunk) const { return std::min(size, items - first(chunk)); }
 };
 
-/// Calls body(first, length), or body(chunk, first, length), for each chunk, on any threads and in any order.
+/// Calls body(first, length), or body(chunk, first, length), for every chunk, on any thread and in any order.
 template <class Body>
 void for_chunks(const Chunks& chunks, Body&& body) {
   parallel_for(chunks.count(), [&](Index chunk) {
@@ -43,8 +43,8 @@ void for_chunks(const Chunks& chunks, Body&& body) {
   });
 }
 
-/// Calls body(first, length, first_across, length_across) for each chunk of `chunks` with each of `across`, on any
-/// threads and in any order. Neighbouring calls, which one thread makes, have the same chunk of `across`.
+/// Calls body(first, length, first_across, length_across) for every pair of a chunk of `chunks` and one of `across`, on
+/// any thread and in any order. Consecutive pairs, which tend to run on one thread, share the chunk of `across`.
 template <class Body>
 void for_grid(const Chunks& chunks, const Chunks& across, Body&& body) {
   const Index count = chunks.count();

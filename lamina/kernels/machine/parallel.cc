@@ -21,20 +21,20 @@ inline void pause() {
 #endif
 }
 
-// How long a thread looks for work, or for the end of the others' work, before it sleeps: 100 to 200 microseconds.
-// Longer than what lies between two large kernels of a step, where small nets compute on one thread; shorter than a
-// scheduler's slice.
+// How often a thread polls for work, or for the end of the others' work, before it sleeps: 100 to 200 microseconds.
+// This is longer than the pause between two parallel kernels of a training step, and shorter than a scheduler's time
+// slice.
 constexpr int kSpins = 6000;
 
-// The workers of one pool, and the call of parallel_for that they help with.
+// A thread pool with static shares and work stealing, and the call of parallel_for that it is working on.
 //
-// Each thread has a share of a call's chunks, always the same part of them: so the second kernel of two finds in its
-// core's cache what the first has left there. Who has done his share takes from the others'. A share's `left` holds
-// the call's number in its upper half and how many chunks are left in its lower half, so that a chunk can only be
-// claimed for the call whose body was read: while one is left, its call has not ended.
+// Thread i always gets the same share of a call's chunks, so that a kernel finds in its core's cache what the kernel
+// before it left there. A thread that has finished its share steals chunks from the others. A share's `left` holds the
+// number of the call in its upper half and the number of chunks left in its lower half. So a chunk can only be claimed
+// for the call whose body was read: as long as chunks are left, that call has not returned.
 //
-// What costs time is lines that go from one core's cache to another's: one to begin, as a worker looks at its share,
-// where all that it needs stands; and one to end, as it adds what it has done to a sum that nobody else writes.
+// What costs time is cache lines that move between cores. A worker needs one to start, its share, which holds all that
+// it reads, and one to finish, the counter of finished chunks.
 class Pool {
  public:
   explicit Pool(int workers) : shares_(static_cast<std::size_t>(workers) + 1) {
@@ -60,7 +60,7 @@ class Pool {
       its.end.store(end, std::memory_order_relaxed);
       its.left.store(std::uint64_t{number_} << 32 | (end - first), std::memory_order_release);
     }
-    // One that is just about to sleep may be missed: then the others do its share.
+    // This may miss a thread that is about to sleep. Then the others steal its share.
     if (sleepers_.load(std::memory_order_relaxed) > 0) wake();
     std::uint64_t mine = 0;
     for (std::size_t i = 0; i < shares_.size(); ++i) mine += empty_share(number_, shares_[i]);
@@ -69,12 +69,12 @@ class Pool {
       if (spins < kSpins)
         pause();
       else
-        sched_yield();  // somebody's chunk is not done: let it run, it may wait for this core
+        sched_yield();  // a thread that still works on a chunk may be waiting for this core
     }
   }
 
  private:
-  static constexpr std::size_t kApart = 128;  // bytes: processors fetch lines of 64 by pairs
+  static constexpr std::size_t kApart = 128;  // bytes: processors prefetch cache lines of 64 bytes in pairs
 
   struct alignas(kApart) Share {
     std::atomic<std::uint64_t> left{0}, end{0};
@@ -82,7 +82,7 @@ class Pool {
     std::atomic<void*> body{nullptr};
   };
 
-  // Does chunks of a share until none is left, or call `number` has ended, and gives how many it did.
+  // Computes chunks of a share until none is left or call `number` has ended. Returns how many it computed.
   static std::uint64_t empty_share(std::uint32_t number, Share& its) {
     std::uint64_t left = its.left.load(std::memory_order_acquire), did = 0;
     while (left >> 32 == number && (left & 0xffffffff) != 0) {
@@ -107,7 +107,7 @@ class Pool {
   std::vector<std::thread> threads_;
   std::vector<Share> shares_;
   std::uint32_t number_ = 0, expected_ = 0;
-  alignas(kApart) std::atomic<std::uint32_t> done_{0};  // chunks that workers have done, of all calls
+  alignas(kApart) std::atomic<std::uint32_t> done_{0};  // chunks that workers have computed, over all calls
   alignas(kApart) std::atomic<std::uint32_t> alarms_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
@@ -139,16 +139,16 @@ void Pool::work(std::size_t self) {
   }
 }
 
-std::mutex busy;  // held during a call of parallel_for, and guards the pool
+std::mutex busy;  // held during a call of parallel_for; guards the pool
 std::unique_ptr<Pool> pool;
 
-// The child of a fork has none of the pool's threads, so it cannot join them: it forgets the pool and makes its own.
+// A forked child has none of the pool's threads and cannot join them. It drops the pool and will start one of its own.
 void forget_pool() {
   static_cast<void>(pool.release());
   new (&busy) std::mutex;
 }
 
-// The pool of so many threads; null for one thread.
+// The pool with `threads` threads, the caller included; null for one thread.
 Pool* pool_of(int threads) {
   static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
   static_cast<void>(registered);
@@ -188,7 +188,7 @@ void detail::run_chunks(Index chunks, Chunk chunk, void* body) {
       [](void* c, Index i) {
         Call& its = *static_cast<Call*>(c);
         if (its.stopped.load(std::memory_order_relaxed)) return;
-        if (Stoppable::asked())  // on the caller's thread; others have no Stoppable
+        if (Stoppable::asked())  // true on the calling thread only: workers have no Stoppable
           its.stopped.store(true, std::memory_order_relaxed);
         else
           its.chunk(its.body, i);

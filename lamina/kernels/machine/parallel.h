@@ -1,5 +1,4 @@
-// A loop whose iterations run on several threads: what all kernels are parallel by. lamina/threads.h says how many
-// threads there are.
+// The parallel loop on which all kernels are built. lamina/threads.h sets the number of threads.
 #pragma once
 
 #include <type_traits>
@@ -14,9 +13,9 @@ void run_chunks(Index chunks, Chunk chunk, void* body);
 }  // namespace detail
 
 /// Calls body(chunk) once for each chunk of 0 .. chunks - 1, on any thread and in any order, and returns when all are
-/// done. Kernels cut their work into chunks by its size alone, and by the number of threads only where the cut changes
-/// no sum, so that results do not depend on who computes a chunk. A call by a thread that works_alone(), or while
-/// another thread's call runs, is computed by the caller alone. Bodies must not throw. A call costs microseconds: for
+/// done. Chunks depend on the size of the work alone. They may depend on the number of threads only if no sum crosses
+/// them; so results do not depend on which thread computes a chunk. The calling thread computes all chunks itself if it
+/// works_alone(), or while another thread is inside parallel_for. Bodies must not throw. A call costs microseconds; for
 /// less work than that, call the body directly.
 template <class Body>
 void parallel_for(Index chunks, Body&& body) {

@@ -1,5 +1,5 @@
-// What every kernel source includes before Highway: which instruction sets are built, and how the one in use is called.
-// A kernel source is compiled once for each instruction set, and has this form:
+// What every kernel source includes before Highway: the instruction sets to build, and the call of the one in use. A
+// kernel source is compiled once for each instruction set, and has this form:
 //
 //   #undef HWY_TARGET_INCLUDE
 //   #define HWY_TARGET_INCLUDE "lamina/kernels/x.cc"     // this very file
@@ -18,8 +18,8 @@
 //   }  // namespace lamina::kernels
 //   #endif
 //
-// Headers named x-inl.h are included behind this one, and compiled once for each instruction set too. This header has
-// no include guard because foreach_target.h includes the source again and again.
+// Headers named x-inl.h are included after this one and are compiled once for each instruction set too. This header has
+// no include guard, because foreach_target.h includes the source once for each instruction set.
 //
 // Not built: SSSE3 and Ice Lake's additions to AVX-512, because nothing here gains from them, and the instruction sets
 // whose vectors have no size known to the compiler (SVE, RISC-V), because such vectors cannot stand in arrays. All
@@ -46,13 +46,13 @@
 #include "lamina/kernels/machine/both_precisions.h"
 
 namespace lamina::kernels::detail {
-/// The place of the instruction set in use in Highway's tables of functions.
+/// The index of the instruction set in use in Highway's tables of functions.
 std::size_t target_index();
 }  // namespace lamina::kernels::detail
 
 /// A pointer to the function `kernel` of HWY_NAMESPACE, such as relu<T>, as compiled for the instruction set in use.
 /// One template argument at most, because a macro's arguments end at commas.
-#if (HWY_TARGETS & (HWY_TARGETS - 1)) == 0  // a single one
+#if (HWY_TARGETS & (HWY_TARGETS - 1)) == 0  // only one instruction set is built
 #define LAMINA_DISPATCH(kernel)                                   \
   ([]() -> decltype(&HWY_STATIC_DISPATCH(kernel)) {               \
     static_cast<void>(::lamina::kernels::detail::target_index()); \

@@ -1,4 +1,4 @@
-// The transpose of a small block. Compiled once for each instruction set.
+// Transposing a small block in registers. Compiled once for each instruction set.
 #if defined(LAMINA_KERNELS_MACHINE_TRANSPOSE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef LAMINA_KERNELS_MACHINE_TRANSPOSE_INL_H_
 #undef LAMINA_KERNELS_MACHINE_TRANSPOSE_INL_H_
@@ -15,8 +15,8 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR
-// The transpose of a block of kBlockSide<T> rows and columns, as many as a 128-bit vector has lanes. The rows of x and
-// of out lie x_step and out_step apart.
+// Transposes a square block of kBlockSide<T> rows, the number of lanes of a 128-bit vector. x_step and out_step are the
+// distances between rows, in elements.
 HWY_INLINE void transpose_block(const float* HWY_RESTRICT x, Index x_step, float* HWY_RESTRICT out, Index out_step) {
   const hn::FixedTag<float, 4> d;
   const hn::FixedTag<double, 2> d2;

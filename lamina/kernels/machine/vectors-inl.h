@@ -14,8 +14,8 @@ namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls body(d, i) for the elements of 0 .. n - 1 from i on that fill a vector of tag d: whole vectors first, then
-// vectors of 16 bytes, then single elements.
+// Covers the elements 0 .. n - 1 by calls body(d, i), each for one vector of tag d from element i on: whole vectors
+// first, then vectors of 16 bytes, then single elements.
 template <class T, class Body>
 HWY_INLINE void for_vectors(Index n, Body&& body) {
   const hn::ScalableTag<T> d;
@@ -28,7 +28,7 @@ HWY_INLINE void for_vectors(Index n, Body&& body) {
   for (; i < n; ++i) body(one, i);
 }
 
-// Floats rounded to the nearest bfloat16, ties to even; a NaN stays a NaN.
+// Rounds floats to the nearest bfloat16, ties to even; NaN stays NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V rounded_to_bf16(D d, V v) {
   const hn::RebindToUnsigned<D> u;

@@ -1,4 +1,5 @@
-// Scratch memory of kernels: one growing buffer a thread and slot, so that a steady training step allocates nothing.
+// Scratch memory of kernels: one buffer per thread and slot, which only grows, so that a steady training step allocates
+// nothing.
 #pragma once
 
 #include <type_traits>
@@ -7,8 +8,8 @@
 
 namespace lamina::kernels {
 
-/// `count` elements, aligned to 64 bytes, of the calling thread's slot named by the type `Slot`; unspecified
-/// content, valid until the same thread asks for the same slot again.
+/// `count` elements, aligned to 64 bytes, in the calling thread's buffer for `Slot`, a type that serves as a name. The
+/// content is unspecified. Valid until the same thread asks for the same slot again.
 template <class Slot, class T>
 T* workspace(Index count) {
   thread_local Tensor<T> buffer;
