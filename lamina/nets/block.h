@@ -1,5 +1,6 @@
 // Blocks: what a net is made of. A block holds its parameters' names, its caches and scratch memory, and calls one
-// layer or sandwich; a net (net.h) is a list of blocks. lamina/nets/blocks/ has a file for each block.
+// layer or sandwich (a fused layer of lamina/sandwiches/). lamina/nets/blocks/ has a file for each block; relu.h is the
+// shortest. A net (net.h) is a list of blocks, which Sequential (sequential.h) runs in order.
 #pragma once
 
 #include <memory>
@@ -27,39 +28,39 @@ struct NamedTensor {
   TensorView<T> value;
 };
 
-/// Names and shapes of a net's parameters, in their order.
+/// Names and shapes of a net's parameters, in order.
 using ParameterLayout = std::vector<std::pair<std::string, Shape>>;
 
-/// A layer that learns, as the net's last pass left it: what a look into the net needs.
+/// A layer with weights after the net's last pass, for whoever measures it (Probe in solver/diagnostics.h).
 template <class T>
 struct LayerView {
-  std::string name;      ///< "conv 1", "affine 2": by its place among these
-  std::string weights;   ///< its weight matrix or filters, by name: "W_1"
-  std::string shift;     ///< what is added to its output: "b_1", or "beta1" where a normalization takes b's effect away
+  std::string name;      ///< "conv 1", "affine 2": numbered among the layers with weights
+  std::string weights;   ///< the name of its weight matrix or filters: "W_1"
+  std::string shift;     ///< the name of its bias: "b_1", or "beta1" if a normalization cancels the effect of b
   bool relu = false;     ///< whether a ReLU follows
   TensorView<T> output;  ///< (N, ..., units), after its ReLU, before dropout and pooling; valid until the next pass
 };
 
-/// What comes out of a block for one example: its shape without the batch axis, and for images, whose shape is
-/// (C, H, W), their order in memory.
+/// The output of a block for one example: its shape without the batch axis, and, for images (C, H, W), their layout in
+/// memory.
 struct Example {
   Shape shape;
   Layout layout = Layout::nchw;
   bool is_image() const { return shape.rank() == 3; }
 };
 
-/// The parameters that the blocks of a net declare, one block after the other. Weights and biases of affine layers and
-/// convolutions are numbered straight on, and so are gammas and betas of normalizations.
+/// The parameters that the blocks of a net declare, one block after another. Affine layers and convolutions are
+/// numbered consecutively (W1, b1, W2, ...), and so are normalizations (gamma1, beta1, ...).
 class Declaration {
  public:
-  /// `where` names the net in errors. `separator` stands between W or b and its number.
+  /// `where` names the net in errors. `separator` is put between W or b and its number.
   Declaration(std::string_view where, Precision precision, std::string separator = "")
       : where_(where), precision_(precision), separator_(std::move(separator)) {}
 
-  /// The names of a weight matrix or filters, and of a bias (outputs,). Throws std::invalid_argument where the net
-  /// becomes too large for any computer at hand.
+  /// Adds a weight matrix or filters, and a bias of shape (outputs,). Returns their names. Throws std::invalid_argument
+  /// if the net then has more than 2^33 parameters, as add_normalization() does.
   std::pair<std::string, std::string> add_weights(const Shape& weights, Index outputs);
-  /// The number of a normalization with gamma<number> and beta<number>, both of `shape`.
+  /// Adds gamma<number> and beta<number>, both of `shape`. Returns the number.
   std::string add_normalization(const Shape& shape);
 
   std::string_view where() const { return where_; }
@@ -77,7 +78,7 @@ class Declaration {
   Index total_ = 0;
 };
 
-/// What the blocks of a net share during one pass.
+/// What all blocks of a net are given in a forward or backward pass.
 template <class T>
 struct Pass {
   Mode mode;
@@ -86,7 +87,7 @@ struct Pass {
   RandomState* random;  ///< dropout's stream
 };
 
-/// One step of a pass: a block, neighbouring blocks that are fused into a sandwich, or a change of layout.
+/// One step of a pass: a block, adjacent blocks fused into a sandwich, or a change of layout.
 template <class T>
 class Step {
  public:
@@ -95,55 +96,57 @@ class Step {
   Step& operator=(const Step&) = delete;
   virtual ~Step() = default;
 
-  /// The output for x, which must stay until the backward pass; valid until the next pass.
+  /// Returns the output, which is valid until the next pass. x must stay unchanged until the backward pass.
   virtual TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) = 0;
-  /// Writes the gradients of its parameters. Where `dx` is not null it returns the gradient of x: a view of *dx, which
-  /// it fills, or of dout, where the two are the same numbers.
+  /// Writes the gradients of its parameters. If `dx` is not null, returns the gradient of x: a view of *dx, which it
+  /// fills, or of dout if the values are the same.
   virtual TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) = 0;
   /// Whether it has parameters.
   virtual bool learns() const { return false; }
-  /// Adds its line, or lines, to a summary.
+  /// Adds its line or lines to a summary.
   virtual void describe(SummaryWriter& summary) const = 0;
-  /// Adds the layers in it that learn. `follows`: the last of `views` is of the step right before this one.
+  /// Adds its layers with weights to `views`. If `follows`, the step directly before this one added the last of them,
+  /// which a normalization then updates.
   virtual void view(std::vector<LayerView<T>>& views, bool follows) const;
 };
 
-/// A block of a net. `declare` comes first, and once.
+/// A block of a net. Sequential calls `wants` and `declare` once, when the net is built; Net then calls `draw`. Each
+/// pass calls `forward`, and in training `backward`.
 template <class T>
 class Block : public Step<T> {
  public:
-  /// The order in which it wants images that would come in `given`.
+  /// The layout in which it takes images, if the block before it gives them in layout `given`.
   virtual Layout wants(Layout given) const { return given; }
-  /// Declares its parameters. Gives what comes out of it for an example of `input`. Throws std::invalid_argument where
-  /// it cannot take such examples.
+  /// Declares its parameters and returns its output for an example of `input`. Throws std::invalid_argument if it
+  /// cannot take such examples.
   virtual Example declare(const Example& input, Declaration& declaration) = 0;
-  /// Sets its weights to their initial values, drawn in double and rounded to T. Biases and betas stay zero, gammas
-  /// one.
+  /// Sets its weights to their initial values, drawn in double and rounded to T. Biases and betas stay 0, gammas 1.
   virtual void draw(Parameters<T>& params, RandomState& random) const;
-  /// How many numbers a training pass over N examples draws from the run's stream.
+  /// How many random numbers a training pass over N examples draws from the run's stream.
   virtual Index draws(Index N) const;
   /// Adds its running averages.
   virtual void buffers(std::vector<NamedTensor<T>>& buffers);
-  /// Adds what its normalizations are told; layer and group normalizations read eps alone.
+  /// Adds the settings of its normalizations; layer and group normalizations read only eps.
   virtual void normalizations(std::vector<BatchNormParam<T>*>& params);
-  /// Adds what its dropout layers are told; where p is 1, dropout is left out.
+  /// Adds the settings of its dropout layers; p = 1 turns dropout off.
   virtual void dropouts(std::vector<DropoutParam*>& params);
 };
 
-/// A block by its options alone, as a net's text gives it, for either precision. A list of options, such as
+/// The options of any one block, from which the block is made in float or double. `Blocks`, for example
 /// `{Conv{.filters = 32}, Relu{}, Affine{.outputs = 10}}`, is a list of these.
 ///
-/// Options of a block are a struct with a name kName, `visit(BlockVisitor&)`, which goes through its fields, and
-/// `make<T>()`, which gives the Block<T>. A program's own struct of this form can stand in such a list too.
+/// A block's options are a struct with its name kName, `visit(BlockVisitor&)`, which passes each field to the visitor
+/// (block_text.h), and `make<T>()`, which makes the Block<T>. A list may also contain a struct of your own of this
+/// form.
 class AnyBlock {
  public:
-  /// Throws std::invalid_argument where an option is out of range.
+  /// Throws std::invalid_argument if an option is out of range.
   template <class Options>
   AnyBlock(Options options) : options_(std::make_shared<Held<Options>>(std::move(options))) {  // NOLINT: implicit
     options_->visit(*block_checker(name()));
   }
 
-  /// The word that begins its text: "conv".
+  /// The first word of its text: "conv".
   std::string_view name() const { return options_->name(); }
   void visit(BlockVisitor& visitor) const { options_->visit(visitor); }
   template <class T>
@@ -152,7 +155,7 @@ class AnyBlock {
     options_->make(block);
     return block;
   }
-  /// The options where they are of this type, else null.
+  /// The options if they are of this type, otherwise null.
   template <class Options>
   const Options* as() const {
     const auto* held = dynamic_cast<const Held<Options>*>(options_.get());

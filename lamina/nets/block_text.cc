@@ -24,7 +24,7 @@ std::string text_of(Number value) {
 
 std::string at_least(Index least) { return std::to_string(least) + " or more"; }
 
-// --- A text cut into words, lists in parentheses being one word.
+// --- A text cut into words. A list in parentheses is one word.
 
 struct Word {
   std::string_view text;  // "(" for a list
@@ -50,7 +50,7 @@ class Words {
   }
 
  private:
-  // Up to the end or a closing parenthesis.
+  // The words up to the end of the text or to a closing parenthesis.
   std::vector<Word> list() {
     constexpr std::string_view kBlank = " \t\r\n";
     std::vector<Word> words;
@@ -89,7 +89,7 @@ Blocks blocks_of(const std::vector<Word>& words, std::size_t end);
 // Reads the options of one block from its words.
 class Reader : public BlockVisitor {
  public:
-  // `end`: where the text behind the block goes on.
+  // `end`: the position after the block, for errors.
   Reader(const Word& name, std::vector<Word> words, std::size_t end)
       : name_(name.text), words_(std::move(words)), end_(end) {}
 
@@ -127,20 +127,20 @@ class Reader : public BlockVisitor {
       wrong(found->at, "expected init he, xavier, zeros or scale X, got ", quoted(found->text));
     value.kind = static_cast<Initial::Kind>(kind - std::begin(kInitials));
     if (value.kind != Initial::Kind::scale) return;
-    if (scale_at == words_.size()) wrong(end_, "expected a number behind 'init scale', got none");
+    if (scale_at == words_.size()) wrong(end_, "expected a number after 'init scale', got none");
     value.scale = real(words_[scale_at], "init scale", {});
     words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(scale_at));
   }
 
   void blocks(std::string_view word, Blocks& blocks) override {
     const Word found = take(word.empty() ? "blocks in parentheses" : word);
-    if (found.text != "(") wrong(found.at, "expected '(' behind ", name_, ", got ", quoted(found.text));
+    if (found.text != "(") wrong(found.at, "expected '(' after ", name_, ", got ", quoted(found.text));
     blocks = blocks_of(found.list, found.at);
   }
   void blocks(std::string_view word, std::optional<Blocks>& blocks) override {
     const auto found = take_option(word);
     if (!found) return;
-    if (found->text != "(") wrong(found->at, "expected '(' behind ", word, ", got ", quoted(found->text));
+    if (found->text != "(") wrong(found->at, "expected '(' after ", word, ", got ", quoted(found->text));
     blocks = blocks_of(found->list, found->at);
   }
   void branches(std::vector<Blocks>& branches) override {
@@ -149,11 +149,11 @@ class Reader : public BlockVisitor {
       branches.push_back(blocks_of(word.list, word.at));
     }
     if (branches.size() < 2)
-      wrong(words_.empty() ? end_ : words_.front().at, "expected two or more lists in parentheses behind ", name_,
+      wrong(words_.empty() ? end_ : words_.front().at, "expected two or more lists in parentheses after ", name_,
             ", got ", branches.size());
   }
 
-  // Throws where words are left.
+  // Throws if words are left over.
   void finish() const {
     if (words_.empty()) return;
     const Word& word = words_.front();
@@ -162,16 +162,16 @@ class Reader : public BlockVisitor {
 
  private:
   Word take(std::string_view what) {
-    if (words_.empty()) wrong(end_, "expected ", what, " behind ", name_, ", got none");
+    if (words_.empty()) wrong(end_, "expected ", what, " after ", name_, ", got none");
     Word word = std::move(words_.front());
     words_.erase(words_.begin());
     return word;
   }
-  // What stands behind `word`. `next`: the place among words_ of what follows that.
+  // The value after `word`. Both are removed from words_; *next is then the index of the word that followed them.
   std::optional<Word> take_option(std::string_view word, std::size_t* next = nullptr) {
     const auto found = std::find_if(words_.begin(), words_.end(), [=](const Word& w) { return w.text == word; });
     if (found == words_.end()) return std::nullopt;
-    if (found + 1 == words_.end()) wrong(end_, "expected a value behind '", word, "', got none");
+    if (found + 1 == words_.end()) wrong(end_, "expected a value after '", word, "', got none");
     Word value = *(found + 1);
     const auto after = words_.erase(found, found + 2);
     if (next) *next = static_cast<std::size_t>(after - words_.begin());
@@ -350,8 +350,8 @@ constexpr Kind kKinds[] = {
     kind_of<Repeat>(),
 };
 
-// How many letters must be changed, put in or left out to make b of a (Levenshtein, 1966); two neighbours that changed
-// places count once.
+// The edit distance: how many letters must be replaced, inserted or deleted to turn a into b (Levenshtein, 1966). Two
+// swapped neighbours count once.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   std::iota(above.begin(), above.end(), std::size_t{0});

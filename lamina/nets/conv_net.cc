@@ -29,8 +29,8 @@ void check_each(const char* name, const std::vector<Index>& values, std::size_t 
   for (std::size_t i = 0; i < M; ++i) detail::check_size(kWhere, name + ("[" + std::to_string(i) + "]"), values[i]);
 }
 
-// Throws where an image becomes smaller than its pooling window. A pad of (k - 1) / 2 with stride s makes
-// 1 + floor((H - 1) / s) of H.
+// Throws if an image becomes smaller than its pooling window. With a pad of (k - 1) / 2, stride s turns a height of H
+// into 1 + floor((H - 1) / s).
 void check_pools(const ConvNetOptions& options) {
   Index H = options.input_dim[1], W = options.input_dim[2];
   for (std::size_t i = 0; i < options.num_filters.size(); ++i) {

@@ -1,5 +1,5 @@
-// [conv - (batch norm) - relu - (max pool)] x M - (global average pool) - affine - softmax; by default one 2x2 max
-// pool, after the last convolution.
+// [conv - (batch norm) - relu - (max pool)] x M - (global average pool) - affine - softmax; by default with a single
+// 2x2 max pool, after the last convolution. blocks_of() in conv_net.cc is the list of blocks.
 #pragma once
 
 #include <vector>
@@ -17,17 +17,18 @@ struct ConvNetOptions {
   double reg = 0;
   bool use_batch_norm = true;
   Index conv_stride = 1;                  ///< of every convolution
-  Precision precision = Precision::full;  ///< of the products
-  std::vector<Index> conv_strides = {};   ///< one a convolution; empty: conv_stride
-  /// Side and stride of the max pooling after each convolution's relu, 1 for none; empty: 2 after the last one alone.
+  Precision precision = Precision::full;  ///< of the matrix products
+  std::vector<Index> conv_strides = {};   ///< one per convolution; if empty, conv_stride holds for all
+  /// Side and stride of the max pooling after each convolution's relu, 1 for none; if empty, 2 after the last relu
+  /// only.
   std::vector<Index> pools = {};
   bool global_average = false;  ///< the affine layer takes each channel's mean instead of all pixels
-  bool he_init = false;         ///< weights begin as He et al. propose; weight_scale is not read
+  bool he_init = false;         ///< use He et al.'s initial weights; weight_scale is then ignored
 };
 
-/// The net as a list of blocks. Throws std::invalid_argument where the options are not those of a net.
+/// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const ConvNetOptions& options);
-/// Names and shapes of the parameters. Errors as blocks_of's.
+/// Names and shapes of the parameters. Throws as blocks_of() does.
 ParameterLayout parameter_layout(const ConvNetOptions& options);
 
 /// The notebooks' ConvNet: W_1 b_1 [gamma1 beta1] ... W_{M+1} b_{M+1}. The affine layer sees the pooled images in
@@ -37,7 +38,7 @@ class ConvNet : public Net<T> {
  public:
   using Options = ConvNetOptions;
 
-  /// Draws each filter bank in layer order, then the affine layer's matrix. Errors as blocks_of's.
+  /// Draws each filter bank in layer order, then the affine layer's matrix. Throws as blocks_of() does.
   ConvNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
   template <class U>
   explicit ConvNet(const ConvNet<U>& other) : Net<T>(other), options_(other.options()) {

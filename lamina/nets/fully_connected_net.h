@@ -1,4 +1,5 @@
-// [affine - (batch or layer norm) - relu - (dropout)] x L - affine - softmax.
+// [affine - (batch or layer norm) - relu - (dropout)] x L - affine - softmax. blocks_of() in fully_connected_net.cc is
+// the list of blocks.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +15,18 @@ struct FullyConnectedNetOptions {
   std::vector<Index> hidden_dims = {100};
   Index input_dim = 3 * 32 * 32;
   Index num_classes = 10;
-  double dropout = 1;  ///< probability of keeping; 1: no dropout
+  double dropout = 1;  ///< the probability of keeping a value; 1: no dropout
   Normalization normalization = Normalization::none;
   double reg = 0;
   double weight_scale = 1e-2;
-  std::optional<std::uint32_t> seed;      ///< of dropout: where given, every dropout layer re-seeds the run's stream
-  Precision precision = Precision::full;  ///< of the products
-  bool he_init = false;                   ///< weights begin as He et al. propose; weight_scale is not read
+  std::optional<std::uint32_t> seed;      ///< if given, each dropout layer first re-seeds the run's stream with it
+  Precision precision = Precision::full;  ///< of the matrix products
+  bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
 };
 
-/// The net as a list of blocks. Throws std::invalid_argument where the options are not those of a net.
+/// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const FullyConnectedNetOptions& options);
-/// Names and shapes of the parameters. Errors as blocks_of's.
+/// Names and shapes of the parameters. Throws as blocks_of() does.
 ParameterLayout parameter_layout(const FullyConnectedNetOptions& options);
 
 /// The notebooks' FullyConnectedNet: W1 b1 [gamma1 beta1] ... W{L+1} b{L+1}, W of shape (inputs, outputs). X has any
@@ -35,8 +36,8 @@ class FullyConnectedNet : public Net<T> {
  public:
   using Options = FullyConnectedNetOptions;
 
-  /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net. Errors
-  /// as blocks_of's.
+  /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net. Throws as
+  /// blocks_of() does.
   FullyConnectedNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
   template <class U>
   explicit FullyConnectedNet(const FullyConnectedNet<U>& other) : Net<T>(other), options_(other.options()) {

@@ -23,7 +23,7 @@ class Fused : public Step<T> {
   void describe(SummaryWriter& summary) const override {
     for (const Step<T>* part : parts_) part->describe(summary);
   }
-  // All of them end in a ReLU, whose output is `out`.
+  // Every sandwich here applies a ReLU, whose output is `out`.
   void view_as(std::vector<LayerView<T>>& views, const std::string& shift, const TensorView<T>& out) const {
     parts_.front()->view(views, false);
     views.back().shift = shift;
@@ -82,7 +82,7 @@ class FusedConvBnRelu : public Fused<T> {
   Tensor<T> out_;
 };
 
-// The hidden layer of a fully connected net. Blocks that are left out are null.
+// The blocks of a fully connected net's hidden layer; null if the layer does not have them.
 template <class T>
 struct HiddenBlocks {
   const AffineBlock<T>* affine = nullptr;
@@ -147,13 +147,13 @@ class FusedHidden : public Fused<T> {
   Tensor<T> out_;
 };
 
-// Goes through steps from one place on, a block of a kind at a time.
+// Walks through the steps from a given index, one expected kind of block at a time.
 template <class T>
 class Neighbours {
  public:
   Neighbours(const std::vector<Step<T>*>& steps, std::size_t at) : steps_(steps), at_(at) {}
 
-  // The next step where it is of this kind, and goes behind it; else null.
+  // If the next step is of this kind, returns it and moves past it; otherwise returns null.
   template <class Kind>
   Kind* next() {
     Kind* block = at_ < steps_.size() ? dynamic_cast<Kind*>(steps_[at_]) : nullptr;
@@ -167,7 +167,7 @@ class Neighbours {
   std::size_t at_;
 };
 
-// The sandwich that begins at a step, and where what follows it begins; null where there is none.
+// The sandwich that begins at steps[at], or null if there is none; `end` is the index of the step after it.
 template <class T>
 std::unique_ptr<Step<T>> sandwich_at(const std::vector<Step<T>*>& steps, std::size_t at, std::size_t& end) {
   Neighbours<T> from(steps, at);

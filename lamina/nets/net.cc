@@ -14,7 +14,7 @@
 namespace lamina {
 namespace {
 
-// Declares the blocks; gives the number of classes.
+// Declares the blocks and returns the number of classes.
 template <class T>
 Index declare_all(Block<T>& blocks, const Shape& input, Declaration& declaration) {
   if (input.size() == 0 || (input.rank() != 1 && input.rank() != 3))
@@ -30,7 +30,7 @@ void check_options(const NetOptions& options) {
   if (!std::isfinite(options.reg) || options.reg < 0)
     fail(options.name, "expected a finite reg of at least 0, got ", options.reg);
   if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
-    fail(options.name, "expected label_smoothing of 0 to below 1, got ", options.label_smoothing);
+    fail(options.name, "expected label_smoothing of at least 0 and below 1, got ", options.label_smoothing);
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ Net<T>& Net<T>::operator=(const Net& other) {
   return *this;
 }
 
-// Makes the blocks, and parameters that are zero but for gammas, which are one.
+// Makes the blocks, and the parameters: gammas are 1, all others 0.
 template <class T>
 void Net<T>::build() {
   Declaration declaration(options_.name, options_.precision, options_.separator);
@@ -97,7 +97,7 @@ void Net<T>::build() {
     if (name.starts_with("gamma")) value.fill(T{1});
 }
 
-// Takes over all numbers of a net with the same blocks.
+// Copies parameters, running averages and settings from a net with the same blocks.
 template <class T>
 template <class U>
 void Net<T>::assign(const Net<U>& other) {
@@ -148,7 +148,7 @@ void Net<T>::check_input(const TensorView<T>& X) const {
       fail(where, "expected X of shape (N, ", input_[0], ", ", input_[1], ", ", input_[2], "), got ", X.shape());
     return;
   }
-  double values = 1;  // double: shapes with an empty axis may have long others
+  double values = 1;  // double, as the product may overflow Index if another axis has length 0
   for (int axis = 1; axis < X.rank(); ++axis) values *= static_cast<double>(X.dim(axis));
   if (X.rank() == 0 || values != static_cast<double>(input_.size()))
     fail(where, "expected X of shape (N, ...) with ", input_.size(), " values an example, got ", X.shape());
@@ -219,7 +219,7 @@ void Net<T>::list_buffers(std::vector<NamedTensor<T>>& buffers) {
   root_->buffers(buffers);
 }
 
-// The weights of a net that begins with an affine layer are the larger part of what it reads: once for many examples.
+// A net that begins with an affine layer mostly reads weights, so it shares one read of them among more examples.
 template <class T>
 Index Net<T>::check_batch() const {
   return !blocks_.empty() && blocks_.front().name() == Affine::kName ? 250 : 100;

@@ -1,5 +1,5 @@
-// A net: a list of blocks (block.h) with its parameters, its loss and its gradients; and the concept that Solver asks
-// of any net, a user's own included.
+// A net: a list of blocks (block.h) with its parameters (parameters.h), its loss and its gradients; and `Model`, the
+// concept that Solver requires of a net, including a user's own.
 #pragma once
 
 #include <concepts>
@@ -24,10 +24,10 @@ struct LossAndGradients {
   const Parameters<T>& grads;
 };
 
-/// What Solver trains. `params()` by name; `loss(X)` gives the scores (N, C) of a test-time pass; `loss(X, y)`
-/// runs a training pass and gives the loss and the gradients by the parameters' names and shapes. Where a model
-/// also has `buffers()` (NamedTensor list), Solver keeps and restores them with the best parameters; where it has
-/// `check_batch()`, accuracy checks hand so many examples to `loss(X)` at once.
+/// What Solver trains. `params()` returns the parameters; `loss(X)` the scores (N, C) of a test-time pass; `loss(X, y)`
+/// runs a training pass and returns the loss and the gradients, under the parameters' names. If a model also has
+/// `buffers()` (a vector of NamedTensor), Solver keeps and restores them with the best parameters; if it has
+/// `check_batch()`, accuracy checks pass that many examples to `loss(X)` at once.
 template <class M>
 concept Model = requires(M& model, const M& constant, const TensorView<typename M::Scalar>& X,
                          std::span<const Label> y) {
@@ -37,29 +37,29 @@ concept Model = requires(M& model, const M& constant, const TensorView<typename 
   { model.loss(X, y) } -> std::convertible_to<LossAndGradients<typename M::Scalar>>;
 };
 
-/// What a net's weights are when it is made: drawn, or zero for who sets them next, as after a file was read.
+/// The weights of a new net: drawn, or zero because the caller sets them next, for example from a file.
 enum class Weights { drawn, zero };
 
-/// What a net is besides its blocks.
+/// The options of a net besides its blocks.
 struct NetOptions {
   double reg = 0;                         ///< see Net::reg
   double label_smoothing = 0;             ///< see Net::label_smoothing
-  Precision precision = Precision::full;  ///< of the products; bf16 with float alone
+  Precision precision = Precision::full;  ///< of the matrix products; bf16 only if T is float
   std::string name = "Net";               ///< in summaries and errors
   std::string separator = {};             ///< between W or b and its number: "_" for the notebooks' ConvNet
 };
 
 /// A list of blocks whose last one gives the scores (N, C), with a softmax loss. Parameters may be read and written
-/// between any two calls; a net copies none of them. Arithmetic runs in T; for what NumPy computes where X is double
-/// and the parameters are float, ask a copy in double: `Net<double>(net).loss(X, y)`.
+/// between any two calls: the net keeps no copies of them. Arithmetic runs in T. NumPy computes in double when X is
+/// double and the parameters are float; `Net<double>(net).loss(X, y)` gives that result.
 template <class T>
 class Net {
  public:
   using Scalar = T;
 
-  /// For examples of shape `input`: (C, H, W), or (D) for (N, ...) of any rank with D numbers an example. Weights are
-  /// drawn from `random` in the order of the blocks. `random` is kept for dropout and must outlive the net. Throws
-  /// std::invalid_argument where the blocks do not fit one another or an option is out of range.
+  /// A net for examples of shape `input`: (C, H, W), or (D), which takes X of shape (N, ...) of any rank with D values
+  /// per example. Weights are drawn from `random` in the order of the blocks. `random` is kept for dropout and must
+  /// outlive the net. Throws std::invalid_argument if the blocks do not fit one another or an option is out of range.
   Net(const Shape& input, Blocks blocks, RandomState& random, NetOptions options = {},
       Weights weights = Weights::drawn);
   /// The same blocks, parameters, running averages and random stream in this precision.
@@ -75,41 +75,41 @@ class Net {
   const Parameters<T>& params() const { return params_; }
   /// Gradients of the last `loss(X, y)`, regularization included.
   const Parameters<T>& grads() const { return grads_; }
-  /// Where the next `loss(X, y)` writes them.
+  /// The same, writable; the next `loss(X, y)` overwrites them.
   Parameters<T>& grads() { return grads_; }
   /// Running averages: "running_mean1", "running_var1", ..., numbered as gammas and betas are.
   std::vector<NamedTensor<T>> buffers();
-  /// The same into `buffers`, whose memory is used again.
+  /// The same, written to `buffers`, whose memory is reused.
   void list_buffers(std::vector<NamedTensor<T>>& buffers);
 
   /// Scores (N, C) of a test-time forward pass; valid until the next call. X (N, ...) in the public layout.
-  /// Throws std::invalid_argument where X's examples do not have the net's input shape.
+  /// Throws std::invalid_argument if X's examples do not have the net's input shape.
   const Tensor<T>& loss(const TensorView<T>& X);
   /// Loss, regularization included, and gradients of a training forward and backward pass. Throws
-  /// std::invalid_argument where X or y do not fit.
+  /// std::invalid_argument if X's examples do not have the input shape, or y is not one class number per example.
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y);
 
   NetSummary summary() const;
-  /// The layers that learn, from the input on, after a pass.
+  /// The layers with weights, in order, as the last pass left them.
   std::vector<LayerView<T>> layers() const;
-  /// What the net's normalizations, and its dropout layers, are told, in their order: running averages, momentum, eps;
-  /// the probability of keeping. May be changed between two calls.
+  /// The settings of the net's normalizations (running averages, momentum, eps) and of its dropout layers (the
+  /// probability of keeping), in order. They may be changed between two calls.
   std::vector<BatchNormParam<T>*> normalizations();
   std::vector<DropoutParam*> dropouts();
-  /// Of normalization i, from 0 on. Throws std::invalid_argument where there is none.
+  /// The settings of normalization i, counted from 0. Throws std::invalid_argument if there is none.
   BatchNormParam<T>& bn_param(std::size_t i);
-  /// Examples that an accuracy check should hand to loss(X) at once. Scores do not depend on it but for rounding.
+  /// How many examples an accuracy check should pass to loss(X) at once. It affects the scores only by rounding.
   Index check_batch() const;
 
   const Shape& input() const { return input_; }
   Index num_classes() const { return num_classes_; }
   const Blocks& blocks() const { return blocks_; }
-  /// The options that it was made with.
+  /// The options with which it was made.
   const NetOptions& net_options() const { return options_; }
 
   /// Strength of L2 regularization: the loss has 0.5 reg sum W^2 over weight matrices and filters.
   double reg = 0;
-  /// Of the training passes' softmax loss, from 0 to below 1.
+  /// Label smoothing of the softmax loss in training passes: at least 0 and below 1 (docs/nets.md has the formula).
   double label_smoothing = 0;
 
  private:
@@ -135,9 +135,9 @@ class Net {
   Tensor<T> scores_, dscores_;
 };
 
-/// The number of scores that such blocks give for an example. Errors as the net's.
+/// The number of scores that these blocks give for an example. Throws as Net's constructor does.
 Index score_count(const Shape& input, const Blocks& blocks);
-/// Names and shapes of the parameters of such a net, which is not made. Errors as the net's.
+/// Names and shapes of such a net's parameters, without making the net. Throws as Net's constructor does.
 ParameterLayout parameter_layout(const Shape& input, const Blocks& blocks, const NetOptions& options = {});
 
 }  // namespace lamina

@@ -14,7 +14,7 @@ inline void check_size(std::string_view where, std::string_view name, Index size
   if (size < 1) fail(where, "expected ", name, " of at least 1, got ", size);
 }
 
-/// Of any of the course's nets.
+/// Checks the options that all of the course's nets have.
 template <class Options>
 void check_common_options(std::string_view where, const Options& options) {
   check_size(where, "num_classes", options.num_classes);
@@ -29,12 +29,12 @@ inline void check_image_dims(std::string_view where, const Shape& input_dim) {
     fail(where, "expected input_dim (C, H, W), each at least 1, got ", input_dim);
 }
 
-/// Odd, so that a pad of (k - 1) / 2 keeps an image's size.
+/// Filter sizes must be odd, so that a pad of (k - 1) / 2 keeps an image's size.
 inline void check_filter_size(std::string_view where, std::string_view name, Index k) {
   if (k < 1 || k % 2 == 0) fail(where, "expected ", name, " to be odd and at least 1, got ", k);
 }
 
-/// How the weights of a course's net begin.
+/// How the weights of one of the course's nets are initialized.
 template <class Options>
 Initial initial_of(const Options& options) {
   return options.he_init ? Initial{} : Initial::scaled(options.weight_scale);

@@ -92,7 +92,7 @@ TensorView<T> Sequential<T>::forward(const TensorView<T>& x, const Pass<T>& pass
 
 template <class T>
 TensorView<T> Sequential<T>::backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) {
-  // Without parameters before it, no step needs the gradient of its input.
+  // A step needs the gradient of its input only if a step before it has parameters.
   const std::size_t end = dx ? 0 : first_learning_;
   TensorView<T> gradient = dout;
   for (std::size_t i = steps_.size(); i-- > end;) {
@@ -130,7 +130,7 @@ void Sequential<T>::view(std::vector<LayerView<T>>& views, bool) const {
   for (const Step<T>* step : steps_) {
     const std::size_t before = views.size();
     step->view(views, follows);
-    follows = views.size() == before + 1 && !views.back().relu;  // a layer without its ReLU yet
+    follows = views.size() == before + 1 && !views.back().relu;  // a normalization may follow, but not after a ReLU
   }
 }
 

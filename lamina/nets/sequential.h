@@ -8,21 +8,22 @@
 
 namespace lamina {
 
-/// Runs its blocks in order. Between blocks that want images in different orders it puts a change of layout, and
-/// neighbours that have a sandwich run as one step, to the same bits as one after the other (fused.h).
+/// Runs its blocks in order. Between blocks that take images in different layouts it inserts a change of layout.
+/// Adjacent blocks for which there is a sandwich run as one step, with bit-identical results (fused.h).
 template <class T>
 class Sequential : public Block<T> {
  public:
   explicit Sequential(const Blocks& blocks);
 
   Example declare(const Example& input, Declaration& declaration) override;
-  /// Where images come out of it in another order than this, adds a change of layout. Comes after declare().
+  /// Makes its output images have this layout, by a change of layout at the end if needed. To be called after
+  /// declare().
   void end_in(Layout layout);
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override;
   TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) override;
 
-  // What a net asks of its blocks, asked of each in turn.
+  // These call the same function of each block in turn.
   void draw(Parameters<T>& params, RandomState& random) const override;
   Index draws(Index N) const override;
   bool learns() const override;
@@ -35,12 +36,12 @@ class Sequential : public Block<T> {
  private:
   void add_layout_change(const Shape& images, Layout to);
 
-  std::vector<std::unique_ptr<Block<T>>> blocks_;  // as they are written
+  std::vector<std::unique_ptr<Block<T>>> blocks_;  // in the order of the list; repeat is unrolled
   std::vector<std::unique_ptr<Step<T>>> between_;  // sandwiches and changes of layout
-  std::vector<Step<T>*> steps_;                    // what a pass goes through
+  std::vector<Step<T>*> steps_;                    // the steps of a pass, owned by the two vectors above
   Example output_;
-  std::size_t first_learning_ = 0;  // the first step that has parameters; none: steps_.size()
-  Tensor<T> gradients_[2];          // of a step's input and output, by turns
+  std::size_t first_learning_ = 0;  // the first step that has parameters; steps_.size() if there is none
+  Tensor<T> gradients_[2];          // of a step's input and output, which swap roles at each step
 };
 
 }  // namespace lamina

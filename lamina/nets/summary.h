@@ -1,4 +1,4 @@
-// What a net looks like on paper: its layers, their shapes, parameters, arithmetic and memory.
+// The summary of a net: its layers with their shapes, parameters, arithmetic and memory.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace lamina {
 
-/// One line of a net's summary: a layer with what follows it elementwise, its output's shape for one example, its
-/// parameters, and what one training step costs for one example.
+/// One line of a net's summary: a layer with the elementwise layers after it, its output's shape for one example, its
+/// parameters, and the cost of one training step for one example.
 struct LayerSummary {
   std::string name;        ///< "conv 7x7, 16 filters, stride 1 - relu"
   std::string parameters;  ///< names of its parameters: "W_1 b_1"
@@ -30,27 +30,27 @@ struct NetSummary {
   Index activation_count() const;  ///< for one example
   double flops() const;            ///< of a training step, for one example
   /// A table as text: layers, shapes, parameters, arithmetic and memory of a training step of `batch_size` examples.
-  /// Throws std::invalid_argument where batch_size < 1.
+  /// Throws std::invalid_argument if batch_size < 1.
   std::string to_string(Index batch_size) const;
 };
 
-/// Collects the lines of a summary while a net goes through its blocks from the input on.
+/// Collects the lines of a summary while a net calls describe() of its steps in order.
 class SummaryWriter {
  public:
   /// A line for a layer whose forward pass is a matrix product of `flops`. Each of its two gradients costs as much
   /// again; the first layer of a net needs only one of them, as nothing before it learns.
   void product(std::string name, std::string parameters, Index parameter_count, const Shape& output, double flops);
-  /// A normalization. It joins the line of a product right before it.
+  /// A normalization. If it directly follows a product, it joins the product's line.
   void normalization(std::string name, const std::string& parameters, Index parameter_count, const Shape& output);
-  /// Elementwise work, which joins the line before it. It keeps its output unless `in_place`.
+  /// Elementwise work, which joins the line before it. Its output is kept for the backward pass unless `in_place`.
   void elementwise(std::string name, const Shape& output, bool in_place);
-  /// A ReLU. Right behind a product or a normalization it is computed in the same pass over memory.
+  /// A ReLU. Directly after a product or a normalization, it is computed in the same pass over memory.
   void relu(const Shape& output) { elementwise("relu", output, last_ != Last::other); }
   /// A line of its own for any other layer.
   void line(std::string name, const Shape& output, Index activation_count);
   /// Further elements that the forward pass keeps, such as a copy in another layout.
   void keep(Index elements);
-  /// Puts `prefix` before the names of all lines from `first` on.
+  /// Puts `prefix` before the names of line `first` and all lines after it.
   void mark(std::size_t first, const std::string& prefix);
 
   std::size_t size() const { return layers_.size(); }

@@ -1,4 +1,5 @@
-// conv - relu - 2x2 max pool - affine - relu - affine - softmax.
+// conv - relu - 2x2 max pool - affine - relu - affine - softmax. blocks_of() in three_layer_conv_net.cc is the list of
+// blocks.
 #pragma once
 
 #include "lamina/nets/net.h"
@@ -13,13 +14,13 @@ struct ThreeLayerConvNetOptions {
   Index num_classes = 10;
   double weight_scale = 1e-3;
   double reg = 0;
-  Precision precision = Precision::full;  ///< of the products
-  bool he_init = false;                   ///< weights begin as He et al. propose; weight_scale is not read
+  Precision precision = Precision::full;  ///< of the matrix products
+  bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
 };
 
-/// The net as a list of blocks. Throws std::invalid_argument where the options are not those of a net.
+/// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const ThreeLayerConvNetOptions& options);
-/// Names and shapes of the parameters. Errors as blocks_of's.
+/// Names and shapes of the parameters. Throws as blocks_of() does.
 ParameterLayout parameter_layout(const ThreeLayerConvNetOptions& options);
 
 /// The notebooks' ThreeLayerConvNet: W1 (F, C, k, k), b1, W2 (F H/2 W/2, hidden), b2, W3 (hidden, classes), b3.
@@ -28,7 +29,7 @@ class ThreeLayerConvNet : public Net<T> {
  public:
   using Options = ThreeLayerConvNetOptions;
 
-  /// Draws W1, W2, W3 in this order. Errors as blocks_of's.
+  /// Draws W1, W2, W3 in this order. Throws as blocks_of() does.
   ThreeLayerConvNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
   template <class U>
   explicit ThreeLayerConvNet(const ThreeLayerConvNet<U>& other) : Net<T>(other), options_(other.options()) {

@@ -1,4 +1,4 @@
-// affine - relu - affine - softmax.
+// affine - relu - affine - softmax. blocks_of() in two_layer_net.cc is the list of blocks.
 #pragma once
 
 #include "lamina/nets/net.h"
@@ -11,13 +11,13 @@ struct TwoLayerNetOptions {
   Index num_classes = 10;
   double weight_scale = 1e-3;
   double reg = 0;
-  Precision precision = Precision::full;  ///< of the products
-  bool he_init = false;                   ///< weights begin as He et al. propose; weight_scale is not read
+  Precision precision = Precision::full;  ///< of the matrix products
+  bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
 };
 
-/// The net as a list of blocks. Throws std::invalid_argument where the options are not those of a net.
+/// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const TwoLayerNetOptions& options);
-/// Names and shapes of the parameters. Errors as blocks_of's.
+/// Names and shapes of the parameters. Throws as blocks_of() does.
 ParameterLayout parameter_layout(const TwoLayerNetOptions& options);
 
 /// The notebooks' TwoLayerNet: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,).
@@ -26,7 +26,7 @@ class TwoLayerNet : public Net<T> {
  public:
   using Options = TwoLayerNetOptions;
 
-  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Errors as blocks_of's.
+  /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Throws as blocks_of() does.
   TwoLayerNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);
   template <class U>
   explicit TwoLayerNet(const TwoLayerNet<U>& other) : Net<T>(other), options_(other.options()) {
@@ -34,7 +34,8 @@ class TwoLayerNet : public Net<T> {
   }
 
   const Options& options() const { return options_; }
-  /// The same parameters in another precision: what NumPy computes where the input is double and W float.
+  /// The same parameters in another precision. `to<double>()` computes what NumPy does if the input is double and W
+  /// float.
   template <class U>
   TwoLayerNet<U> to() const {
     return TwoLayerNet<U>(*this);

@@ -1,4 +1,4 @@
-// `affine M`: out = x W + b. What comes in as images (C, H, W) is read as C H W numbers in that order.
+// `affine M`: out = x W + b. An image (C, H, W) is read as a vector of its C H W values, in that order.
 #pragma once
 
 #include "lamina/layers/affine.h"

@@ -1,4 +1,4 @@
-// All blocks that a net's text may have.
+// Includes all blocks.
 #pragma once
 
 #include "lamina/nets/blocks/affine.h"

@@ -8,7 +8,8 @@
 namespace lamina {
 namespace {
 
-// Images are channels last, so that channels of one position lie side by side and both cases are columns of a matrix.
+// Images are channels last, so that the channels of a pixel, like the values of a vector, are a row of a matrix, and
+// each branch gives some of its columns.
 template <class T>
 class ConcatBlock : public Block<T> {
  public:

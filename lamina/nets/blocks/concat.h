@@ -1,5 +1,5 @@
-// `concat ( ... ) ( ... ) ...`: what several lists of blocks make of x, side by side: along the channels of images (as
-// Szegedy et al., 2015), or one vector behind the other.
+// `concat ( ... ) ( ... ) ...`: the outputs of several lists of blocks for the same x, concatenated: images along their
+// channels (Szegedy et al., 2015), vectors end to end.
 #pragma once
 
 #include "lamina/nets/block.h"

@@ -1,5 +1,5 @@
-// `conv F KxK [stride S] [pad P]`: F filters over images. Stride 1 and pad (K - 1) / 2 unless said, which with an odd
-// K keeps the images' size.
+// `conv F KxK [stride S] [pad P]`: convolution of images with F filters. The defaults are stride 1 and pad (K - 1) / 2,
+// which keep the images' size if K is odd.
 #pragma once
 
 #include "lamina/layers/conv.h"
@@ -11,8 +11,8 @@ struct Conv {
   static constexpr std::string_view kName = "conv";
   Index filters = 0;                 ///< F
   Index size = 3;                    ///< K, the side of a filter
-  std::optional<Index> stride = {};  ///< S; 1 unless given
-  std::optional<Index> pad = {};     ///< P; (K - 1) / 2 unless given
+  std::optional<Index> stride = {};  ///< S; 1 by default
+  std::optional<Index> pad = {};     ///< P; (K - 1) / 2 by default
   Initial init = {};
 
   void visit(BlockVisitor& v);

@@ -1,4 +1,4 @@
-// `dropout KEEP [seed S]`: inverted dropout; KEEP is the probability of keeping a number.
+// `dropout KEEP [seed S]`: inverted dropout; KEEP is the probability of keeping a value.
 #pragma once
 
 #include "lamina/layers/dropout.h"
@@ -9,7 +9,7 @@ namespace lamina {
 struct Dropout {
   static constexpr std::string_view kName = "dropout";
   double keep = 1;                 ///< above 0 and at most 1; 1: nothing is dropped
-  std::optional<Index> seed = {};  ///< where given, every training pass re-seeds the run's stream first
+  std::optional<Index> seed = {};  ///< if given, every training pass first re-seeds the run's stream with it
 
   void visit(BlockVisitor& v);
   template <class T>
@@ -21,7 +21,7 @@ class DropoutBlock : public Block<T> {
  public:
   explicit DropoutBlock(const Dropout& options);
 
-  /// The draws are those of the public layout.
+  /// The mask is drawn in the order of the public layout, (N, C, H, W).
   Layout wants(Layout) const override { return Layout::nchw; }
   Example declare(const Example& input, Declaration& declaration) override;
   Index draws(Index N) const override { return param_.p == 1 ? 0 : N * shape_.size(); }

@@ -1,4 +1,4 @@
-// `flatten`: images (C, H, W) become vectors of C H W numbers, in that order.
+// `flatten`: images (C, H, W) become vectors of their C H W values, in that order.
 #pragma once
 
 #include "lamina/nets/block.h"

@@ -25,8 +25,7 @@ class GroupNormBlock : public Block<T> {
   }
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
-    spatial_groupnorm_forward(x, pass.params[gamma_], pass.params[beta_], options_.groups, {param_.eps}, out_,
-                              cache_);
+    spatial_groupnorm_forward(x, pass.params[gamma_], pass.params[beta_], options_.groups, {param_.eps}, out_, cache_);
     return out_;
   }
 
@@ -47,7 +46,7 @@ class GroupNormBlock : public Block<T> {
 
  private:
   GroupNorm options_;
-  BatchNormParam<T> param_;  // its eps
+  BatchNormParam<T> param_;  // the type that normalizations() lists; only its eps is used
   std::string gamma_, beta_;
   Shape shape_;
   GroupNormCache<T> cache_;

@@ -1,4 +1,4 @@
-// The first values of weights, as a block's Initial says.
+// The initialization of weights by a block's Initial (block_text.h).
 #pragma once
 
 #include <cmath>
@@ -9,8 +9,8 @@
 
 namespace lamina {
 
-/// Fills W, in row-major order of its public shape: drawn in double, then rounded to T. `inputs` and `outputs` are the
-/// numbers that meet in one output, and that one input goes to.
+/// Fills W in row-major order of its public shape, with values drawn in double and rounded to T. `inputs` is the
+/// fan-in: how many inputs each output sums. `outputs` is the fan-out: how many outputs each input goes to.
 template <class T>
 void draw_weights(TensorView<T> W, const Initial& init, Index inputs, Index outputs, RandomState& random) {
   const auto in = static_cast<double>(inputs), out = static_cast<double>(outputs);

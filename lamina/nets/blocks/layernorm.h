@@ -1,4 +1,4 @@
-// `layernorm [eps X]`: layer normalization over all numbers of an example.
+// `layernorm [eps X]`: layer normalization over all values of an example.
 #pragma once
 
 #include "lamina/layers/layernorm.h"
@@ -36,7 +36,7 @@ class LayerNormBlock : public Block<T> {
  private:
   std::string gamma_, beta_;
   Shape shape_;
-  BatchNormParam<T> param_;  // its eps
+  BatchNormParam<T> param_;  // the type that normalizations() lists; only its eps is used
   LayerNormCache<T> cache_;
   Tensor<T> out_;
 };

@@ -37,7 +37,7 @@ class MaxPoolBlock : public Block<T> {
   void describe(SummaryWriter& summary) const override {
     const std::string side = std::to_string(param_.pool_height);
     summary.line(side + "x" + side + " max pool, stride " + std::to_string(param_.stride), output_,
-                 2 * output_.size());  // the pooled images and the places of the maxima
+                 2 * output_.size());  // the pooled images and the positions of the maxima
   }
 
  private:

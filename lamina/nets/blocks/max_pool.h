@@ -1,4 +1,4 @@
-// `max_pool K [stride S]`: the maximum of K x K windows, stride K unless said.
+// `max_pool K [stride S]`: the maximum of each K x K window; the default stride is K.
 #pragma once
 
 #include "lamina/nets/block.h"
@@ -8,7 +8,7 @@ namespace lamina {
 struct MaxPool {
   static constexpr std::string_view kName = "max_pool";
   Index size = 0;                    ///< K, the side of a window
-  std::optional<Index> stride = {};  ///< S; K unless given
+  std::optional<Index> stride = {};  ///< S; K by default
 
   void visit(BlockVisitor& v);
   template <class T>

@@ -1,4 +1,5 @@
-// `repeat N ( ... )`: the blocks in parentheses N times, each time with parameters of their own.
+// `repeat N ( ... )`: runs the blocks in parentheses N times in a row, each time with parameters of their own.
+// Sequential unrolls it.
 #pragma once
 
 #include "lamina/nets/block.h"

@@ -1,5 +1,5 @@
-// `residual ( ... ) [shortcut ( ... )]`: the sum of what two lists of blocks make of x; without a second list x itself
-// is added (He, Zhang, Ren and Sun, 2016).
+// `residual ( ... ) [shortcut ( ... )]`: the sum of the outputs of two lists of blocks for the same x; without a second
+// list, x itself is added (He, Zhang, Ren and Sun, 2016).
 #pragma once
 
 #include "lamina/nets/block.h"
