@@ -1,4 +1,4 @@
-// Adagrad: steps divided by the root of the sum of all squared gradients so far.
+// Adagrad: each step is divided by the root of the sum of all squared gradients so far.
 #pragma once
 
 #include "lamina/kernels/update.h"
@@ -19,7 +19,7 @@ struct Adagrad {
 
   template <class T>
   static void update(const UpdatePart<T>& part, const OptimConfig& config) {
-    const T kept = 1, fresh = 1;  // RMSProp's mean becomes a sum, to the bit
+    const T kept = 1, fresh = 1;  // with these factors RMSProp's running mean is exactly a sum
     kernels::rmsprop_update(part.count, part.w, part.dw, part.state[0], static_cast<T>(*config.learning_rate), kept,
                             fresh, static_cast<T>(config.epsilon));
   }

@@ -1,11 +1,11 @@
-// AdamW: Adam with weight decay apart from the gradient.
+// AdamW: Adam with decoupled weight decay.
 #pragma once
 
 #include "lamina/optim/adam.h"
 
 namespace lamina {
 
-/// Solver decays the parameters named W... alone, under this rule as under any other; adamw() decays the w it is given.
+/// adamw() decays whichever w it is given. Solver, under every rule, decays only the parameters named W...
 struct Adamw : Adam {
   static constexpr std::string_view name = "adamw";
   static constexpr std::string_view formula =

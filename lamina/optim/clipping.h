@@ -5,8 +5,8 @@
 
 namespace lamina {
 
-/// What to multiply all gradients by so that their Euclidean norm together, the root of `squares`, is at most
-/// clip_norm; 1 where it is already (Pascanu, Mikolov and Bengio, 2013).
+/// The factor that scales all gradients so that their joint Euclidean norm is at most clip_norm; 1 if it already is
+/// (Pascanu, Mikolov and Bengio, 2013). `squares` is the sum of the squares of all gradients.
 inline double clip_scale(double squares, double clip_norm) {
   const double norm = std::sqrt(squares);
   return norm > clip_norm ? clip_norm / norm : 1;

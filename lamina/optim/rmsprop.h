@@ -1,4 +1,4 @@
-// RMSProp: steps divided by a running root mean square of the gradients.
+// RMSProp: each step is divided by a running root mean square of the gradients.
 #pragma once
 
 #include "lamina/kernels/update.h"

@@ -9,7 +9,7 @@
 namespace lamina {
 namespace {
 
-// Where the rule's tensors lie; those that the state lacks are made.
+// Pointers to the rule's tensors in the state. Tensors that it does not have yet are added, as zeros.
 template <class T>
 std::array<T*, UpdatePart<T>::kMostTensors> tensors_of(const Rule& rule, const TensorView<T>& w, OptimState<T>& state) {
   std::array<T*, UpdatePart<T>::kMostTensors> found{};
@@ -73,7 +73,7 @@ void Updates<T>::update(const One& one, Index first, Index count, T scale) {
   if (one.shrink != 0) kernels::axpy(count, one.shrink, part.w, part.w);
   if (scale == 1) return call(*one.rule, part, one.config);
 
-  // The net's gradients stay as they are: the rule reads scaled copies of a few at a time.
+  // The net's gradients stay as they are: the rule reads scaled copies, a few at a time.
   constexpr Index kScaled = 2048;
   alignas(64) std::array<T, kScaled> scaled;
   for (Index at = 0; at < count; at += kScaled) {

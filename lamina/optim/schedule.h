@@ -1,4 +1,4 @@
-// Learning-rate schedules: a factor for each iteration, by which the learning rate is multiplied.
+// Learning-rate schedules. A schedule gives a factor for each iteration, by which Solver multiplies the learning rate.
 #pragma once
 
 #include <string_view>
@@ -11,24 +11,24 @@ namespace lamina {
 /// one_cycle: the same, after a warm-up (Smith and Topin, 2018).
 enum class ScheduleKind { none, step, cosine, one_cycle };
 
-/// "none", "step", "cosine", "one-cycle". Throws std::invalid_argument for another name, listing these.
+/// The names are "none", "step", "cosine" and "one-cycle". Throws std::invalid_argument for any other.
 ScheduleKind schedule_from_name(std::string_view name);
 std::string_view name_of(ScheduleKind kind);
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::none;
-  /// Epochs in which the rate rises: to (t + 1) / w in iteration t of w; for one_cycle from 1/25 to 1 in a straight
-  /// line, and where it is 0, in the first 30% of all iterations.
+  /// The length of the warm-up, w iterations, in which the factor rises linearly: it is (t + 1) / w in iteration t, or,
+  /// for one_cycle, goes from 1/25 to 1. For one_cycle, 0 means 30% of all iterations.
   double warmup_epochs = 0;
-  double step_epochs = 10;   ///< step: from one drop to the next
-  double step_factor = 0.1;  ///< step: above 0, up to 1
+  double step_epochs = 10;   ///< step: epochs between drops of the rate
+  double step_factor = 0.1;  ///< step: the factor of a drop, above 0 and at most 1
 };
 
-/// The factor in iteration t of T, counted from 0, with P iterations an epoch. After a warm-up of w iterations
-/// p = (t - w) / (T - w). Above 0 always, and 1 without a schedule or warm-up.
+/// The factor in iteration t of T, counted from 0, with P iterations per epoch; p above is (t - w) / (T - w), after a
+/// warm-up of w iterations. The factor is always above 0, and 1 without schedule and warm-up.
 double schedule_factor(const Schedule& schedule, Index t, Index T, Index P);
 
-/// Throws std::invalid_argument where an option is out of range.
+/// Throws std::invalid_argument if an option is out of range.
 void check_schedule(const Schedule& schedule);
 
 }  // namespace lamina

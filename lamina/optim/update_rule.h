@@ -1,4 +1,4 @@
-// The table of update rules: their names, and `UpdateRule` to choose one by.
+// The table of update rules, and `UpdateRule`, which chooses one of them.
 #pragma once
 
 #include <array>
@@ -36,11 +36,11 @@ inline constexpr UpdateRule UpdateRule::adam = kRule<Adam>;
 inline constexpr UpdateRule UpdateRule::adagrad = kRule<Adagrad>;
 inline constexpr UpdateRule UpdateRule::adamw = kRule<Adamw>;
 
-/// All of them, in the order in which messages list them.
+/// All rules, in the order in which messages list them.
 inline constexpr std::array kUpdateRules{UpdateRule::sgd,  UpdateRule::sgd_momentum, UpdateRule::rmsprop,
                                          UpdateRule::adam, UpdateRule::adagrad,      UpdateRule::adamw};
 
-/// The rule of that name. Throws std::invalid_argument for another name, listing those there are.
+/// The rule of that name. Throws std::invalid_argument for an unknown name, and lists the known ones.
 UpdateRule update_rule_from_name(std::string_view name);
 inline std::string_view name_of(UpdateRule rule) { return rule->name; }
 /// "sgd, sgd_momentum, ...".
