@@ -1,4 +1,4 @@
-// An accuracy check: the fraction of examples whose highest score is their label's, batch by batch.
+// An accuracy check: the fraction of examples whose label has the highest score, computed batch by batch.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace lamina {
 
 namespace detail {
 
-/// As np.argmax: the first maximum; a NaN counts as one.
+/// As np.argmax: the index of the first maximum, where a NaN counts as the maximum.
 template <class T>
 Index argmax(std::span<const T> x) {
   std::size_t best = 0;
@@ -30,21 +30,20 @@ Index argmax(std::span<const T> x) {
 
 }  // namespace detail
 
-/// begin() draws the examples to look at, next() looks at some of them until none are left(), and accuracy() is the
-/// result. The memory of a check serves the next one.
+/// begin() draws the examples to check, next() checks a batch of them and is called while any are left(), and
+/// accuracy() is the result. The next check reuses the memory.
 template <Model M>
 class AccuracyCheck {
  public:
   using T = typename M::Scalar;
 
-  /// Whether scores are the mean of those of an image and its mirror image.
+  /// Whether to average the scores of each image and of its mirror image.
   bool mirror_averaging = false;
-  /// Whether a label that is no class counts as wrong; else it is an error.
+  /// Whether a label that is not a class counts as wrong instead of being an error.
   bool any_label = false;
 
-  /// Where num_samples is not 0 and the split has more examples, draws choice(N, num_samples) and looks at those; else
-  /// at all. An example that is drawn several times counts as often, and is looked at once. The split must outlive the
-  /// check.
+  /// If num_samples is not 0 and the split has more examples, draws choice(N, num_samples) to be checked; otherwise all
+  /// are. An example that is drawn k times counts k times, but is scored once. The split must outlive the check.
   void begin(const Split& split, Index num_samples, RandomState& random) {
     split_ = &split;
     first_ = right_ = 0;
@@ -68,7 +67,7 @@ class AccuracyCheck {
 
   bool left() const { return first_ < static_cast<Index>(times_.size()); }
 
-  /// Looks at up to batch_size more examples. Where it ends by an exception, the next call looks at the same ones.
+  /// Checks up to batch_size more examples. After an exception the next call checks the same ones again.
   void next(M& model, Index batch_size) {
     const Index count = std::min(batch_size, static_cast<Index>(times_.size()) - first_);
     const TensorView<T>& scores = mirror_averaging ? mean_scores(model, count) : model.loss(taken(count));
@@ -87,11 +86,11 @@ class AccuracyCheck {
     first_ += count;
   }
 
-  /// The fraction of right ones among all, when none are left.
+  /// The fraction that was right, once no examples are left.
   double accuracy() const { return static_cast<double>(right_) / static_cast<double>(count_); }
 
  private:
-  // The place of example i of the batch.
+  // The row in the split of example i of the batch.
   Index row(Index i) const { return drawn_ ? rows_[static_cast<std::size_t>(first_ + i)] : first_ + i; }
 
   TensorView<T> taken(Index count) {
@@ -121,7 +120,7 @@ class AccuracyCheck {
   const Split* split_ = nullptr;
   bool drawn_ = false;
   Index count_ = 0, first_ = 0, right_ = 0;
-  std::vector<Index> rows_, times_;  // the different examples, where drawn, and how often each counts
+  std::vector<Index> rows_, times_;  // the distinct rows that were drawn (if drawn_), and how often each counts
   std::vector<Index> batch_rows_;
   std::vector<kernels::Move> moves_;
   Tensor<T> X_, scores_;

@@ -11,8 +11,8 @@
 
 namespace lamina::detail {
 
-/// The model's buffers, none where it has none, into `buffers`, whose memory is used again. A model may make or replace
-/// them in any pass: the views hold until its next one.
+/// Writes the model's buffers, if it has any, to `buffers`, whose memory is reused. A model may create or replace its
+/// buffers in any pass, so the views are only valid until the next pass.
 template <class M>
 void list_buffers(M& model, std::vector<NamedTensor<typename M::Scalar>>& buffers) {
   if constexpr (requires { model.list_buffers(buffers); })
@@ -41,7 +41,7 @@ void copy_back(const std::vector<Tensor<T>>& from, std::vector<NamedTensor<T>> t
   for (std::size_t i = 0; i < from.size(); ++i) std::copy(from[i].begin(), from[i].end(), to[i].value.begin());
 }
 
-/// Throws std::invalid_argument unless `kept` can stand for `now`, a model's buffers.
+/// Throws std::invalid_argument unless `kept` has the shapes of `now`, a model's buffers.
 template <class T>
 void check_buffers(const std::vector<Tensor<T>>& kept, const std::vector<NamedTensor<T>>& now) {
   if (kept.size() != now.size())

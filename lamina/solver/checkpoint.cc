@@ -22,7 +22,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr std::string_view kMagic = "LAMINACK";
-constexpr std::uint32_t kVersion = 2;  // of what is written; version 1 is read too
+constexpr std::uint32_t kVersion = 2;  // the version that is written; version 1 can still be read
 constexpr std::size_t kPreamble = 24;  // magic, version, length of the header, length of the body
 constexpr std::uint32_t kLargestHeader = 1u << 26;
 
@@ -79,7 +79,7 @@ class Writer {
   std::string bytes_;
 };
 
-// Reads what Writer wrote. Every length is checked against what is left before memory is taken for it.
+// Reads what Writer wrote. Every length is checked against the bytes that are left before memory is allocated for it.
 class Reader {
  public:
   Reader(const std::filesystem::path& path, std::string_view bytes) : path_(path), left_(bytes) {}
@@ -214,7 +214,7 @@ OptimState<T> read_optim(Reader& in) {
   return optim;
 }
 
-// Version 1 has two tensors without names: sgd_momentum's velocity or adam's m, and rmsprop's cache or adam's v.
+// Version 1 has two unnamed tensors: sgd_momentum's velocity or adam's m, and rmsprop's cache or adam's v.
 template <class T>
 OptimState<T> read_optim_1(Reader& in) {
   OptimState<T> optim;
@@ -285,7 +285,7 @@ SolverState<T> read_state(Reader& in, const CheckpointInfo& info, std::uint32_t 
   return state;
 }
 
-// The parts of a file whose lengths and checksums are right as far as they were looked at.
+// A file whose lengths and header checksum are right. The checksum of the body is not checked yet.
 struct File {
   std::string bytes;
   CheckpointInfo info;

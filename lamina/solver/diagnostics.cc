@@ -9,7 +9,7 @@
 namespace lamina {
 namespace {
 
-/// Four sums side by side, so that one addition need not wait for the last.
+/// Four sums side by side, so that an addition need not wait for the one before it.
 template <class Term>
 double sum_over(std::size_t n, Term term) {
   double sums[4] = {};
@@ -34,7 +34,8 @@ double distance(std::span<const T> x, double factor, std::span<const T> y) {
   }));
 }
 
-/// Output (rows, units): sums, squares, and how many are not 0, of each unit; `sums` is scratch.
+/// Measures an output (rows, units) by the sum, the sum of squares and the number of nonzero values of each unit.
+/// `sums` is scratch memory.
 template <class T>
 void measure_output(const TensorView<T>& output, bool relu, std::vector<double>& sums, LayerValues& values) {
   const auto units = static_cast<std::size_t>(output.dim(output.rank() - 1));

@@ -1,5 +1,6 @@
-// Seeing into a net while it trains: norms of weights, gradients and updates, and what the activations look like, for
-// each layer that learns. Looking changes no bit of the training.
+// Measurements inside a net while it trains: norms of weights, gradients and updates, and statistics of the
+// activations, for each layer with weights. Measuring does not change the training by a bit. docs/diagnose.md explains
+// them.
 #pragma once
 
 #include <array>
@@ -12,17 +13,17 @@
 
 namespace lamina {
 
-/// What is measured of a layer; name_of() gives these names.
+/// What is measured in each layer; name_of() returns these names. All norms are Euclidean.
 enum class Quantity {
-  weight_norm,          ///< |W|, of the weight matrix or the filters, before the update (Euclidean norms all)
-  gradient_norm,        ///< |dW - reg W|: of the data's loss, without regularization's part
+  weight_norm,          ///< |W|, of the weight matrix or the filters, before the update
+  gradient_norm,        ///< |dW - reg W|: the gradient of the data loss, without regularization
   shift_gradient_norm,  ///< |db|, or |dbeta|: the gradient of the layer's output before its ReLU, added up over the
                         ///< batch
   update_ratio,         ///< |W after - W before| / |W before|; 0 / 0 is 0
-  output_mean,          ///< of the layer's output after its ReLU, over the batch
+  output_mean,          ///< the mean of the layer's outputs after its ReLU, over the batch
   output_std,           ///< their standard deviation
-  zero_share,           ///< share of the outputs that are 0; of layers with a ReLU alone, as is the next
-  dead_share,           ///< share of the units (a convolution's filters) whose outputs are all 0 in this batch
+  zero_share,           ///< the fraction of the outputs that are 0; only for layers with a ReLU, like the next
+  dead_share,           ///< the fraction of the units (a convolution's filters) whose outputs are all 0 in this batch
 };
 constexpr std::size_t kQuantities = 8;
 std::string_view name_of(Quantity quantity);
@@ -41,7 +42,7 @@ struct Measurement {
   std::vector<LayerValues> layers;
 };
 
-/// What is known of a layer besides its measurements.
+/// The properties of a layer that do not change.
 struct LayerInfo {
   std::string name;
   bool relu = false;
@@ -58,22 +59,22 @@ struct Diagnostics {
 
 /// Whether an iteration is measured: the first ten, then each `every`-th.
 inline bool is_measured(Index iteration, Index every) { return iteration <= 10 || iteration % every == 0; }
-/// Iterations between measurements that make about 200 of them in a run.
+/// The number of iterations between measurements with which a run has about 200 of them.
 Index default_measure_every(Index num_iterations);
 
-/// Looks into a net at the iterations of is_measured(), and where the loss is not finite. before_update() and
-/// after_update() belong into Solver's hooks of these names.
+/// Measures a net in the iterations of is_measured(), and whenever the loss is not finite. Call before_update() and
+/// after_update() from Solver's hooks of the same names.
 template <class T>
 class Probe {
  public:
-  /// The net must outlive it. Throws std::invalid_argument where every < 1.
+  /// The net must outlive it. Throws std::invalid_argument if every < 1.
   Probe(const Net<T>& net, Index every, Index batch_size);
 
   void before_update(const StepEvent& event);
   void after_update(const StepEvent& event);
 
   const Diagnostics& diagnostics() const { return diagnostics_; }
-  /// Goes on from measurements that an earlier part of the run has made.
+  /// Continues from the measurements of an earlier part of the run.
   void set_measurements(std::vector<Measurement> measurements) { diagnostics_.measurements = std::move(measurements); }
 
  private:

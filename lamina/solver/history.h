@@ -1,4 +1,4 @@
-// What a run has seen so far, and what its hooks are told.
+// The history of a run, and the events that its hooks receive.
 #pragma once
 
 #include <vector>
@@ -7,33 +7,33 @@
 
 namespace lamina {
 
-/// What a run has seen so far.
+/// The losses and accuracies of a run so far.
 struct History {
-  std::vector<double> loss_history;       ///< one an iteration
-  std::vector<double> train_acc_history;  ///< one a check: after the first iteration, each epoch and the last one
+  std::vector<double> loss_history;       ///< one per iteration
+  std::vector<double> train_acc_history;  ///< one per check: after the first iteration, each epoch, the last iteration
   std::vector<double> val_acc_history;
   double best_val_acc = 0;
 };
 
-/// What a hook is told after a step.
+/// What on_iteration receives, after a step.
 struct IterationEvent {
   Index iteration;       ///< of this call of train(), 1-based
   Index num_iterations;  ///< of this call of train()
   double loss;
-  double seconds;  ///< of this step alone: draw, gather, forward, backward, update
+  double seconds;  ///< the time of this step: draw, gather, forward, backward, update
 };
 
-/// What a hook inside a step is told.
+/// What before_update and after_update receive, inside a step.
 struct StepEvent {
   Index iteration;  ///< over all calls of train(), 1-based
   double loss;
 };
 
-/// What a hook is told after an accuracy check.
+/// What on_epoch receives, after an accuracy check.
 struct EpochEvent {
   Index epoch;                      ///< epochs finished, over all calls of train()
-  Index num_epochs;                 ///< of the options
-  Index iteration, num_iterations;  ///< as IterationEvent's
+  Index num_epochs;                 ///< as in the options
+  Index iteration, num_iterations;  ///< as in IterationEvent
   double train_acc, val_acc;
 };
 

@@ -29,7 +29,7 @@ const std::string& value_of(const Safetensors& file, const fs::path& path, const
   return found->second;
 }
 
-// A list of whole numbers or of strings, as the metadata hold them.
+// A list of integers or of strings in the metadata.
 template <class Value>
 std::vector<Value> list_of(const Safetensors& file, const fs::path& path, const char* key) {
   const json list = json::parse(value_of(file, path, key), nullptr, false);

@@ -1,4 +1,4 @@
-// model.safetensors: a trained net with all that prediction needs. See docs/file-formats.md.
+// model.safetensors: a trained net with everything that prediction needs. docs/file-formats.md describes the format.
 #pragma once
 
 #include <filesystem>
@@ -13,16 +13,16 @@
 
 namespace lamina {
 
-/// What a model file says besides its tensors.
+/// What a model file contains besides its tensors.
 struct ModelInfo {
   NetConfig config;                             ///< input_dim is the shape (C, H, W) of the images
   std::vector<std::string> class_names;         ///< config.num_classes of them
-  Tensor<double> mean;                          ///< mean image (C, H, W) that was subtracted; empty: none
-  std::map<std::string, std::string> metadata;  ///< more to keep, by names that do not start with "lamina."
+  Tensor<double> mean;                          ///< mean image (C, H, W) that was subtracted; empty if none was
+  std::map<std::string, std::string> metadata;  ///< further entries, under names that do not start with "lamina."
 };
 
-/// A model file's content, checked: the tensors have the names and shapes of the configuration's parameters; further
-/// ones are buffers.
+/// The content of a model file, checked: `tensors` contains the configuration's parameters in their shapes. Its other
+/// tensors are taken to be buffers, which copy_to() checks.
 struct ModelFile {
   ModelInfo info;
   std::string blocks;          ///< the net as the text of a list of blocks
@@ -30,26 +30,26 @@ struct ModelFile {
   std::string lamina_version;  ///< of the program that wrote it
   std::vector<NamedStoredTensor> tensors;
 
-  /// Copies parameters and buffers into `net`, made by make_net(info.config, ...). Throws std::runtime_error where a
-  /// buffer is missing, is too many, or has another shape.
+  /// Copies parameters and buffers into `net`, made by make_net(info.config, ...). Throws std::runtime_error if there
+  /// is a buffer too few or too many, or of another shape.
   template <class T>
   void copy_to(Net<T>& net) const;
   std::filesystem::path path;  ///< where it came from, for messages
 };
 
-/// Writes parameters, buffers and `info` to `path`, atomically. Throws std::invalid_argument where they do not fit
-/// together, std::runtime_error where the file cannot be written.
+/// Writes parameters, buffers and `info` to `path`, atomically. Throws std::invalid_argument if they do not fit
+/// together, std::runtime_error if the file cannot be written.
 template <class T>
 void save_model(const std::filesystem::path& path, const Parameters<T>& params,
                 const std::vector<NamedTensor<T>>& buffers, const ModelInfo& info);
-/// The same for the net's present parameters and buffers.
+/// The same for the net's current parameters and buffers.
 template <class T>
 void save_model(const std::filesystem::path& path, Net<T>& net, const ModelInfo& info);
 
 /// Throws std::runtime_error with one line for a file that cannot be read or is not a model file.
 ModelFile load_model(const std::filesystem::path& path);
-/// The net of a model file, in T whatever the file's type; `random` is its dropout layers' stream and must outlive it.
-/// Errors as load_model's and copy_to's.
+/// The net of a model file, in T whatever the file's type. `random` is the stream of its dropout layers and must
+/// outlive it. Throws as load_model() and copy_to() do.
 template <class T>
 std::unique_ptr<Net<T>> load_net(const std::filesystem::path& path, RandomState& random);
 

@@ -1,5 +1,5 @@
-// Solver: the training loop. It repeats the training step (training_step.h), checks accuracies, and keeps the
-// parameters that did best on validation.
+// Solver: the training loop. It repeats the training step (training_step.h), checks accuracies (accuracy.h), and keeps
+// the parameters that did best on validation. Its options are in solver_options.h.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,8 @@ struct SolverData {
   Split train, val;
 };
 
-/// A loss that is NaN or infinite. what() names the iteration and the learning rate. The parameters are those that
-/// gave the loss, the histories those before it.
+/// A loss that is NaN or infinite. what() names the iteration and the learning rate. The model still has the parameters
+/// that gave this loss, and the histories end before it.
 class NonFiniteLoss : public std::runtime_error {
  public:
   NonFiniteLoss(Index iteration, Index num_iterations, double loss, double learning_rate);
@@ -36,51 +36,53 @@ class Solver {
  public:
   using T = typename M::Scalar;
 
-  /// Throws std::invalid_argument for empty splits, labels that do not count the examples, or options out of range.
+  /// Throws std::invalid_argument for empty splits, for a number of labels that is not the number of examples, and for
+  /// options out of range.
   Solver(M& model, SolverData data, SolverOptions options, RandomState& random);
   Solver(const Solver&) = delete;
   Solver& operator=(const Solver&) = delete;
 
   /// Trains for options().num_epochs epochs, then leaves the parameters (and buffers) that did best on validation
-  /// in the model. Called again, it goes on: epochs, histories, the decayed learning rate and update-rule state
-  /// continue. Where an earlier call had not ended (should_stop, an exception, set_state()), it finishes that one.
-  /// Throws NonFiniteLoss. Returns false where `should_stop` ended it early; then the model keeps its current
-  /// parameters.
+  /// in the model. A further call continues from there, with the epochs, histories, decayed learning rate and
+  /// update-rule state; if the last call did not finish (should_stop, an exception, set_state()), it only finishes
+  /// that one. Throws NonFiniteLoss. Returns false if `should_stop` ended it early; the model then keeps its
+  /// current parameters.
   bool train();
 
-  /// Fraction of examples whose highest score is their label's. Where num_samples is not 0 and the split has more,
-  /// it draws choice(N, num_samples) and looks at those, batch_size at a time; 0: as many as the model's check_batch()
-  /// says, or 100 where it has none. Throws std::invalid_argument for labels beyond the scores.
+  /// The fraction of examples whose label has the highest score. If num_samples is not 0 and the split has more
+  /// examples, only choice(N, num_samples) are checked. The model scores batch_size examples at a time; 0 means the
+  /// model's check_batch(), or 100 if it has none. Throws std::invalid_argument for labels beyond the scores.
   double check_accuracy(const Split& split, Index num_samples = 0, Index batch_size = 0);
 
   const History& history() const { return state_.history; }
-  /// May be changed between two calls of train(); the learning rate is read by the constructor alone.
+  /// May be changed between two calls of train(), except for the learning rate, which only the constructor reads.
   SolverOptions& options() { return options_; }
   const SolverOptions& options() const { return options_; }
-  /// No entries until a validation accuracy is above 0.
+  /// The parameters that did best on validation; empty until a validation accuracy is above 0.
   const Parameters<T>& best_params() const { return state_.best_params; }
   Index epoch() const { return state_.epoch; }
-  /// After the decays so far; without the schedule's factor.
+  /// The learning rate after the decays so far, without the schedule's factor.
   double learning_rate() const { return state_.learning_rate; }
   /// Images of all training steps divided by their time; accuracy checks are not counted.
   double images_per_second() const {
     return state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0;
   }
 
-  /// The state between two iterations, model and random stream included: for hooks, which run between iterations.
-  /// After the last iteration it holds the best parameters as the model's, and iteration == num_iterations.
+  /// The state between two iterations, including the model and the random stream. on_iteration and on_epoch may call
+  /// it. After the last iteration the model's parameters in it are the best ones, and iteration == num_iterations.
   SolverState<T> state() const;
-  /// Goes on from a state of a Solver of the same model, data and options. Throws std::invalid_argument, with nothing
-  /// changed, where names or shapes differ.
+  /// Continues from the state of a Solver with the same model, data and options. Throws std::invalid_argument, and
+  /// changes nothing, if names or shapes differ.
   void set_state(const SolverState<T>& state);
 
-  /// Hooks; may be empty. Both run after the iteration's accuracy check, where it has one, on_iteration first.
+  /// Hooks between iterations; may be empty. on_iteration runs first. Both run after the iteration's accuracy check, if
+  /// it has one; without a check on_epoch is not called.
   std::function<void(const IterationEvent&)> on_iteration;
   std::function<void(const EpochEvent&)> on_epoch;
-  /// Hooks inside a step, for looking, counted as its time; may be empty. before_update runs when the loss and the
-  /// gradients are known, also where the loss is not finite; after_update when the parameters have moved.
+  /// Hooks inside a step, for measurements; may be empty. before_update runs when the loss and the gradients are known,
+  /// even if the loss is not finite; after_update runs when the parameters have moved. Their time counts as the step's.
   std::function<void(const StepEvent&)> before_update, after_update;
-  /// Asked after every iteration but the last, and its hooks; true ends train() there.
+  /// Called after the hooks of every iteration but the last; if it returns true, train() ends there.
   std::function<bool()> should_stop;
 
  private:
@@ -94,7 +96,7 @@ class Solver {
   SolverData data_;
   SolverOptions options_;
   RandomState& random_;
-  SolverState<T> state_;  // without params, buffers and random, which are the model's and the stream's own
+  SolverState<T> state_;  // its params, buffers and random are not used: model_ and random_ have them
   TrainingStep<M> step_;
   AccuracyCheck<M> check_;
 };

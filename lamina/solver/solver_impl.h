@@ -1,4 +1,4 @@
-// The bodies of Solver; included by solver.h alone.
+// The definitions of Solver's member functions. Only solver.h includes this file.
 #pragma once
 
 #include <algorithm>
@@ -54,7 +54,7 @@ Solver<M>::Solver(M& model, SolverData data, SolverOptions options, RandomState&
   state_.learning_rate = *with_defaults(options_.update_rule, options_.optim_config).learning_rate;
 }
 
-// One step; its seconds.
+// Does one step and returns its time in seconds.
 template <Model M>
 double Solver<M>::step() {
   const auto start = std::chrono::steady_clock::now();
@@ -77,13 +77,13 @@ double Solver<M>::step() {
   return seconds;
 }
 
-// Whether the last checks of this call, `patience` of them, brought nothing above the best one before.
+// Whether the last `patience` accuracy checks, all of this call, were no better than the best one before them.
 template <Model M>
 bool Solver<M>::out_of_patience(Index per_epoch) const {
   const auto& accuracies = state_.history.val_acc_history;
   const Index checks = state_.iteration / per_epoch + (per_epoch > 1 ? 1 : 0);
   if (options_.patience == 0 || checks <= options_.patience) return false;
-  const auto best = std::max_element(accuracies.begin(), accuracies.end());  // the first one of equals
+  const auto best = std::max_element(accuracies.begin(), accuracies.end());  // the first, if several are equal
   return accuracies.end() - 1 - best >= options_.patience;
 }
 
@@ -111,7 +111,7 @@ bool Solver<M>::train() {
     const bool epoch_end = state_.iteration % per_epoch == 0;
     if (epoch_end) {
       ++state_.epoch;
-      // Not to 0, which set_state() refuses.
+      // It must not become 0, which set_state() rejects.
       state_.learning_rate =
           std::max(state_.learning_rate * options_.lr_decay, std::numeric_limits<double>::denorm_min());
     }

@@ -1,4 +1,4 @@
-// Everything that decides how a run goes on.
+// The state of a training run.
 #pragma once
 
 #include <vector>
@@ -11,27 +11,27 @@
 
 namespace lamina {
 
-/// Everything that decides how a run goes on: what a checkpoint holds.
+/// Everything that determines how a run continues. A checkpoint (checkpoint.h) stores it.
 template <class T>
 struct SolverState {
   Index epoch = 0;           ///< epochs finished, over all calls of train()
   Index iteration = 0;       ///< iterations finished in the current call of train()
-  Index num_iterations = 0;  ///< of the current call; equal to iteration: no call is unfinished
+  Index num_iterations = 0;  ///< of the current call; if equal to iteration, the last call has finished
   double learning_rate = 0;  ///< after the decays so far
   double seconds = 0;        ///< spent in training steps
   Index images = 0;          ///< seen in training steps
   History history;
-  Parameters<T> params, best_params;             ///< best_params has no entries until an accuracy is above 0
-  std::vector<Tensor<T>> buffers, best_buffers;  ///< the model's buffers(), in its order
-  std::vector<OptimState<T>> optim;              ///< one a parameter, in its order
+  Parameters<T> params, best_params;             ///< best_params is empty until a validation accuracy is above 0
+  std::vector<Tensor<T>> buffers, best_buffers;  ///< in the order of the model's buffers()
+  std::vector<OptimState<T>> optim;              ///< one per parameter, in the order of params
   RandomState::State random;
-  /// Mini-batches without replacement: the stream before the permutation of order_size examples was drawn, and how many
-  /// of them are used; order_size 0: none is drawn yet.
+  /// If mini-batches are shuffled: the stream before the current permutation of order_size examples was drawn, from
+  /// which it can be drawn again, and how many of them are used. order_size is 0 until one is drawn.
   RandomState::State order_random;
   Index order_size = 0, order_position = 0;
-  Parameters<T> average_params;  ///< no entries: none are kept
+  Parameters<T> average_params;  ///< moving averages; empty if none are kept
   std::vector<Tensor<T>> average_buffers;
-  Index averaged = 0;  ///< updates that the averages have seen, the first one apart
+  Index averaged = 0;  ///< the updates that the averages include, not counting the first
 };
 
 }  // namespace lamina

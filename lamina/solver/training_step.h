@@ -22,9 +22,9 @@
 
 namespace lamina {
 
-/// A step has three parts, which a loop calls one after the other: draw() takes all that the step draws but the model's
-/// own draws, loss() runs the model, and update() moves its parameters. Between the parts a loop may look at the
-/// gradients, stop where the loss is not finite, or lend a random stream to others. A part of a step that was
+/// A step has three parts, which a loop calls one after another: draw() draws the mini-batch and its augmentation,
+/// loss() runs the model (which makes its own draws), and update() moves the parameters. Between the parts a loop may
+/// read the gradients, stop because the loss is not finite, or let others use the random stream. A part that was
 /// interrupted may be called again.
 ///
 /// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation and average_decay. It
@@ -41,7 +41,7 @@ class TrainingStep {
     state_.optim.resize(std::as_const(model_).params().size());
   }
 
-  /// Draws the rows of the mini-batch, then a move for each image where training images are moved.
+  /// Draws the rows of the mini-batch, then, if there is augmentation, a mirroring and shift (kernels::Move) per image.
   void draw(RandomState& random) {
     rows_.resize(static_cast<std::size_t>(options_.batch_size));
     if (options_.shuffle)
@@ -53,8 +53,8 @@ class TrainingStep {
     draw_moves(options_.augmentation, random, moves_);
   }
 
-  /// Gathers the mini-batch and asks the model for its loss and the gradients, which stay in the model. Returns the
-  /// loss.
+  /// Gathers the mini-batch, has the model compute the loss and the gradients, and returns the loss. The gradients stay
+  /// in the model.
   double loss() {
     if (options_.augmentation.any())
       train_.X.gather(rows_, moves_, X_);
@@ -68,9 +68,9 @@ class TrainingStep {
     return result.loss;
   }
 
-  /// Moves all parameters by the update rule, those named W... after their weight decay, and takes them into the moving
-  /// averages. `configs`: one a parameter, or one for all; each has a learning rate, which the schedule's factor
-  /// multiplies.
+  /// Moves all parameters by the update rule, after weight decay of those named W..., and then updates the moving
+  /// averages. `configs` has one entry per parameter, or one for all. Each must have a learning rate, which is
+  /// multiplied by the schedule's factor.
   void update(std::span<const OptimConfig> configs) {
     const double factor = schedule_factor(options_.schedule, state_.iteration, state_.num_iterations,
                                           detail::iterations_per_epoch(train_.size(), options_.batch_size));
@@ -85,7 +85,7 @@ class TrainingStep {
     if (options_.average_decay > 0) average();
   }
 
-  /// Calls look() while the model's parameters and buffers are their moving averages, where there are any.
+  /// Calls look() with the moving averages, if there are any, in place of the model's parameters and buffers.
   template <class Look>
   void with_averages(Look&& look) {
     swap_averages();
@@ -99,14 +99,15 @@ class TrainingStep {
   }
 
   Index num_train() const { return train_.size(); }
-  /// The order of examples that shuffled mini-batches are in the middle of; the state says how many of it are used.
+  /// The current permutation of the examples, if mini-batches are shuffled; the state's order_position says how much of
+  /// it is used.
   const std::vector<Index>& order() const { return order_; }
   void set_order(std::vector<Index> order, Index position) {
     order_ = std::move(order);
     state_.order_size = static_cast<Index>(order_.size());
     state_.order_position = position;
   }
-  /// Makes the order anew from the state alone.
+  /// Recomputes the permutation from the state.
   void restore_order() {
     if (state_.order_size == 0) return;
     RandomState random(state_.order_random);
@@ -120,7 +121,7 @@ class TrainingStep {
     random.shuffle(std::span<Index>(order_));
   }
 
-  // The next rows of a permutation, and of new ones where it ends: each example once in as many draws as there are.
+  // Takes the next rows of the permutation and draws a new one when it is used up. A permutation has each example once.
   void take_rows_in_order(RandomState& random) {
     for (Index& row : rows_) {
       if (state_.order_size == 0 || state_.order_position == state_.order_size) {
@@ -133,7 +134,8 @@ class TrainingStep {
     }
   }
 
-  // What the update multiplies gradients by. The sum of squares is one of fixed chunks, in double.
+  // The factor of gradient clipping. The squares are summed in double over fixed chunks, whatever the number of
+  // threads.
   double gradient_scale() const {
     if (!options_.clip_norm) return 1;
     double squares = 0;
@@ -172,7 +174,7 @@ class TrainingStep {
     }
   }
 
-  // A model may make its buffers in any pass: views of them hold until the next one.
+  // A model may create or replace its buffers in any pass, so the views are only valid until the next pass.
   void list_buffers() {
     detail::list_buffers(model_, buffers_);
     if (state_.average_params.size() == 0) return;
