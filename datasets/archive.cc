@@ -14,7 +14,7 @@ constexpr Index kLargestFile = Index{256} << 20;
 constexpr Index kLargestTail = Index{16} << 20;
 constexpr int kMostEntries = 1000;
 
-// Fit for a line on a terminal.
+// The text with all but printable ASCII characters replaced, so that it is safe to print in one line on a terminal.
 std::string plain(std::string text) {
   for (char& c : text)
     if (c < ' ' || c > '~') c = '?';

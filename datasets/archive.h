@@ -19,7 +19,7 @@ class ArchiveReader {
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
-  /// Goes to the next file. Returns false at the end, once the archive's checksum has been found correct.
+  /// Moves to the next file. Returns false at the end, after the archive's checksum has been verified.
   bool next();
   /// Relative path of this file inside the archive, without "." and "..".
   const std::filesystem::path& name() const { return name_; }

@@ -33,7 +33,7 @@ using Read = std::function<Index(void* to, Index size)>;
 // Takes the files in any order.
 class Collector {
  public:
-  // File number `which` of kFiles, of `size` bytes; `source` and `name` tell it in messages.
+  // Takes file number `which` of kFiles, of `size` bytes; `source` and `name` identify it in messages.
   void take(std::size_t which, const fs::path& source, const std::string& name, Index size, const Read& read) {
     if (size <= 0 || size % kRecord != 0 || size / kRecord > kMostRecords)
       fail_file(kWhere, source, name, "expected 1 to ", kMostRecords, " whole records of ", kRecord, " bytes, found ",

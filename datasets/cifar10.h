@@ -15,7 +15,7 @@ struct Cifar10 {
 };
 
 /// Whether `path` looks like CIFAR-10: a directory that holds data_batch_1.bin or a folder cifar-10-batches-bin, or a
-/// file whose name ends in .tar.gz. The contents are not looked at.
+/// file whose name ends in .tar.gz. The contents are not checked.
 bool is_cifar10(const std::filesystem::path& path);
 
 /// Reads a directory (or its folder cifar-10-batches-bin) with data_batch_1.bin to data_batch_5.bin, test_batch.bin

@@ -20,16 +20,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kMostConnections = 50;
-constexpr int kMostFruitless = 3;  // connections in a row that bring nothing
-constexpr int kMostRestarts = 3;   // from the first byte
+constexpr int kMostFruitless = 3;  // consecutive connections without data
+constexpr int kMostRestarts = 3;   // restarts from the first byte
 constexpr std::int64_t kLargest = std::int64_t{1} << 30;
 
 struct Transfer {
   CURL* curl = nullptr;
   int file = -1;
   std::int64_t done = 0;   // bytes on the disk
-  std::int64_t total = 0;  // of the whole file, 0: not known
-  bool answered = false;   // the first bytes of this connection's body came
+  std::int64_t total = 0;  // bytes of the whole file; 0 if unknown
+  bool answered = false;   // whether this connection has received bytes of the body
   int write_error = 0;
   bool too_large = false;
   std::exception_ptr thrown;  // by progress
@@ -54,7 +54,7 @@ std::size_t take_body(char* bytes, std::size_t one, std::size_t size, void* self
     curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer.curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (status != 206) {
-      transfer.done = 0;  // the whole file comes
+      transfer.done = 0;  // the server sends the whole file, not the rest
       if (ftruncate(transfer.file, 0) != 0) transfer.write_error = errno;
     }
     transfer.total = length < 0 ? 0 : transfer.done + length;
@@ -100,7 +100,7 @@ bool worth_another_try(CURLcode code, long status) {
   }
 }
 
-// Ways for the network to be away, which pass where bytes have come before.
+// Errors of a network that is unreachable. They are taken to be temporary if an earlier connection has brought data.
 bool network_away(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
          code == CURLE_SSL_CONNECT_ERROR;
@@ -166,14 +166,15 @@ void download(std::string_view where, const std::string& url, const std::filesys
         transfer.report(true);
         return;
       }
-      // An answer without a body to a request for the rest.
+      // The server answered a request for the rest without a body; see no_range below.
     }
     if (transfer.thrown) std::rethrow_exception(transfer.thrown);
     if (transfer.write_error != 0)
       fail_file(where, path, "expected to write the download, found: ", std::strerror(transfer.write_error));
     if (transfer.too_large) fail_file(where, url, "expected less than 1 GiB, found more");
 
-    // The server has no ranges, not this one, or sends another (libcurl compares): from the start.
+    // Start again if the server does not support ranges, refuses this one, or sends another one (libcurl compares
+    // them).
     const bool no_range = code == CURLE_OK || code == CURLE_RANGE_ERROR || status == 416;
     if (no_range && before > 0 && restarts < kMostRestarts) {
       if (ftruncate(file.number, 0) != 0) fail_file(where, path, "expected to empty it, found: ", std::strerror(errno));

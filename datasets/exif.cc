@@ -55,9 +55,9 @@ int tiff_orientation(std::string_view tiff) {
   return 1;
 }
 
-// Orientation: where the stored rows and columns begin, from 1: top and left, 2: top and right, 3: bottom and right,
-// 4: bottom and left; 5 to 8: the same of columns and rows: left and top, right and top, right and bottom, left and
-// bottom.
+// The orientation says at which sides of the upright image the first stored row and the first stored column belong.
+// 1: top, left; 2: top, right; 3: bottom, right; 4: bottom, left; 5: left, top; 6: right, top; 7: right, bottom;
+// 8: left, bottom.
 Tensor<std::uint8_t> upright(Tensor<std::uint8_t> image, int orientation) {
   if (orientation == 1) return image;
   const Index H = image.dim(0), W = image.dim(1);

@@ -47,7 +47,7 @@ class Lock {
   int descriptor_;
 };
 
-// Lower-case hexadecimal MD5 of a file; empty where it cannot be read.
+// The MD5 of a file in lower-case hexadecimal digits; empty if it cannot be read.
 std::string md5_of(const fs::path& path) {
   const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   if (!context || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1)
@@ -71,7 +71,7 @@ std::string md5_of(const fs::path& path) {
   return text;
 }
 
-// Whether the directory holds CIFAR-10's six files whole; else why not.
+// Whether the directory holds CIFAR-10's six files, all complete; if not, *why says why.
 bool is_whole(const fs::path& directory, std::string* why) {
   try {
     read_cifar10(directory);

@@ -18,7 +18,7 @@ struct FetchOptions {
   /// Called several times a second with the number of bytes on the disk and the archive's size (0 if unknown). May
   /// throw to stop the download, which can be resumed.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
-  int stall_seconds = 15;  ///< a connection without data for so long is given up
+  int stall_seconds = 15;  ///< a connection without data for this long is closed
 };
 
 /// Downloads and unpacks CIFAR-10 to target_dir/cifar-10-batches-bin, and returns that directory. If the directory is

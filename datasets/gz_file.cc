@@ -33,7 +33,7 @@ Index GzFile::read(void* to, Index size) {
         error_ = "the gzipped data ends too early";
       } else if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) {
         error_ = std::string("damaged gzipped data (") + (code == Z_ERRNO ? std::strerror(errno) : text) + ")";
-        // zlib puts the file's path in front.
+        // zlib's text begins with the file's path, which is removed here.
         if (const auto colon = error_.rfind(": "); code != Z_ERRNO && colon != std::string::npos)
           error_ = "damaged gzipped data (" + error_.substr(colon + 2);
       }

@@ -16,12 +16,12 @@ namespace fs = std::filesystem;
 
 constexpr const char* kWhere = "read_idx";
 constexpr Index kMostElements = Index{1} << 33;
-constexpr Index kDeflateRatio = 1032;  // no deflated byte stands for more
+constexpr Index kDeflateRatio = 1032;  // deflate's highest compression ratio
 
 const std::vector<std::string> kFashionNames = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                                 "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
-// The file of that name, e.g. "train-images-idx3-ubyte", in one of the forms it goes by; empty where there is none.
+// The path of the file of that name, e.g. "train-images-idx3-ubyte", in any of its spellings; empty if there is none.
 fs::path find_file(const fs::path& directory, const std::string& name) {
   std::string dotted = name;
   dotted[dotted.rfind("-idx")] = '.';
@@ -116,7 +116,7 @@ Tensor<std::uint8_t> read_idx(const fs::path& path) {
   }
   const Shape shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(rank)));
 
-  // No memory is asked for that the file could not fill.
+  // Do not allocate more memory than the file can fill.
   std::error_code error;
   const auto on_disk = static_cast<Index>(fs::file_size(path, error));
   const Index header = 4 + 4 * rank;

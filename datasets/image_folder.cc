@@ -89,7 +89,7 @@ Found find_images(const fs::path& directory) {
   return found;
 }
 
-// How many of a class's n images to hold out.
+// How many of the n images of a class to hold out.
 Index share(Index n, double fraction) {
   if (fraction == 0 || n < 2) return 0;
   return std::max<Index>(1, std::llround(static_cast<double>(n) * fraction));
@@ -150,7 +150,7 @@ Pixels read_all(const std::vector<Image>& files, Index channels, const ImageFold
   return pixels;
 }
 
-// The first of three equal channels.
+// The images with only the first of three equal channels.
 Tensor<std::uint8_t> one_channel(const Tensor<std::uint8_t>& images) {
   const Index N = images.dim(0), area = images.dim(2) * images.dim(3);
   Tensor<std::uint8_t> out;

@@ -12,7 +12,7 @@ namespace lamina {
 
 struct ImageFolderOptions {
   Index height = 32, width = 32;  ///< all images are made this size, by fit_image
-  Index channels = 0;             ///< 1 (grey), 3, or 0: 3 unless every image is grey
+  Index channels = 0;             ///< 1 (grey), 3 (RGB), or 0: 1 if every image is grey, else 3
   std::uint32_t split_seed = 0;
   double val_fraction = 0.1, test_fraction = 0.1;  ///< of each class
   /// Called with one line that says how many entries were skipped: hidden ones, and those without a name of PNG or

@@ -20,7 +20,7 @@ void check_image(const char* where, const TensorView<std::uint8_t>& image) {
 
 std::uint8_t rounded(double value) { return static_cast<std::uint8_t>(std::clamp(value + 0.5, 0.0, 255.0)); }
 
-// What one new pixel takes of the old ones along an axis: weights of `first`, `first` + 1, ...; their sum is 1.
+// A new pixel as a weighted mean of old pixels along an axis: the weights of pixels `first`, `first` + 1, ... sum to 1.
 struct Taps {
   Index first;
   std::vector<float> weights;

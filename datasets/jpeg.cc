@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As in png.cc: libjpeg's calls stand in functions without destructors, because errors leave them by longjmp.
+// As in png.cc, libjpeg is called in functions without local objects that have destructors, because errors leave these
+// functions by longjmp.
 struct Reader {
   Reader() = default;
   Reader(const Reader&) = delete;
@@ -40,8 +41,8 @@ Reader& reader_of(j_common_ptr jpeg) { return *static_cast<Reader*>(jpeg->client
   std::longjmp(reader_of(jpeg).failed, 1);
 }
 
-// libjpeg goes on after damaged data with a warning and grey pixels; here they are errors. Warnings of files that are
-// odd but whole are not.
+// After damaged data libjpeg gives a warning and continues with grey pixels; here that is an error. Warnings for files
+// that are unusual but complete are ignored.
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   const int code = jpeg->err->msg_code;
@@ -50,7 +51,7 @@ void on_message(j_common_ptr jpeg, int level) {
     on_error(jpeg);
 }
 
-// A small file can ask for any number of passes over a large image: more than any encoder makes are refused.
+// A small file can demand any number of passes over a large image. More passes than any encoder makes are rejected.
 void on_progress(j_common_ptr jpeg) {
   if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number > 200) ERREXIT(jpeg, JERR_BAD_PROGRESSION);
 }
@@ -92,7 +93,7 @@ bool read_rows(Reader& reader, std::uint8_t* row, const Use& use) {
   return true;
 }
 
-/// Of the first APP1 segment that says one.
+/// The orientation in the first APP1 segment that gives one other than 1.
 int orientation_of(const jpeg_decompress_struct& jpeg) {
   for (const jpeg_marker_struct* m = jpeg.marker_list; m != nullptr; m = m->next) {
     const int orientation = detail::exif_orientation({reinterpret_cast<const char*>(m->data), m->data_length});

@@ -22,7 +22,7 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-// The directories to look into, the first one first. The XDG specification wants a relative $XDG_CACHE_HOME ignored.
+// The directories to search, in order. The XDG specification says that a relative $XDG_CACHE_HOME is to be ignored.
 std::vector<fs::path> roots(const fs::path& data_dir) {
   std::vector<fs::path> all;
   if (!data_dir.empty()) all.push_back(data_dir);
@@ -68,10 +68,11 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
     fail_file(kWhere, path,
               "expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz), IDX "
               "files (train-images-idx3-ubyte, also with .gz) or one folder of PNG or JPEG images a class, found none");
-  fail_file(kWhere, path,
-            fs::exists(path, error)
-                ? "expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file"
-                : "expected auto, cifar10, fashion-mnist, mnist, synthetic, a directory or a .npz file, found no such thing");
+  fail_file(
+      kWhere, path,
+      fs::exists(path, error)
+          ? "expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file"
+          : "expected auto, cifar10, fashion-mnist, mnist, synthetic, a directory or a .npz file, found no such thing");
 }
 
 Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {
@@ -100,7 +101,8 @@ Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {
 fs::path data_home(const fs::path& data_dir) {
   const std::vector<fs::path> all = roots(data_dir);
   if (all.empty())
-    fail_file(kWhere, "data sets", "expected a place for them: --data-dir, LAMINA_DATA, XDG_CACHE_HOME or HOME, found none");
+    fail_file(kWhere, "data sets",
+              "expected a place for them: --data-dir, LAMINA_DATA, XDG_CACHE_HOME or HOME, found none");
   return all.front();
 }
 
@@ -115,7 +117,8 @@ fs::path find_dataset(const std::string& name, const fs::path& data_dir) {
     for (const fs::path& place : {root / name, root / (fashion ? "FashionMNIST" : "MNIST") / "raw"})
       if (is_idx(place)) return place;
   }
-  // The two have files of the same names: a directory given by hand is believed unless its name says otherwise.
+  // The files of the two sets have the same names. The user's directory is taken to hold the set that was asked for,
+  // unless its name suggests otherwise.
   if (name != "cifar10" && !data_dir.empty() && is_idx(data_dir)) {
     const bool says_fashion = data_dir.string().find("ashion") != std::string::npos;
     if (fashion || !says_fashion) return data_dir;

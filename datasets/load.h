@@ -12,7 +12,7 @@
 namespace lamina {
 
 struct LoadOptions {
-  /// Called with one line that the user should see: that CIFAR-10 is being downloaded, or why "auto" does without it.
+  /// Called with one line for the user: that CIFAR-10 is being downloaded, or why "auto" uses another set.
   std::function<void(std::string_view line)> say;
   /// For the download that "auto" may start.
   FetchOptions fetch;

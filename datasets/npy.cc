@@ -108,7 +108,7 @@ class DictionaryReader {
   std::size_t at_ = 0;
 };
 
-// Elements that run along the first axis first, put in row-major order.
+// The array in row-major order, from elements in Fortran order.
 template <class T>
 Tensor<T> transposed(const Tensor<T>& in) {
   const Shape& shape = in.shape();

@@ -42,7 +42,7 @@ la_ssize_t append(archive*, void* target, const void* bytes, std::size_t count) 
   }
 }
 
-// One file of the archive: never more of it than its header asks for.
+// The bytes of one file of the archive. It never reads more than the file's .npy header announces.
 std::string read_entry(archive* reader, const fs::path& file, const fs::path& member) {
   std::string bytes;
   std::optional<detail::NpyHeader> header;
@@ -64,7 +64,7 @@ std::string read_entry(archive* reader, const fs::path& file, const fs::path& me
 }  // namespace
 
 std::vector<NamedStoredTensor> parse_npz(std::string_view bytes, const fs::path& name) {
-  // An archive of nothing is its end record alone, which libarchive does not take for an archive.
+  // An empty archive is only an end record, which libarchive does not recognize.
   if (bytes == std::string_view("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22)) return {};
   const std::unique_ptr<archive, FreeReader> reader(archive_read_new());
   if (reader == nullptr) throw std::bad_alloc();
@@ -126,7 +126,7 @@ void write_npz(const fs::path& path, std::span<const NamedStoredView> tensors, b
     archive_entry_set_pathname(entry.get(), (name + ".npy").c_str());
     archive_entry_set_filetype(entry.get(), AE_IFREG);
     archive_entry_set_perm(entry.get(), 0644);
-    archive_entry_set_mtime(entry.get(), 315532800, 0);  // 1980, the earliest that zip knows: equal arrays, equal files
+    archive_entry_set_mtime(entry.get(), 315532800, 0);  // always 1980, zip's earliest: equal arrays make equal files
     archive_entry_set_size(entry.get(), static_cast<la_int64_t>(header.size() + data.size()));
     require(archive_write_header(w, entry.get()) == ARCHIVE_OK);
     for (const std::string_view piece : {std::string_view(header), data})

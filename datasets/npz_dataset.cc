@@ -54,7 +54,7 @@ class Loader {
     wrong("expected arrays X_train, y_train, X_val, y_val, X_test and y_test, found no ", name);
   }
 
-  // X_train comes first: the others must be like it, and its mean is theirs.
+  // X_train is read first: the others must have its type and example shape, and use its mean.
   Examples images(const std::string& name, Dataset& data) {
     StoredTensor& array = find(name);
     std::string_view type = kTypes[array.index()];

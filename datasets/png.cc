@@ -17,8 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// libpng reports errors by longjmp, which must not pass over objects with destructors. So every stretch of its calls
-// stands in a function that has none, and everything that needs freeing lies in a structure outside.
+// libpng reports errors by longjmp, which must not pass over objects with destructors. So it is called in functions
+// without such objects, and everything that must be freed is in a structure outside.
 struct Reader {
   explicit Reader(std::string_view input) : bytes(input) {}
   Reader(const Reader&) = delete;
@@ -48,7 +48,7 @@ void read_bytes(png_structp png, png_bytep out, std::size_t count) {
   reader->at += count;
 }
 
-// Reads up to the pixels and asks for rows of 8-bit RGBA.
+// Reads everything before the pixels, and requests rows of 8-bit RGBA.
 bool read_header(Reader& reader) {
   if (setjmp(reader.failed) != 0) return false;
   reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
@@ -69,7 +69,7 @@ bool read_header(Reader& reader) {
   return true;
 }
 
-// `rows` holds all rows for an interlaced image, one that is used again otherwise.
+// For an interlaced image, `rows` holds all rows; otherwise it holds one row, which is reused.
 template <class Use>
 bool read_rows(Reader& reader, png_bytep* rows, png_uint_32 height, bool interlaced, const Use& use) {
   if (setjmp(reader.failed) != 0) return false;

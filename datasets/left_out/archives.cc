@@ -1,5 +1,5 @@
-// Stands in for gz_file.cc, archive.cc and npz.cc in a build without LAMINA_ARCHIVES: plain files are read, packed ones
-// are refused.
+// Replaces gz_file.cc, archive.cc and npz.cc in a build without LAMINA_ARCHIVES: plain files are read, compressed ones
+// are rejected.
 #include <cerrno>
 #include <cstdio>
 #include <cstring>

@@ -1,4 +1,4 @@
-// Stands in for fetch.cc and download.cc in a build without LAMINA_DOWNLOAD.
+// Replaces fetch.cc and download.cc in a build without LAMINA_DOWNLOAD.
 #include "datasets/fetch.h"
 #include "lamina/check.h"
 

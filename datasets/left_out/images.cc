@@ -1,4 +1,4 @@
-// Stands in for png.cc and jpeg.cc in a build without LAMINA_IMAGES.
+// Replaces png.cc and jpeg.cc in a build without LAMINA_IMAGES.
 #include "datasets/images.h"
 
 #include "datasets/decode.h"
