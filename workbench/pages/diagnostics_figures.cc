@@ -1,4 +1,4 @@
-// The figures of what was measured inside a net, a curve a layer.
+// The figures of the measurements inside a net, one curve per layer.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kRampFirst = 5, kRampColours = 8;
 
-/// The place of layer i of n in the ramp.
+/// The colour of layer i of n in the ramp.
 int ramp_colour(std::size_t i, std::size_t n) {
   if (n < 2) return kRampFirst;
   return kRampFirst +

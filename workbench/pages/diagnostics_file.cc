@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kRead = "read_measurements";
 constexpr std::string_view kNames = "iteration,layer,quantity,value";
-constexpr std::string_view kNet = "net";  // in the place of a layer
+constexpr std::string_view kNet = "net";  // in the layer column, for values of the whole net
 constexpr std::string_view kLoss = "loss";
 
 bool is_there(Quantity quantity, const LayerInfo& layer, bool updated) {
@@ -85,7 +85,7 @@ class Rows {
 
   const fs::path& path_;
   std::string_view left_;
-  Index number_ = 0;  // of the line read last, 1-based
+  Index number_ = 0;  // the number of the line that was read last, counted from 1
 };
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace lamina {
 namespace {
 
-// Places in units of the viewBox.
+// Positions and sizes in units of the viewBox.
 constexpr double kWidth = 640, kHeight = 380;
 constexpr double kLeft = 66, kRight = 18, kTop = 62, kBottom = 54;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kHeight - kTop - kBottom;
@@ -24,13 +24,13 @@ struct Axis {
   std::vector<double> ticks;
   int decimals = 0;
 
-  /// 0 at the low end, 1 at the high one.
+  /// The position on the axis: 0 at the low end, 1 at the high end.
   double place(double v) const {
     return log ? (std::log10(v) - std::log10(low)) / (std::log10(high) - std::log10(low)) : (v - low) / (high - low);
   }
 };
 
-// 1, 2 or 5 times a power of ten, at least `step`.
+// The smallest 1, 2 or 5 times a power of ten that is at least `step`.
 double nice_step(double step) {
   const double power = std::pow(10, std::floor(std::log10(step)));
   for (const double factor : {1.0, 2.0, 5.0})
@@ -127,14 +127,14 @@ std::string tick_text(const Axis& axis, double v, bool percent) {
   return with_commas(fmt::format("{:.{}f}", v, axis.decimals));
 }
 
-/// A name as its share of the axis has room for it.
+/// A name, shortened to fit its share of the axis.
 std::string name_text(const std::vector<std::string>& names, double place) {
   const std::string& name = names[static_cast<std::size_t>(std::lround(place))];
   const auto room = static_cast<std::size_t>(std::max(2.0, kPlotWidth / static_cast<double>(names.size()) / 7.6));
   return name.size() <= room ? name : name.substr(0, room - 1) + "\u2026";
 }
 
-// Where a curve has many points, the lowest and highest of each pixel column stand for all of it.
+// Reduces a curve of many points to the lowest and highest of each pixel column.
 std::string path_of(const Series& s, const Axes& axes, const Figure& figure) {
   struct Point {
     double x, y;
@@ -226,7 +226,8 @@ struct Box {
   }
 };
 
-// Whether the straight line from a to b passes through the box: its parameters inside each pair of edges overlap.
+// Whether the straight line from a to b passes through the box: whether the parts of the line between each pair of
+// opposite edges overlap.
 bool passes(double ax, double ay, double bx, double by, const Box& box) {
   double first = 0, last = 1;
   const auto clip = [&](double a, double b, double low, double high) {
@@ -239,7 +240,7 @@ bool passes(double ax, double ay, double bx, double by, const Box& box) {
   return clip(ax, bx, box.left, box.right) && clip(ay, by, box.top, box.bottom);
 }
 
-// How many stretches of curves and dots lie under the box.
+// How many line segments and dots are under the box.
 Index curves_under(const Box& box, const Figure& figure, const Axes& axes) {
   Index found = 0;
   for (const Series& s : figure.series) {
@@ -263,11 +264,11 @@ struct TextPlace {
   bool to_the_left;
 };
 
-// Where a mark's label hides least: under, over or beside its ring, inside the plot if it fits there, and off the boxes
-// that others have taken; its own joins them.
+// The position at which a mark's label hides least: below, above or beside its ring, inside the plot if it fits there,
+// and clear of the boxes `taken` by other labels, to which its own is added.
 TextPlace place_of(const Mark& mark, const Figure& figure, const Axes& axes, std::vector<Box>& taken) {
   const double ring_x = pixel_x(axes.x, mark.x), ring_y = pixel_y(axes.y, mark.y);
-  const double width = 7.2 * static_cast<double>(mark.label.size());  // about that of the text
+  const double width = 7.2 * static_cast<double>(mark.label.size());  // about the width of the text
   const bool left = ring_x > kLeft + kPlotWidth / 2;
   const Box ring{ring_x - 8, ring_y - 8, ring_x + 8, ring_y + 8};
   TextPlace best{};
@@ -275,7 +276,7 @@ TextPlace place_of(const Mark& mark, const Figure& figure, const Axes& axes, std
   Index least = -1;
   for (const double down : {26.0, -14.0, 5.0, 44.0, -32.0, 62.0, -50.0, 80.0, -68.0})
     for (const bool to_the_left : {left, !left}) {
-      const double aside = down == 5 ? -14 : 6;  // off the ring, or a little over it
+      const double aside = down == 5 ? -14 : 6;  // clear of the ring, or overlapping it a little
       TextPlace place{ring_x + (to_the_left ? aside : -aside), ring_y + down, to_the_left};
       place.x = to_the_left ? std::clamp(place.x, std::min(kLeft + width, kLeft + kPlotWidth), kLeft + kPlotWidth)
                             : std::clamp(place.x, kLeft, std::max(kLeft + kPlotWidth - width, kLeft));

@@ -18,15 +18,15 @@ struct Series {
   bool line = true;         ///< join the points
   bool dots = false;        ///< mark the points
   bool faint = false;       ///< drawn thin and pale, behind the others
-  int colour = 0;           ///< 0 to 4, of the page's colours; 5 to 12: a ramp, for curves that have an order
-  std::string legend = {};  ///< in the legend in place of the name; empty: the name
-  bool listed = true;       ///< in the legend
-  /// What is told of each marked point where it is pointed at, and a number by which a page's script may know it.
+  int colour = 0;           ///< 0 to 4: one of the page's colours; 5 to 12: a ramp, for curves that have an order
+  std::string legend = {};  ///< the text in the legend; if empty, the name
+  bool listed = true;       ///< whether the legend has the curve
+  /// The tooltip of each marked point, and a number by which the page's script can identify the point.
   std::vector<std::string> titles = {};
   std::vector<Index> keys = {};
 };
 
-/// A point that is ringed and labelled.
+/// A point with a ring and a label.
 struct Mark {
   double x = 0, y = 0;
   std::string label;
@@ -39,28 +39,28 @@ struct Figure {
   bool percent = false;    ///< y values are fractions, to be shown as percentages
   bool from_zero = false;  ///< the y axis starts at 0
   bool log_y = false;      ///< logarithmic y axis; values of 0 or less are left out
-  bool log_x = false;      ///< the same of the x axis
-  /// Where there are any: what stands at x = 0, 1, 2, ... in place of numbers.
+  bool log_x = false;      ///< the same for the x axis
+  /// If not empty, the texts at x = 0, 1, 2, ... in place of numbers.
   std::vector<std::string> x_names = {};
 };
 
-/// The figure as SVG text. `standalone`: a whole file with its own colours, light and dark; otherwise a piece of a page
-/// that has figure_style() in it. Curves of many points are thinned to the lowest and highest of each pixel column.
+/// The figure as SVG text: if `standalone`, a complete file with its own colours, light and dark; otherwise a part of a
+/// page that contains figure_style(). Curves of many points are reduced to the lowest and highest of each pixel column.
 std::string to_svg(const Figure& figure, bool standalone = true);
 
-/// The colours and rules of figures, as CSS.
+/// The CSS of figures, with their colours.
 std::string figure_style();
 
-/// The figure's numbers and the places of its axes for the report's script, as JSON that may stand inside a <script>.
-/// At most 2,000 points a curve.
+/// The figure's numbers and the positions of its axes for the report's script, as JSON that is safe inside a <script>.
+/// A curve has at most 2,000 points.
 std::string figure_data(const Figure& figure);
 
-/// Loss against iteration, with a running mean where there are many; logarithmic where losses differ by much.
+/// Loss against iteration, with a running mean if there are many; logarithmic if the losses span a wide range.
 Figure loss_figure(const RunRecord& record);
 /// Training and validation accuracy against epoch.
 Figure accuracy_figure(const RunRecord& record);
-/// What was measured inside a net against iteration, a curve a layer: gradients, updates, weights, outputs, and for
-/// nets with ReLUs outputs that are 0 and dead ReLUs.
+/// The measurements inside a net against iteration, one curve per layer: gradients, updates, weights, outputs, and, for
+/// nets with ReLUs, outputs that are 0 and dead ReLUs.
 std::vector<Figure> diagnostics_figures(const Diagnostics& diagnostics);
 
 /// "&lt;" for "<" and so on, for text and attributes of HTML and SVG. Control characters become spaces.

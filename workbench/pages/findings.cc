@@ -9,17 +9,17 @@
 namespace lamina {
 namespace {
 
-// The thresholds; docs/diagnose.md says why.
+// The thresholds; docs/diagnose.md explains them.
 constexpr double kVanishing = 1e-4;       // |W| |dW| / loss
-constexpr double kFirstLoss = 3;          // times ln(classes)
-constexpr double kExploded = 10;          // from the first layer's outputs to the last's
-constexpr double kLossRise = 5;           // times the first loss
-constexpr double kLargeUpdate = 0.1;      // of the weights
-constexpr double kFatalUpdate = 0.5;      // of the weights, in the first iterations
-constexpr double kDead = 0.3;             // of a layer's units
-constexpr double kAllDead = 0.9;          // of a layer's units: hardly anything passes
-constexpr double kByChance = 0.1;         // that a living unit is 0 in a whole batch
-constexpr double kMovedTooLittle = 0.01;  // of the weights, in all updates together
+constexpr double kFirstLoss = 3;          // the first loss, in units of ln(classes)
+constexpr double kExploded = 10;          // the growth of outputs from the first layer to the last
+constexpr double kLossRise = 5;           // a later loss, in units of the first
+constexpr double kLargeUpdate = 0.1;      // |update| / |W|
+constexpr double kFatalUpdate = 0.5;      // |update| / |W|, in the first iterations
+constexpr double kDead = 0.3;             // the fraction of a layer's units
+constexpr double kAllDead = 0.9;          // the fraction of a layer's units above which hardly anything passes
+constexpr double kByChance = 0.1;         // the probability that a living unit is 0 for a whole batch
+constexpr double kMovedTooLittle = 0.01;  // |update| / |W|, of all updates together
 constexpr Index kEnoughIterations = 100;
 
 using Values = std::vector<double>;
@@ -34,11 +34,11 @@ double median(Values values) {
 std::string number(double value) {
   return value >= 100 && value < 1e5 ? fmt::format("{:.0f}", value) : fmt::format("{:.2g}", value);
 }
-/// An update in parts of the weights: "0.03 of", "20 times".
+/// An update relative to the weights: "0.03 of", "20 times".
 std::string part_of(double ratio) { return number(ratio) + (ratio < 1 ? " of" : " times"); }
 std::string percent(double share) { return fmt::format("{:.0f}%", 100 * share); }
 
-/// The measurements with what the rules ask of them.
+/// The measurements, and the questions that the rules ask of them.
 class Run {
  public:
   Run(const Diagnostics& diagnostics, std::span<const double> given_losses)
@@ -51,18 +51,18 @@ class Run {
   double even_loss() const { return std::log(static_cast<double>(std::max<Index>(2, given_.num_classes))); }
   double batch_size() const { return static_cast<double>(given_.batch_size); }
 
-  /// Without regularization's part.
+  /// The loss without its regularization term.
   double data_loss(const Measurement& m) const {
     double squares = 0;
     for (const LayerValues& layer : m.layers) squares += layer[Quantity::weight_norm] * layer[Quantity::weight_norm];
     return m.loss - 0.5 * given_.reg * squares;
   }
-  /// By how much of itself the loss changes, at most, where the layer's weights change by as much as they are.
+  /// An estimate of the largest relative change of the loss if the layer's weights change by 100%: |W| |dW| / loss.
   double pull(const Measurement& m, std::size_t layer) const {
     const LayerValues& values = m.layers[layer];
     return values[Quantity::weight_norm] * values[Quantity::gradient_norm] / data_loss(m);
   }
-  /// Whether a layer lets hardly anything through; then the others' gradients say nothing.
+  /// Whether hardly anything passes some layer; the gradients of the other layers then have no meaning.
   bool blocked(const Measurement& m) const {
     for (std::size_t i = 0; i < layers.size(); ++i)
       if (layers[i].relu && m.layers[i][Quantity::dead_share] >= kAllDead) return true;
@@ -74,7 +74,7 @@ class Run {
       if (vanishes(m, i)) return true;
     return false;
   }
-  /// Whether gradients vanish in at least half of the measurements in which that can be told.
+  /// Whether gradients vanish in at least half of the measurements for which can_tell() is true.
   bool mostly_vanish(std::span<const Measurement> measurements) const {
     Index looked = 0, gone = 0;
     for (const Measurement& m : measurements)
@@ -82,7 +82,7 @@ class Run {
     return looked > 0 && 2 * gone >= looked;
   }
   bool can_tell(const Measurement& m) const {
-    // The first iteration apart: batch normalization mends a small weight scale with the first update.
+    // The first iteration is left out, since batch normalization corrects a small weight scale with the first update.
     return m.iteration >= 2 && std::isfinite(m.loss) && data_loss(m) > 1e-9 && !blocked(m);
   }
   std::span<const Measurement> early() const {
@@ -99,7 +99,7 @@ class Run {
       if (quantity != Quantity::update_ratio || m.updated) values.push_back(m.layers[layer][quantity]);
     return median(std::move(values));
   }
-  /// The largest update of the first iterations, in parts of the weights.
+  /// The largest update of the first iterations, relative to the weights.
   double largest_early_update() const {
     double largest = 0;
     for (const Measurement& m : all)
@@ -129,16 +129,16 @@ void find_not_finite(const Run& run, std::vector<Finding>& found) {
       first_layer([](const LayerValues& layer) { return !std::isfinite(layer[Quantity::weight_norm]); });
   const std::string outputs = first_layer([](const LayerValues& layer) { return !outputs_are_finite(layer); });
   if (!weights.empty())
-    text += fmt::format(": the update before it left weights of {} that are not.", weights);
+    text += fmt::format(": the update before it left weights in {} that are not finite either.", weights);
   else if (!outputs.empty())
-    text += fmt::format(": the first outputs that are not are those of {}; all weights still are.", outputs);
+    text += fmt::format(": the first layer whose outputs are not finite is {}; all weights still are.", outputs);
   else
-    text += fmt::format(": all weights and outputs still are, but the scores, of deviation {}, are too large for it.",
+    text += fmt::format(": all weights and outputs still are, but the scores, with a deviation of {}, are too large.",
                         number(last.layers.back()[Quantity::output_std]));
   found.push_back({Finding::Kind::not_finite, std::move(text)});
 }
 
-/// From the first layer to the scores, before any update.
+/// How far outputs spread in the first layer and in the scores, before any update, as part of a sentence.
 std::string outputs_of(const Run& run) {
   const auto deviation = [&](std::size_t i) { return number(run.all.front().layers[i][Quantity::output_std]); };
   return fmt::format("their standard deviation is {} after {} and {} after {}, the scores", deviation(0),
@@ -152,11 +152,11 @@ void find_exploding(const Run& run, std::vector<Finding>& found) {
   if (std::isfinite(first.loss) && loss < kFirstLoss * run.even_loss()) return;
   const double growth =
       first.layers.back()[Quantity::output_std] / std::max(1e-300, first.layers.front()[Quantity::output_std]);
-  std::string text = fmt::format("The untrained net's outputs {}: its loss is {}, where even scores give {:.2f}",
+  std::string text = fmt::format("The untrained net's outputs {}: its loss is {}; equal scores would give {:.2f}",
                                  growth < kExploded ? "are too large" : "explode", number(first.loss), run.even_loss());
   if (run.layers.size() > 1 && outputs_are_finite(first.layers.back()) && outputs_are_finite(first.layers.front()))
     text += "; " + outputs_of(run);
-  text += ". A smaller weight scale helps, or a normalization.";
+  text += ". A smaller weight scale helps, and so does a normalization.";
   found.push_back({Finding::Kind::exploding, std::move(text)});
 }
 
@@ -190,7 +190,7 @@ void find_vanishing(const Run& run, std::vector<Finding>& found) {
     if (norm >= largest) largest = norm, strongest = i;
   }
   std::string text = fmt::format("Gradients vanish in {}: at iteration {} {} {}", names_of(run, gone), shown->iteration,
-                                 gone.size() == 1 ? "the norm is" : "the least norm is", number(least));
+                                 gone.size() == 1 ? "the norm is" : "the smallest norm is", number(least));
   if (largest > 0 && least < 0.1 * largest)
     text += least > 0 ? fmt::format(", {} times less than {}'s", number(largest / least), run.layers[strongest].name)
                       : fmt::format(", where {}'s is {}", run.layers[strongest].name, number(largest));
@@ -199,10 +199,10 @@ void find_vanishing(const Run& run, std::vector<Finding>& found) {
       first.layers.back()[Quantity::output_std] < 1e-3 * first.layers.front()[Quantity::output_std])
     text += "; the outputs shrink from layer to layer: before the first update " + outputs_of(run);
   if (at_start && !at_end && last_gone > 10)
-    text += fmt::format(". It stays so until iteration {}", last_gone);
+    text += fmt::format(". This lasts until iteration {}", last_gone);
   else if (!at_start)
-    text += fmt::format(". It is so from iteration {} on", first_gone);
-  text += ". A larger weight scale helps, or a normalization, or fewer layers.";
+    text += fmt::format(". This begins at iteration {}", first_gone);
+  text += ". A larger weight scale helps, and so does a normalization or a net of fewer layers.";
   found.push_back({Finding::Kind::vanishing, std::move(text)});
 }
 
@@ -245,12 +245,13 @@ void find_rate_too_high(const Run& run, std::vector<Finding>& found) {
 void find_dead(const Run& run, std::vector<Finding>& found) {
   std::vector<std::string> layers;
   bool blocked = false;
-  Index since = 0;  // that the first of them is
+  Index since = 0;  // the iteration since which the first of them is dead
   for (std::size_t i = 0; i < run.layers.size(); ++i) {
     if (!run.layers[i].relu) continue;
     const double dead = run.late_median(Quantity::dead_share, i);
     if (!(dead >= kDead)) continue;
-    // Zeros of the living units, spread evenly over the images: how likely one of them is 0 for the whole batch.
+    // If the zeros of the living units were spread evenly over the images, how likely would one of them be 0 for a
+    // whole batch?
     const double alive_zeros = (run.late_median(Quantity::zero_share, i) - dead) / std::max(1 - dead, 1e-9);
     if (dead < 0.99 && std::pow(std::max(alive_zeros, 0.0), run.batch_size()) > kByChance) continue;
     Index from = 0;
@@ -268,22 +269,22 @@ void find_dead(const Run& run, std::vector<Finding>& found) {
   for (std::size_t k = 0; k < layers.size(); ++k)
     text += (k == 0 ? "" : k + 1 == layers.size() ? " and " : ", ") + layers[k];
   if (since > 1) text += fmt::format(", since iteration {}", since);
-  text += blocked ? ". Hardly anything of the images gets past them, and no gradient back." : ". They learn nothing.";
+  text += blocked ? ". Hardly any information gets past them, and no gradient back." : ". They learn nothing.";
   const auto known = [&found](Finding::Kind kind) {
     return std::any_of(found.begin(), found.end(), [kind](const Finding& finding) { return finding.kind == kind; });
   };
   const double update = run.largest_early_update();
   if (known(Finding::Kind::vanishing))
-    text += " Gradients that vanish leave the biases to learn alone, which can do this.";
+    text += " If gradients vanish, only the biases learn, which can be the cause.";
   else if (update >= kFatalUpdate && !known(Finding::Kind::rate_too_high))
-    text += fmt::format(" The first updates were up to {} the weights: a lower learning rate helps most often.",
+    text += fmt::format(" The first updates were up to {} the weights: a lower learning rate usually helps.",
                         part_of(update));
   else
-    text += " A lower learning rate helps most often, or a normalization.";
+    text += " A lower learning rate or a normalization usually helps.";
   found.push_back({Finding::Kind::dead, std::move(text)});
 }
 
-/// All updates of a layer together, in parts of its weights: each measurement stands for the iterations since the last.
+/// All updates of a layer together, relative to its weights. Each measurement represents the iterations since the last.
 double moved(const Run& run, std::size_t layer) {
   double sum = 0;
   Index before = 0;
@@ -322,7 +323,7 @@ Finding nothing_found(const Run& run) {
   std::string text = told ? "Nothing is wrong: "
                           : fmt::format(
                                 "Too short to tell: the last measurement is of iteration {}, and whether the "
-                                "learning rate fits is said from {} on. So far ",
+                                "learning rate fits can be judged from {} on. So far ",
                                 last, kEnoughIterations);
   if (run.layers.size() > 1)
     text += fmt::format("gradients reach every layer (norms of {} to {}), ", number(least), number(most));

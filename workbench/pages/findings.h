@@ -1,4 +1,4 @@
-// What the measurements of a run show, in plain sentences. docs/diagnose.md has the rules and where they come from.
+// What the measurements of a run show, in plain sentences. docs/diagnose.md has the rules and their sources.
 #pragma once
 
 #include <span>
@@ -13,10 +13,10 @@ struct Finding {
   enum class Kind {
     well,        ///< nothing is wrong
     too_short,   ///< nothing was found, in a run of too few iterations to judge the learning rate
-    not_finite,  ///< the loss
-    exploding,   ///< the untrained net's outputs
-    vanishing,   ///< gradients
-    dead,        ///< ReLUs
+    not_finite,  ///< the loss is NaN or infinite
+    exploding,   ///< the untrained net's outputs grow from layer to layer
+    vanishing,   ///< gradients vanish
+    dead,        ///< many ReLUs are dead
     rate_too_high,
     rate_too_low,
   };
@@ -24,8 +24,8 @@ struct Finding {
   std::string text;  ///< a sentence or two
 };
 
-/// What is wrong in a run of these measurements and losses (one an iteration); one `well` where nothing is, or one
-/// `too_short` where that cannot be told yet; nothing where nothing was measured.
+/// What is wrong in a run with these measurements and losses (one per iteration). If nothing is, the only finding is
+/// `well`, or `too_short` if it is too early to tell. Empty if nothing was measured.
 std::vector<Finding> findings(const Diagnostics& diagnostics, std::span<const double> losses);
 
 }  // namespace lamina

@@ -14,9 +14,9 @@ std::string counted(double n);
 std::string counted(Index n);
 /// "1 epoch", "3 epochs"
 std::string several(Index n, const char* one, const char* more);
-/// "67.0%" for 0.67; "not known" where it is not finite.
+/// "67.0%" for 0.67; "not known" if it is not finite.
 std::string percent(double fraction);
-/// "4.2 s", "42 s", "12 min 5 s", "3 h 7 min"; "not known" where it is not finite or below zero.
+/// "4.2 s", "42 s", "12 min 5 s", "3 h 7 min"; "not known" if it is not finite or below zero.
 std::string duration(double seconds);
 
 }  // namespace lamina

@@ -27,7 +27,7 @@ std::string quantity(double n, std::string_view unit) {
   return fmt::format("{:.{}f} {}{}", n, n < 10 && k > 0 ? 2 : n < 100 && k > 0 ? 1 : 0, kPrefixes[k], unit);
 }
 
-// For a shell, where it would otherwise split or expand the text.
+// The text quoted for a shell, if the shell would otherwise split or expand it.
 std::string shell_word(const std::string& text) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%";
   if (!text.empty() && text[0] != '-' && text.find_first_not_of(kPlain) == std::string::npos) return text;

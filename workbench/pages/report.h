@@ -17,15 +17,15 @@ struct ReportInput {
   std::string title;                 ///< "ConvNet on CIFAR-10"
   std::string data_name;             ///< "CIFAR-10"
   Index num_train = 0, num_val = 0;  ///< examples
-  Index num_epochs = 0;              ///< asked for; 0: not said
+  Index num_epochs = 0;              ///< the number that was requested; 0: unknown
   RunRecord record;
-  Diagnostics diagnostics;  ///< every 0: the run did not look into its net
+  Diagnostics diagnostics;  ///< `every` is 0 if the run did not measure its net
   std::optional<NetSummary> net;
   std::optional<double> test_acc;
-  Index batch_size = 0;          ///< for the memory of a step; 0: not said
+  Index batch_size = 0;          ///< for the memory of a step; 0: unknown
   Tensor<std::uint8_t> filters;  ///< picture (H, W, 3) of the first layer's filters; empty: none
-  std::string run_directory;     ///< as the commands to go on name it
-  std::string started;           ///< "2026-01-31 14:05"; empty: not said
+  std::string run_directory;     ///< as in the suggested commands
+  std::string started;           ///< "2026-01-31 14:05"; empty: unknown
 };
 
 /// The page as HTML text.

@@ -3,9 +3,9 @@
 
 namespace lamina::detail {
 
-/// Rules of the page; the colours are figure_style()'s.
+/// The CSS of the page; figure_style() has the colours.
 extern const char* const kReportStyle;
-/// Shows a figure's values under the pointer, or at a place moved by the arrow keys.
+/// The script that shows a figure's values under the pointer, or at a position moved by the arrow keys.
 extern const char* const kReportScript;
 
 }  // namespace lamina::detail

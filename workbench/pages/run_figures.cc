@@ -1,4 +1,4 @@
-// The figures of a training run: what stands on their axes.
+// The figures of a training run: losses and accuracies.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace lamina {
 namespace {
 
-// Means of up to `width` values around each, those that are not finite left out.
+// The running mean over up to `width` values around each value. Values that are not finite are left out.
 std::vector<double> running_mean(const std::vector<double>& values, std::size_t width) {
   const std::size_t half = width / 2;
   std::vector<double> means;

@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 
 constexpr const char* kRead = "read_history";
 
-// The shortest text that reads back as the same number.
+// The shortest decimal text that reads back as the same number.
 std::string number(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
@@ -46,7 +46,7 @@ std::vector<Index> checks_of(const char* where, const RunRecord& record) {
   std::vector<Index> checks = record.check_iterations;
   if (checks.empty()) {
     checks = default_check_iterations(iterations, record.iterations_per_epoch);
-    // A run that stopped at its last iteration, on a loss that is not finite, did not come to that check.
+    // A run whose loss was not finite in its last iteration stopped before that check.
     if (!checks.empty() && checks.back() == iterations && checks.size() == history.train_acc_history.size() + 1)
       checks.pop_back();
   }
@@ -58,7 +58,7 @@ std::vector<Index> checks_of(const char* where, const RunRecord& record) {
   return checks;
 }
 
-// JSON nested deeper than any run's files would only exhaust the stack.
+// Deeper nesting than any run's files have is rejected, because it could exhaust the stack.
 ordered_json parse_shallow(const std::string& text) {
   int depth = 0;
   bool quoted = false;
@@ -114,7 +114,7 @@ std::string history_json(const RunRecord& record) {
                                {"seconds", finite(record.seconds)},
                                {"images_per_second", finite(record.images_per_second)},
                                {"config", std::move(config)}};
-  // One key a line: short enough to read, and lists stay on theirs.
+  // One line per key, so that it is readable and a list stays on one line.
   std::string text = "{";
   for (const auto& [key, value] : object.items())
     text += (text.size() > 1 ? ",\n  \"" : "\n  \"") + key +

@@ -7,9 +7,9 @@
 
 namespace lamina {
 
-/// The images Xs (N, H, W, C) side by side in a square grid of ceil(sqrt(N)) rows, each stretched to 0 .. ubound by its
-/// own least and greatest value (an image of one value: 0), with `padding` zeros between them: (rows H + (rows - 1)
-/// padding, the same for W, C). Throws std::invalid_argument for no images, empty ones or a negative padding.
+/// The images Xs (N, H, W, C) in a square grid of ceil(sqrt(N)) rows, with `padding` zeros between them: of shape
+/// (rows H + (rows - 1) padding, the same for W, C). Each image's minimum and maximum are scaled to 0 and ubound; a
+/// constant image becomes 0. Throws std::invalid_argument for no images, empty ones or a negative padding.
 Tensor<double> visualize_grid(const TensorView<double>& Xs, double ubound = 255, Index padding = 1);
 
 /// Filters w (F, C, HH, WW) as a grid of bytes, (rows, columns, C): what plt.imshow shows of

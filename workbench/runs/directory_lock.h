@@ -1,4 +1,4 @@
-// One process at a time in a directory.
+// A lock that lets only one process at a time use a run directory.
 #pragma once
 
 #include <filesystem>
@@ -6,8 +6,8 @@
 
 namespace lamina {
 
-/// Keeps a second process out of a run directory, for as long as this one lives. Throws std::runtime_error, tagged with
-/// `where`, while another process holds it.
+/// Locks a run directory against other processes for as long as this object lives. Throws std::runtime_error, tagged
+/// with `where`, if another process holds the lock.
 class DirectoryLock {
  public:
   DirectoryLock(std::string_view where, const std::filesystem::path& directory);

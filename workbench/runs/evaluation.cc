@@ -26,7 +26,7 @@ ModelFile open_model(const fs::path& path) {
   return load_model(file);
 }
 
-/// Throws std::runtime_error where the net does not take the images or their classes.
+/// Throws std::runtime_error if the images or their classes do not fit the net.
 void check_fits(const ModelInfo& info, const Dataset& data) {
   if (!(data.example_shape() == info.config.input_dim))
     throw std::runtime_error(detail::message("evaluate", "expected images of ", info.config.input_dim,
@@ -49,7 +49,7 @@ const Split& split_of(const Dataset& data, const std::string& name) {
 struct TrainedNet::Inside {
   virtual ~Inside() = default;
   virtual Index check_batch() const = 0;
-  /// Scores (N, C) as the net's type has them; `best` takes the place of the highest of each row.
+  /// Computes scores (N, C) in the net's type, and writes the index of the highest in each row to `best`.
   virtual void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) = 0;
   virtual std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) = 0;
   ModelInfo info;
@@ -58,14 +58,14 @@ struct TrainedNet::Inside {
 
 namespace {
 
-/// Whether the run that trained the net took mirror images into its accuracy checks.
+/// Whether the run that trained the net used mirror_averaging.
 bool trained_with_mirror(const ModelInfo& info) {
   const auto kept = info.metadata.find("run_config");
   if (kept == info.metadata.end()) return false;
   try {
     return run_config_from_json(kept->second).mirror_averaging;
   } catch (const std::invalid_argument&) {
-    return false;  // a model from elsewhere
+    return false;  // a model file that no run wrote
   }
 }
 
@@ -111,7 +111,7 @@ struct TrainedNet::InsideOf : TrainedNet::Inside {
     softmax<T>(scores, result);
     return std::vector<double>(result.begin(), result.end());
   }
-  /// Makes scores the mean of those and the batch's.
+  /// Averages `scores` with those of the batch.
   void add_mirrored() {
     const TensorView<T>& other = net->loss(batch);
     for (Index i = 0; i < scores.size(); ++i) scores[i] = (scores[i] + other[i]) / 2;
@@ -187,7 +187,7 @@ Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::p
     try {
       config = run_config_from_json(kept->second);
     } catch (const std::invalid_argument&) {
-      // A model from elsewhere: the data are then those that the caller names, or "auto".
+      // No run wrote this model file: the caller names the data, or they are "auto".
     }
   }
   const std::string digest = config.data_digest;

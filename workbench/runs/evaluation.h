@@ -1,4 +1,4 @@
-// A trained net at work: its accuracy on a split, class by class, and its answer to an image.
+// The use of a trained net: its accuracy on a split, class by class, and its prediction for an image.
 #pragma once
 
 #include <filesystem>
@@ -13,14 +13,14 @@
 
 namespace lamina {
 
-/// What evaluate() found.
+/// The result of evaluate().
 struct Evaluation {
   std::string data_name;  ///< "CIFAR-10"
   std::string split;      ///< "train", "val" or "test"
   std::vector<std::string> class_names;
   Index count = 0;                            ///< images
-  Index right = 0;                            ///< of them
-  std::vector<std::vector<Index>> confusion;  ///< images of class [i] that were taken for class [j]
+  Index right = 0;                            ///< how many of them were classified correctly
+  std::vector<std::vector<Index>> confusion;  ///< the number of images of class [i] that were classified as class [j]
   double accuracy() const { return count > 0 ? static_cast<double>(right) / static_cast<double>(count) : 0; }
 };
 
@@ -33,18 +33,18 @@ struct Guess {
 /// A net read from a model file, in the precision that it was trained in.
 class TrainedNet {
  public:
-  /// `path`: a run directory or a model file. Throws std::runtime_error with one line where there is none.
+  /// `path` is a run directory or a model file. Throws std::runtime_error with one line if it is neither.
   explicit TrainedNet(const std::filesystem::path& path);
   TrainedNet(TrainedNet&&) noexcept;
   TrainedNet& operator=(TrainedNet&&) noexcept;
   ~TrainedNet();
 
   const ModelInfo& info() const;
-  /// Whether scores are the mean of an image's and its mirror image's: at the start as in the training run.
+  /// Whether to average the scores of each image and its mirror image. The default is that of the training run.
   void set_mirror_averaging(bool on);
 
-  /// In the batches that Solver's accuracy checks take, with the net's own mean image: on the validation split of
-  /// the run's data it gives best_val_acc. Throws std::runtime_error where the images have another shape or there are
+  /// Uses the batches of Solver's accuracy checks and the net's own mean image, so that the accuracy on the validation
+  /// split of the run's data is best_val_acc. Throws std::runtime_error if the images have another shape or there are
   /// other classes.
   Evaluation evaluate(const Dataset& data, const std::string& split);
 
@@ -58,8 +58,8 @@ class TrainedNet {
   std::unique_ptr<Inside> inside_;
 };
 
-/// Loads the data that the net was trained on, or `data` where it is not empty. `say` is told where they are not those
-/// that it was trained on.
+/// Loads `data`, or, if it is empty, the data that the net was trained on. If they are not the data that it was trained
+/// on, `say` is called with one line about it.
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const std::filesystem::path& data_dir,
                      const std::function<void(std::string_view)>& say);
 

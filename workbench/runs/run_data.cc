@@ -45,7 +45,7 @@ class Digest {
   std::uint64_t hash_ = 0xcbf29ce484222325u;
 };
 
-/// The name under which load_dataset finds the set that "auto" was.
+/// The name under which load_dataset() finds the set that "auto" loaded.
 std::string own_name(const Dataset& data) { return data.name == "CIFAR-10" ? "cifar10" : "fashion-mnist"; }
 
 }  // namespace

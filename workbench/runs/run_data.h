@@ -1,4 +1,4 @@
-// The data of a run: loaded, described in its configuration, and recognised again.
+// The data of a run: loading them, describing them in the configuration, and recognizing them when the run is resumed.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace lamina {
 
-/// Sixteen hexadecimal digits that stand for all that a run sees of the data: the labels, the training images (by their
-/// mean; a user's own one by one, and the names of their classes), the validation and test images.
+/// A digest, as 16 hexadecimal digits, of all data that a run uses: the labels, the training images (by their mean; a
+/// user's own images one by one, with the names of their classes), the validation and test images.
 std::string data_digest(const Dataset& data);
 
-/// Loads config.data and completes the configuration: the data's own name where it was "auto", absolute paths, the
-/// net's input and classes, the digest. Throws std::runtime_error where the data cannot be read, or where the
-/// configuration has a digest already and these are other data.
+/// Loads config.data and completes the configuration: the set's own name in place of "auto", absolute paths, the net's
+/// input and classes, the digest. Throws std::runtime_error if the data cannot be read, or if the configuration already
+/// has a digest and that of these data is another.
 Dataset load_run_data(RunConfig& config, const LoadOptions& options);
 
 }  // namespace lamina

@@ -21,7 +21,7 @@ Index num_train(const RunConfig& config, const Dataset& data) {
   return config.num_train > 0 ? std::min(config.num_train, data.train.size()) : data.train.size();
 }
 
-/// The picture of the first layer's filters where the net begins with a convolution on colour or grey images.
+/// The picture of the first layer's filters, if the net begins with a convolution of colour or grey images.
 template <class T>
 Tensor<std::uint8_t> filter_picture(const Parameters<T>& params) {
   if (params.size() == 0) return {};

@@ -16,21 +16,21 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& directory);
 std::filesystem::path model_path(const std::filesystem::path& directory);
 std::filesystem::path diagnostics_path(const std::filesystem::path& directory);
 
-/// What history.json and metrics.csv say of a run in this state.
+/// The contents of history.json and metrics.csv for a run in this state.
 template <class T>
 RunRecord run_record(const RunConfig& config, const SolverState<T>& state, Index num_train);
 
-/// model.safetensors: the best parameters, or the present ones where no check was passed yet.
+/// Writes model.safetensors: the best parameters, or the current ones if there was no accuracy check yet.
 template <class T>
 void write_best_model(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,
                       const SolverState<T>& state, Net<T>& net);
 
-/// loss.svg, accuracy.svg, filters.png (nets that begin with a convolution) and report.html.
+/// Writes loss.svg, accuracy.svg, filters.png (for nets that begin with a convolution) and report.html.
 template <class T>
 void write_pages(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,
                  const SolverState<T>& state, const NetSummary& net, const Diagnostics& diagnostics = {});
 
-/// Takes the files of an earlier run away.
+/// Removes the files of an earlier run.
 void remove_run(const std::filesystem::path& directory);
 
 }  // namespace lamina

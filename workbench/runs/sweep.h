@@ -1,4 +1,4 @@
-// Independent trainings side by side, one thread each: what a search over settings or seeds runs.
+// Independent trainings side by side, one thread each, for example over settings or seeds (docs/sweeps.md).
 #pragma once
 
 #include <functional>
@@ -13,27 +13,27 @@ namespace lamina {
 
 /// One training of a sweep.
 struct SweepResult {
-  History history;       ///< up to the failure, where there was one
+  History history;       ///< up to the failure, if there was one
   Index parameters = 0;  ///< of the net
   double seconds = 0;    ///< of training steps
-  std::string error;     ///< one line; empty where the training ended well
+  std::string error;     ///< one line; empty if the training succeeded
   bool ok() const { return error.empty(); }
 };
 
-/// What a sweep tells after each training.
+/// The progress of a sweep, reported after each training.
 struct SweepEvent {
-  Index run;       ///< place in `configs`
+  Index run;       ///< index in `configs`
   Index finished;  ///< trainings that have ended, this one included
-  Index count;     ///< of the sweep
+  Index count;     ///< all trainings of the sweep
   const SweepResult& result;
 };
 
-/// Trains a net by each configuration, num_threads() of them at a time, each on one thread with its own
-/// stream, seeded by config.seed: bit for bit what it gives when trained on its own. The data are `data` for all,
-/// shared; of the configurations, data, data_dir, data_digest and print_every are not read, and the net's input and
-/// classes are the data's. Results are in the order of `configs`. A training that fails (a configuration of no net,
-/// NonFiniteLoss) says so in its result; the others go on. `on_run` is called as trainings end, in no fixed order,
-/// never two at once, from any thread; what it throws ends the sweep.
+/// Trains a net for each configuration, num_threads() of them at a time, each on one thread with its own stream, seeded
+/// with config.seed. Each result is bit for bit that of the same training alone. All share `data`: the data, data_dir,
+/// data_digest and print_every of the configurations are ignored, and the net's input and classes are those of `data`.
+/// Results are in the order of `configs`. A training that fails (a configuration that does not describe a net,
+/// NonFiniteLoss) has the error in its result, and the others continue. `on_run` is called when a training ends, in no
+/// fixed order, from any thread, but never twice at once; an exception from it ends the sweep.
 std::vector<SweepResult> run_sweep(const std::vector<RunConfig>& configs, const Dataset& data,
                                    const std::function<void(const SweepEvent&)>& on_run = {});
 

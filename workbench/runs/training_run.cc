@@ -41,7 +41,7 @@ RunResult result_of(const fs::path& directory, const SolverState<T>& state, bool
   return result;
 }
 
-/// A run in one precision: the net, its Solver, and when to write what.
+/// A run in float or double: the net, its Solver, and when which file is written.
 template <class T>
 class Run {
  public:
@@ -73,7 +73,7 @@ class Run {
 
   RunResult train() {
     tell_start();
-    if (iterations() == 0) save();  // so that a resume is possible from now on
+    if (iterations() == 0) save();  // from now on the run can be resumed
     solver_.on_iteration = watcher_.on_iteration;
     solver_.on_epoch = [this](const EpochEvent& event) {
       epoch_ended_ = true;
@@ -95,7 +95,7 @@ class Run {
                                 checkpoint_path(directory_).string()));
     }
     if (finished) {
-      write_files();  // before the checkpoint that says so: a run killed in between does its end again
+      write_files();  // before the checkpoint of the finished run: a run killed in between repeats its end
       epoch_ended_ = false;
       save();
       tell_findings();
@@ -148,7 +148,7 @@ class Run {
   void save() {
     const Clock::time_point start = Clock::now();
     const SolverState<T> state = solver_.state();
-    write_diagnostics();  // before the checkpoint, which a resume needs them up to
+    write_diagnostics();  // before the checkpoint: a resumed run needs the measurements up to it
     save_checkpoint(checkpoint_path(directory_), state, to_json(config_));
     saved_iteration_ = iterations();
     if (epoch_ended_) {
@@ -252,7 +252,7 @@ bool holds_run(const fs::path& directory) {
 }
 
 RunResult start_run(const RunConfig& given, const fs::path& directory, bool overwrite, const RunWatcher& watcher) {
-  checkpoint_seconds();  // a wrong one is told before anything is done
+  checkpoint_seconds();  // throws for an invalid value before anything is done
   if (holds_run(directory) && !overwrite)
     fail_file("train", directory,
               "holds a run already; go on with it by --resume, replace it by --overwrite, or choose another --out");
@@ -270,7 +270,7 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
     return config.dtype == "float32" ? start<float>(config, std::move(data), directory, watcher)
                                      : start<double>(config, std::move(data), directory, watcher);
   } catch (...) {
-    if (is_new) fs::remove(directory, error);  // where nothing is in it
+    if (is_new) fs::remove(directory, error);  // only succeeds if it is empty
     throw;
   }
 }

@@ -1,7 +1,7 @@
-// A training run in a directory of its own: started, interrupted, resumed, finished.
-//   checkpoint          everything that decides how the run goes on
+// A training run in its own directory: starting, interrupting, resuming and finishing it. The directory contains
+//   checkpoint          everything that determines how the run continues
 //   history.json, metrics.csv, model.safetensors, loss.svg, accuracy.svg, filters.png, report.html
-//   diagnostics.csv     where it looked into its net
+//   diagnostics.csv     with --diagnose
 #pragma once
 
 #include <cstdint>
@@ -16,57 +16,57 @@
 
 namespace lamina {
 
-/// What a run is about to do; told once, before its first step.
+/// What a run is about to do. It is reported once, before the first step.
 struct RunStart {
-  RunConfig config;       ///< with the data's name and the net's input as they were found
+  RunConfig config;       ///< with the name of the data and the net's input, as load_run_data() found them
   std::string data_name;  ///< "CIFAR-10"
   Index num_train, num_val, num_test;
   std::string net_title;  ///< "ConvNet, float32"
   Index parameter_count;
-  Index first_iteration;  ///< done before; 0 for a new run
+  Index first_iteration;  ///< how many iterations are already done; 0 for a new run
   Index num_iterations;   ///< of the whole run
   double best_val_acc;    ///< so far
 };
 
-/// Who looks on while a run works. Each may be left empty.
+/// Callbacks of a run. Each may be empty.
 struct RunWatcher {
-  std::ostream* lines = nullptr;  ///< takes the notebooks' lines
+  std::ostream* lines = nullptr;  ///< where the notebooks' lines are printed
   std::function<void(const RunStart&)> on_start;
   std::function<void(const IterationEvent&)> on_iteration;
   std::function<void(const EpochEvent&)> on_epoch;
-  /// What the run's measurements show, where it looked into its net: once, at its end or where its loss is not finite.
+  /// The findings of --diagnose: called once, at the end of the run or when its loss is not finite.
   std::function<void(const std::vector<Finding>&)> on_findings;
   std::function<void(const std::string&)> on_notice;  ///< one line worth knowing: a changed instruction set, a fallback
-  std::function<void(std::int64_t done, std::int64_t total)> on_download;  ///< bytes, where "auto" downloads CIFAR-10
-  std::function<bool()> should_stop;  ///< asked after every iteration; true: save and stop
+  std::function<void(std::int64_t done, std::int64_t total)> on_download;  ///< bytes, when "auto" downloads CIFAR-10
+  std::function<bool()> should_stop;  ///< called after every iteration; if true, the run saves and stops
 };
 
 struct RunResult {
   std::filesystem::path directory;
-  bool finished = false;  ///< false: stopped on request, to be resumed
+  bool finished = false;  ///< false: it was stopped by should_stop and can be resumed
   bool already_finished = false;
   Index epochs = 0, iterations = 0;  ///< finished so far
   double best_val_acc = 0;
-  double seconds = 0;  ///< of training steps, resumed parts included
+  double seconds = 0;  ///< of training steps, including those before a resume
   double images_per_second = 0;
 };
 
-/// Seconds from one checkpoint to the next: $LAMINA_CHECKPOINT_SECONDS or 20. One is also written at each epoch's end,
-/// unless it would come so soon that writing took more than about 2% of the time. 0: one after every iteration.
+/// Seconds from one checkpoint to the next: $LAMINA_CHECKPOINT_SECONDS or 20; 0 means one after every iteration. A
+/// checkpoint is also written at each epoch's end, unless writing would then take more than about 2% of the time.
 double checkpoint_seconds();
 
-/// Whether the directory holds files of a run.
+/// Whether the directory contains files of a run.
 bool holds_run(const std::filesystem::path& directory);
 
-/// Trains a new run in `directory`, which is made. Throws std::runtime_error where it holds a run already (and
-/// `overwrite` is not set), cannot be written, or the data cannot be read; std::invalid_argument where the
-/// configuration does not fit the data; NonFiniteLoss, after history and metrics are written.
+/// Trains a new run in `directory`, which is created. Throws std::runtime_error if the directory already contains a run
+/// (and `overwrite` is not set) or cannot be written, or if the data cannot be read; std::invalid_argument if the
+/// configuration does not fit the data; NonFiniteLoss, after it has written history and metrics.
 RunResult start_run(const RunConfig& config, const std::filesystem::path& directory, bool overwrite,
                     const RunWatcher& watcher);
 
-/// Goes on from the directory's checkpoint; the history will be that of a run which never stopped. `data_dir`
-/// replaces the run's where it is not empty. Throws std::runtime_error where there is no readable checkpoint or the
-/// data are not those of the run.
+/// Continues from the directory's checkpoint; the history will be that of a run that never stopped. `data_dir`, if not
+/// empty, replaces the run's. Throws std::runtime_error if there is no readable checkpoint, or the data are not those
+/// of the run.
 RunResult resume_run(const std::filesystem::path& directory, const std::filesystem::path& data_dir,
                      const RunWatcher& watcher);
 

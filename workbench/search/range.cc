@@ -28,7 +28,7 @@ bool parse(const std::string& text, V& value) {
   return result.ec == std::errc() && result.ptr == end;
 }
 
-/// The shortest text that reads back as the same number, or that of so many significant digits.
+/// The shortest text that reads back as the same number, or the text with that many significant digits.
 std::string shortest(double value, int digits) {
   std::array<char, 40> text{};
   if (digits > 0) {
@@ -107,7 +107,7 @@ std::string Range::draw(RandomState& random) const {
       return number_text(std::exp(std::log(min_) + (std::log(max_) - std::log(min_)) * random.rand()));
     case Kind::integer:
       return std::to_string(first_ + step_ * random.randint(0, (last_ - first_) / step_ + 1));
-    case Kind::log_integer: {  // each n has the logarithms of n - 1/2 to n + 1/2
+    case Kind::log_integer: {  // n represents the logarithms from n - 1/2 to n + 1/2
       const double low = std::log(min_ - 0.5), high = std::log(max_ + 0.5);
       const auto value = static_cast<std::int64_t>(std::llround(std::exp(low + (high - low) * random.rand())));
       return std::to_string(std::clamp(value, first_, last_));

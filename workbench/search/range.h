@@ -1,4 +1,4 @@
-// The values that a search may give to one flag of lamina train, and drawing one of them.
+// The values that a search may give to one flag of lamina train, and how one of them is drawn.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace lamina {
 
-/// A flag and the values that it may take. Values are texts, as they stand on the command line.
-///   uniform:MIN:MAX          a number of MIN to MAX
-///   log-uniform:MIN:MAX      the same, its logarithm uniform; MIN above 0
-///   integer:MIN:MAX[:STEP]   a whole number of MIN, MIN + STEP, ... up to MAX
-///   log-integer:MIN:MAX      a whole number of MIN to MAX, its logarithm about uniform; MIN above 0
-///   choice:A|B|...           one of the texts, each as likely as it is often named
+/// A flag and the values that it may take. Values are texts, as on the command line.
+///   uniform:MIN:MAX          a number from MIN to MAX
+///   log-uniform:MIN:MAX      the same with a uniform logarithm; MIN above 0
+///   integer:MIN:MAX[:STEP]   one of MIN, MIN + STEP, ... up to MAX
+///   log-integer:MIN:MAX      an integer from MIN to MAX with an almost uniform logarithm; MIN above 0
+///   choice:A|B|...           one of the texts, with a probability in proportion to how often it is listed
 class Range {
  public:
   enum class Kind { uniform, log_uniform, integer, log_integer, choice };
@@ -26,18 +26,19 @@ class Range {
   const std::string& text() const { return text_; }
   Kind kind() const { return kind_; }
   bool is_log() const { return kind_ == Kind::log_uniform || kind_ == Kind::log_integer; }
-  /// A choice's texts in their order, each once; none for the other kinds.
+  /// The texts of a choice in order, each once; empty for the other kinds.
   const std::vector<std::string>& names() const { return names_; }
 
-  /// One value. Numbers of uniform and log-uniform have 5 significant digits, or all of them where MIN and MAX agree
-  /// in the first two; what is written there is what the trial takes. Takes one draw or (integer, choice) one randint
+  /// Draws a value. Numbers of uniform and log-uniform have 5 significant digits, or all of them if MIN and MAX agree
+  /// in the first two; the trial uses the number exactly as written. Takes one draw or (integer, choice) one randint
   /// from the stream.
   std::string draw(RandomState& random) const;
 
-  /// The values at the range's ends, or all of a choice: where these fit a flag, the others do as a rule.
+  /// The values at the ends of the range, or all of a choice. If the flag accepts these, it normally accepts the
+  /// others.
   std::vector<std::string> ends() const;
 
-  /// The value's place on an axis: the number, or a choice's place in names().
+  /// The position of a value on an axis: the number, or, for a choice, the index in names().
   double place(const std::string& value) const;
 
  private:
@@ -51,14 +52,14 @@ class Range {
   std::vector<std::string> choices_, names_;
 };
 
-/// What a trial was given by chance.
+/// The random draws of a trial.
 struct Draw {
   std::uint32_t seed = 0;           ///< of the trial's own stream
-  std::vector<std::string> values;  ///< one a range, in the order of the ranges
+  std::vector<std::string> values;  ///< one per range, in the order of the ranges
 };
 
-/// `count` trials from one stream, trial by trial: its seed, randint(0, 2^32), then one draw a range. So the first
-/// trials do not depend on how many are drawn.
+/// Draws `count` trials from one stream, one after another: the seed of a trial, randint(0, 2^32), then one value per
+/// range. So the first trials do not depend on how many are drawn.
 std::vector<Draw> draw_trials(const std::vector<Range>& ranges, Index count, std::uint32_t seed);
 
 }  // namespace lamina

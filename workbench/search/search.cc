@@ -40,10 +40,10 @@ void remove_trial(const fs::path& trial) {
     fs::remove(trial / name, error);
     if (error) fail_file("search", trial / name, "cannot be removed: ", error.message());
   }
-  fs::remove(trial, error);  // where nothing else is in it
+  fs::remove(trial, error);  // only succeeds if nothing else is in it
 }
 
-/// Calls `act` for each trial's directory that is there.
+/// Calls `act` for each trial directory that exists.
 template <class Act>
 void for_each_trial_directory(const fs::path& directory, Act&& act) {
   std::error_code error;
@@ -53,7 +53,7 @@ void for_each_trial_directory(const fs::path& directory, Act&& act) {
   for (const fs::path& path : found) act(path);
 }
 
-/// A search at work.
+/// A running search.
 class Search {
  public:
   Search(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const Dataset& data, const fs::path& directory,
@@ -131,7 +131,7 @@ class Search {
     return static_cast<double>(steps(trial, result_.rungs[rung].epochs) - steps(trial, epochs_before(rung)));
   }
 
-  /// Steps of the rungs after this one, of trials that are as long as those of the plan on average.
+  /// The expected steps of the rungs after this one, with the average length of the plan's trials.
   double later_steps(std::size_t rung) const {
     double sum = 0;
     for (std::size_t k = rung + 1; k < result_.rungs.size(); ++k) {
@@ -167,7 +167,7 @@ class Search {
 
     const auto epochs = result_.rungs[rung].epochs;
     std::vector<TrialState> states(jobs.size());
-    std::vector<char> cut(jobs.size(), 1);  // not trained up to the rung
+    std::vector<char> cut(jobs.size(), 1);  // whether a trial did not reach the rung
     const auto job = [&](Index i) {
       if (stop()) return;
       const Index trial = jobs[at(i)];
@@ -179,7 +179,7 @@ class Search {
         states[at(i)] = train_trial(trials_[at(trial)].config, data_, trial_directory(directory_, trial) / "checkpoint",
                                     epochs, watcher, stopped);
       } catch (...) {
-        broken_.store(true);  // the disk, the memory: nothing is to be gained by going on
+        broken_.store(true);  // a failure of disk or memory: the other trials stop too
         throw;
       }
       cut[at(i)] = stopped;
@@ -190,7 +190,7 @@ class Search {
       end_part(jobs[at(i)], rung, std::move(states[at(i)]));
     };
     std::vector<std::exception_ptr> errors;
-    if (jobs.size() == 1) {  // with all threads
+    if (jobs.size() == 1) {  // a single trial uses all threads
       job(0);
       done(0);
     } else {
@@ -238,7 +238,7 @@ class Search {
     return go_on;
   }
 
-  /// Takes the checkpoints of trials away that will not go on, but for the best one's.
+  /// Removes the checkpoints of trials that will not continue, except for the best.
   void prune() {
     const Index best = result_.best(), spare = best_ended();
     for (std::size_t i = 0; i < trials_.size(); ++i) {
@@ -251,7 +251,7 @@ class Search {
     }
   }
 
-  /// The best trial that will not go on: the best of all should those that do fail.
+  /// The best trial that will not continue. It is the best of all if those that continue fail.
   Index best_ended() const {
     for (const Index trial : result_.ranking())
       if (result_.status[at(trial)] != TrialStatus::running) return trial;
@@ -283,10 +283,10 @@ class Search {
   const SearchWatcher& watcher_;
   SearchJournal journal_;
   SearchResult result_;
-  std::vector<Index> rung_of_;  // up to which each trial is trained; -1: none
+  std::vector<Index> rung_of_;  // the rung that each trial has reached; -1: none
   SearchProgress progress_{};
   double past_steps_ = 0, new_steps_ = 0;
-  std::atomic<Index> steps_since_{0};  // of the present rung, of this process
+  std::atomic<Index> steps_since_{0};  // steps of the current rung that this process did
   std::atomic<bool> broken_{false};
   std::mutex telling_;
   Clock::time_point told_{}, written_{};
@@ -329,7 +329,7 @@ Index SearchResult::best() const {
 SearchResult run_search(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const Dataset& data,
                         const fs::path& directory, const SearchWatcher& watcher) {
   if (trials.empty()) fail("search", "expected 1 trial or more, got none");
-  checkpoint_seconds();  // a wrong one is told before anything is done
+  checkpoint_seconds();  // throws for an invalid value before anything is done
   std::error_code error;
   const bool is_new = fs::create_directories(directory, error);
   if (error) fail_file("search", directory, "cannot be made a directory: ", error.message());
@@ -337,7 +337,7 @@ SearchResult run_search(const SearchPlan& plan, const std::vector<SearchTrial>& 
     const DirectoryLock lock("search", directory);
     return Search(plan, trials, data, directory, watcher).run();
   } catch (...) {
-    if (is_new) fs::remove(directory, error);  // where nothing is in it
+    if (is_new) fs::remove(directory, error);  // only succeeds if it is empty
     throw;
   }
 }

@@ -66,7 +66,7 @@ TrialPart part_of(const ordered_json& object) {
   return part;
 }
 
-/// The first line of a journal, checked.
+/// Parses and checks the first line of a journal.
 ordered_json header_of(const fs::path& path, const std::string& text) {
   const ordered_json header = ordered_json::parse(text.substr(0, text.find('\n')), nullptr, false);
   if (!header.is_object() || !header.contains("lamina_search"))
@@ -97,7 +97,7 @@ std::string text_of(const ordered_json& object, const std::string& key) {
   return object[key].is_string() ? object[key].get<std::string>() : object[key].dump();
 }
 
-/// Throws where a value of `now` is not that of `then`.
+/// Throws if a value of `now` differs from that of `then`.
 void check_same(const fs::path& path, const std::string& prefix, const ordered_json& then, const ordered_json& now) {
   for (const ordered_json* side : {&then, &now})
     for (const auto& item : side->items())
@@ -157,7 +157,7 @@ void SearchJournal::read(const SearchPlan& plan, const std::string& data_digest)
   ordered_json now = json_of(plan);
   instruction_set = then.value("instruction_set", std::string());
   const std::string digest = then.value("data_digest", std::string());
-  for (ordered_json* side : {&then, &now}) (*side)["flags"].erase("data-dir");  // the digest knows the data
+  for (ordered_json* side : {&then, &now}) (*side)["flags"].erase("data-dir");  // the digest identifies the data
   check_same(path_, "--", then["flags"], now["flags"]);
   check_same(path_, "--search ", then["search"], now["search"]);
   const bool grown = plan.halving == 1 && then["halving"] == 1 && plan.trials > then.value("trials", Index{0});
@@ -180,7 +180,7 @@ void SearchJournal::read(const SearchPlan& plan, const std::string& data_digest)
       parts.push_back(part_of(ordered_json::parse(text.substr(at, end - at))));
     } catch (const std::exception& cause) {
       if (!last) fail_file("search", path_, "not the journal of a search: ", cause.what());
-      break;  // what a kill left of a line
+      break;  // an incomplete line, left when the process was killed
     }
     at = end + 1;
   }

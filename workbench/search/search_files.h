@@ -9,18 +9,18 @@
 
 namespace lamina {
 
-/// A trial trained up to a rung.
+/// A part of a trial: its training up to a rung.
 struct TrialPart {
   Index trial;  ///< 0 for the first
   Index rung;
   TrialState state;
 };
 
-/// search.jsonl: a line of JSON for the plan, then one for each part of a trial, in the order of their ends.
+/// search.jsonl: a line of JSON for the plan, then one for each part of a trial, in the order in which they end.
 class SearchJournal {
  public:
-  /// Begins a journal where there is none. Else reads it: `parts` are those before, and a last line that was cut off is
-  /// taken away. Throws std::runtime_error with one line where the plan or the data were others.
+  /// Begins a journal if there is none. Otherwise reads it: `parts` are those done before, and an incomplete last line
+  /// is removed. Throws std::runtime_error with one line if the plan or the data were others.
   SearchJournal(const std::filesystem::path& path, const SearchPlan& plan, const std::string& data_digest);
   SearchJournal(const SearchJournal&) = delete;
   SearchJournal& operator=(const SearchJournal&) = delete;

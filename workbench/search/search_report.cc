@@ -23,7 +23,7 @@ tr.best td{font-weight:600}
 .trials th,.trials td{white-space:nowrap}
 )";
 
-/// Points at a trial everywhere: its dots in all figures and its row in the table.
+/// Highlights a trial everywhere: its dots in all figures and its row in the table.
 constexpr const char* kScript = R"(
 const nodes = key => document.querySelectorAll(`[data-key="${key}"]`);
 let shown = null;
@@ -194,7 +194,7 @@ Figure range_figure(const SearchPlan& plan, const std::vector<SearchTrial>& tria
   finished.name = plan.halving > 1 ? "trained to the end" : "";
   const auto place = [&](Index trial) {
     const double x = range.place(trials[at(trial)].values[k]);
-    // Trials of one name side by side.
+    // Spread trials with the same name horizontally.
     return figure.x_names.empty() ? x : x + 0.5 * (std::fmod(static_cast<double>(trial) * 0.618034, 1.0) - 0.5);
   };
   for (const Index trial : result.ranking()) {

@@ -10,15 +10,15 @@
 
 namespace lamina {
 
-/// Best validation accuracy against the values of the plan's `range`-th flag: a logarithmic axis where the range is
-/// logarithmic, names where it is a choice. Trials that failed or did not begin are left out.
+/// Best validation accuracy against the values of the plan's `range`-th flag. The axis is logarithmic if the range is,
+/// and has names if it is a choice. Trials that failed or have not begun are left out.
 Figure range_figure(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const SearchResult& result,
                     std::size_t range);
 
-/// Validation accuracy against epoch, a line a trial.
+/// Validation accuracy against epoch, one line per trial.
 Figure learning_figure(const SearchResult& result);
 
-/// The page as HTML text. `directory` is named in its commands.
+/// The page as HTML text. `directory` is used in its suggested commands.
 std::string search_html(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const Dataset& data,
                         const SearchResult& result, const std::string& directory);
 

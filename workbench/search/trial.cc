@@ -32,7 +32,7 @@ Index num_train(const RunConfig& config, const Dataset& data) {
   return config.num_train > 0 ? std::min(config.num_train, data.train.size()) : data.train.size();
 }
 
-/// A net and its Solver as lamina train makes them.
+/// A net and its Solver, as in lamina train.
 template <class T>
 struct Training {
   Training(const RunConfig& config, const Dataset& data)
@@ -44,7 +44,7 @@ struct Training {
   Solver<Net<T>> solver;
 };
 
-/// An error's text without the name of the function before it.
+/// The text of an error without the function's name in front.
 std::string reason(const std::exception& error) {
   const std::string text = error.what();
   const std::size_t end = text.find("] ");
@@ -57,7 +57,7 @@ void describe(const Solver<Net<T>>& solver, Index per_epoch, TrialState& trial) 
   trial.epochs = solver.epoch();
   trial.best_val_acc = history.best_val_acc;
   trial.train_acc = history.train_acc_history.empty() ? 0 : history.train_acc_history.back();
-  // The check after the first iteration is none of an epoch's end.
+  // Skip the check after the first iteration, which is not at the end of an epoch.
   const std::ptrdiff_t first = per_epoch > 1 && !history.val_acc_history.empty() ? 1 : 0;
   trial.val_acc.assign(history.val_acc_history.begin() + first, history.val_acc_history.end());
   const std::vector<double>& losses = history.loss_history;
