@@ -5,9 +5,9 @@ The modules have the course's names, and their functions its signatures and retu
     layers          affine, ReLU, normalizations, dropout, convolution, pooling, losses
     layer_utils     several layers in one call, such as affine_relu_forward
     fast_layers     convolution and pooling, fast
-    optim           update rules: sgd, sgd_momentum, rmsprop, adam
+    optim           update rules: sgd, sgd_momentum, rmsprop, adam, adagrad, adamw
     gradient_check  numerical gradients
-    nets            TwoLayerNet, FullyConnectedNet, ConvNet, ThreeLayerConvNet
+    nets            TwoLayerNet, FullyConnectedNet, ConvNet, ThreeLayerConvNet, Sequential
     solver          Solver, the training loop
     data            CIFAR-10 as arrays
     vis             images and filters in a grid
@@ -29,10 +29,10 @@ def num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Uses this many threads from the next call on, 1 to 4096, or with 0 as many as at the start: LAMINA_NUM_THREADS,
-    else as many as the process may run on.
+    """Uses this many threads from the next call on, 1 to 4096; 0 restores the default: LAMINA_NUM_THREADS, else as many
+    as the process may run on.
 
-    Results do not depend on it. ValueError for another number.
+    Results do not depend on it. ValueError for any other number.
     """
     threads = _arguments.as_whole("set_num_threads", "threads", threads)
     if not 0 <= threads <= 4096:

@@ -1,4 +1,4 @@
-"""Reads the dictionaries that layers and update rules are told what to do by: bn_param, conv_param, config, ..."""
+"""Reads the dictionaries of settings that layers and update rules take: bn_param, conv_param, config, ..."""
 from __future__ import annotations
 
 import operator
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 _REQUIRED = object()
-_LARGEST = 2**62  # a whole number beyond it has no place in an array
+_LARGEST = 2**62  # larger whole numbers are rejected
 
 
 def dictionary(where: str, name: str, params: Any) -> dict:
-    """`params`, which must be a dictionary: TypeError."""
+    """`params`; TypeError unless it is a dictionary."""
     if not isinstance(params, dict):
         raise TypeError(f"[{where}] expected {name} to be a dictionary, got {type(params).__name__}")
     return params
@@ -26,7 +26,7 @@ def _value(where: str, name: str, params: dict, key: str, default: Any) -> Any:
 
 
 def as_number(where: str, name: str, value: Any) -> float:
-    """A real number: TypeError."""
+    """A real number; TypeError for anything else."""
     if isinstance(value, float):
         return value
     try:
@@ -40,7 +40,7 @@ def as_number(where: str, name: str, value: Any) -> float:
 
 
 def as_whole(where: str, name: str, value: Any) -> int:
-    """A whole number, also as a float: TypeError; ValueError beyond 2^62."""
+    """A whole number, also given as a float; TypeError for anything else, ValueError beyond 2^62."""
     try:
         whole = operator.index(value)
     except TypeError:
@@ -74,8 +74,8 @@ def reals(where: str, name: str, value: Any) -> np.ndarray:
 def row(value: Any, like: Any, axis: int, *others: Any) -> Any:
     """A bias, gamma or beta as (D,), where it is a number or broadcasts to that; D is the length of the axis of `like`.
 
-    A number counts for the type of the result as little as with NumPy, beside `like` and the other arrays. What does
-    not broadcast is handed back as it is, for the layer to complain of.
+    As in NumPy, a plain number does not raise the type of the result above that of `like` and the other arrays. What
+    does not broadcast is returned unchanged, so that the layer reports it.
     """
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.size != 1:
         return value
@@ -92,7 +92,7 @@ def row(value: Any, like: Any, axis: int, *others: Any) -> Any:
 
 
 def path(where: str, name: str, value: Any) -> str:
-    """A path as text: TypeError."""
+    """A path as text; TypeError for anything else."""
     try:
         return os.fsdecode(value)
     except TypeError:
@@ -100,17 +100,17 @@ def path(where: str, name: str, value: Any) -> str:
 
 
 def number(where: str, name: str, params: dict, key: str, default: Any = _REQUIRED) -> float:
-    """params[key] as a real number: TypeError; KeyError where it is missing and there is no default."""
+    """params[key] as a real number, else TypeError; KeyError if it is missing and there is no default."""
     return as_number(where, f"{name}['{key}']", _value(where, name, params, key, default))
 
 
 def whole(where: str, name: str, params: dict, key: str, default: Any = _REQUIRED) -> int:
-    """params[key] as a whole number: TypeError, ValueError; KeyError where it is missing and there is no default."""
+    """params[key] as an integer, else TypeError or ValueError; KeyError if it is missing and there is no default."""
     return as_whole(where, f"{name}['{key}']", _value(where, name, params, key, default))
 
 
 def training(where: str, name: str, params: dict) -> bool:
-    """Whether params['mode'] is 'train' and not 'test': ValueError for another mode, KeyError for none."""
+    """Whether params['mode'] is 'train' rather than 'test'; ValueError for another mode, KeyError for none."""
     mode = _value(where, name, params, "mode", _REQUIRED)
     if isinstance(mode, str):
         if mode == "train":
@@ -121,7 +121,7 @@ def training(where: str, name: str, params: dict) -> bool:
 
 
 def batchnorm(where: str, bn_param: Any) -> tuple:
-    """What batch normalization in C++ takes of bn_param: train, eps, momentum, running mean and variance or None."""
+    """The entries of bn_param for C++: train, eps, momentum, running mean and variance or None."""
     dictionary(where, "bn_param", bn_param)
     return (training(where, "bn_param", bn_param), number(where, "bn_param", bn_param, "eps", 1e-5),
             number(where, "bn_param", bn_param, "momentum", 0.9), bn_param.get("running_mean"),
@@ -129,7 +129,7 @@ def batchnorm(where: str, bn_param: Any) -> tuple:
 
 
 def keep_running(bn_param: dict, train: bool, mean: Any, var: Any) -> None:
-    """Puts the running averages into bn_param; at test time they are what they were."""
+    """Puts the running averages into bn_param; at test time they are unchanged."""
     if train or bn_param.get("running_mean") is None:
         bn_param["running_mean"] = mean
     if train or bn_param.get("running_var") is None:

@@ -21,14 +21,14 @@ def _fits(model: Any) -> bool:
 
 
 def _same_kind(solver: Solver) -> bool:
-    """Whether all parameters are arrays of one type that the rule may change: else each goes its own way in Python."""
+    """Whether all parameters are writable arrays of one type; if not, the iterations run in Python."""
     params = [solver.model.params[name] for name, _ in solver.model._net.layout]
     return (all(isinstance(w, np.ndarray) and w.dtype.isnative for w in params) and len({w.dtype for w in params}) == 1
             and (solver.update_rule is not optim.sgd or all(w.flags.writeable for w in params)))
 
 
 def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int, mirror_averaging: bool) -> float | None:
-    """Solver.check_accuracy for a net of the library, 0 samples standing for all examples; None for another model."""
+    """Solver.check_accuracy for a net of the library, where 0 samples mean all examples; None for another model."""
     if not _fits(model):
         return None
     return _core.accuracy(model, _core.Examples("check_accuracy", X, y), num_samples, batch_size, mirror_averaging)
@@ -40,7 +40,8 @@ class NetLoop:
 
     @staticmethod
     def of(solver: Solver) -> NetLoop | None:
-        """For a net of the library under a rule of lamina.optim; None where anything of these is somebody's own."""
+        """The loop for a net of the library with a rule of lamina.optim; None if the net, the rule or a method is the
+        user's own."""
         own = solver._own("_step") or solver._own("check_accuracy")
         if own or not any(solver.update_rule is rule for rule in _RULES) or not _fits(solver.model):
             return None
@@ -48,7 +49,7 @@ class NetLoop:
 
     def __init__(self, solver: Solver) -> None:
         self._solver = solver
-        # How often each will be taken: the loop of an own _save_checkpoint ends after an epoch.
+        # How often each will be used: with a _save_checkpoint of the user's own, this loop ends after an epoch.
         epochs = 1.0 if solver._own("_save_checkpoint") else float(solver.num_epochs)
         self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs)
         self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1)
@@ -63,11 +64,11 @@ class NetLoop:
             self._loop.set_averages(means.params, buffers, means.t)
 
     def run(self, count: int, t: int, total: int) -> None:
-        """`count` of `total` iterations, from number t on; their losses go to the solver's history one by one."""
+        """Runs `count` of `total` iterations, starting at number t, and appends each loss to the solver's history."""
         self._loop.run(count, t, total, self._configs, self._solver.loss_history)
 
     def accuracies(self) -> tuple[float, float]:
-        """Of training and of validation examples."""
+        """The accuracies on training and on validation examples."""
         return self._loop.accuracies(self._train, self._solver.num_train_samples or 0, self._val,
                                      self._solver.num_val_samples or 0)
 
@@ -89,18 +90,18 @@ class NetLoop:
             return None
         params, buffers, t = means
         running: list[dict[str, np.ndarray]] = [{} for _ in _training.running(self._solver.model)]
-        for name, x in buffers.items():  # running_mean1, of the first normalization
+        for name, x in buffers.items():  # for example running_mean1, of the first normalization
             key = name.rstrip("0123456789")
             running[int(name[len(key):]) - 1][key] = x
         return Averages(params, running, t)
 
     def store(self) -> None:
-        """Gives the model and the solver all that they would have, had the iterations run in Python."""
+        """Brings the model and the solver up to date, as if the iterations had run in Python."""
         self._loop.store(self._solver.model)
         self._keep_states(self._loop.copy_states)
 
     def finish(self, with_params: bool) -> None:
-        """The same without copies, after which nothing else can be done; parameters only where they are wanted."""
+        """The same without copies, as the last call; parameters only if they are wanted."""
         self._loop.finish(self._solver.model, with_params)
         self._keep_states(self._loop.take_states)
 

@@ -10,7 +10,7 @@ from lamina._pickles import _Arrays
 
 
 def save(fname: str | os.PathLike[str], params: dict[str, Any]) -> None:
-    """NumPy's npz, under the name as it is given."""
+    """Writes NumPy's npz under the name as given, without adding .npz."""
     with open(fname, "wb") as file:
         np.savez(file, **{name: np.asarray(value) for name, value in params.items()})
 
@@ -27,7 +27,7 @@ def _pickled(file: BinaryIO) -> Any:
 
 
 def load(fname: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The parameters in a file of save() or of np.save(fname, params); code in it is refused, not run."""
+    """The parameters in a file of save() or of np.save(fname, params). Code in the file is rejected, not run."""
     with open(fname, "rb") as file:
         try:
             if file.read(6) == b"\x93NUMPY":

@@ -1,4 +1,4 @@
-"""Pickles from elsewhere: of all that they may name, only arrays, numbers, text and lamina's own nets are let in."""
+"""Safe reading of pickles: only arrays, numbers, text and lamina's own nets are accepted."""
 from __future__ import annotations
 
 import pickle
@@ -18,7 +18,7 @@ _NETS = {
 
 
 class _Arrays(pickle.Unpickler):
-    """Reads arrays, numbers, text and plain containers; whatever else a pickle names is refused, not run."""
+    """Reads arrays, numbers, text and plain containers; anything else that a pickle refers to is rejected, not run."""
 
     allowed = _ARRAYS
     kinds = "arrays, numbers and text"
@@ -30,12 +30,12 @@ class _Arrays(pickle.Unpickler):
 
 
 class _Nets(_Arrays):
-    """Reads also the nets of lamina and its update rules."""
+    """Also reads the nets of lamina and its update rules."""
 
     allowed = _ARRAYS | _NETS
     kinds = "arrays, numbers, text and nets of lamina"
 
 
 def read(file: BinaryIO, nets: bool = False) -> Any:
-    """What the pickle in an open file holds, text of Python 2 as latin-1. Any exception where it is broken."""
+    """The content of the pickle in an open file, with text of Python 2 as latin-1. Any exception if it is broken."""
     return (_Nets if nets else _Arrays)(file, encoding="latin1").load()

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def _lines(path: str) -> list[list[str]]:
-    """The fields of each line of a table whose columns are set apart by tabs."""
+    """The fields of each line of a table with columns separated by tabs."""
     with open(path, encoding="utf-8") as file:
         return [line.rstrip("\n").split("\t") for line in file if line.strip()]
 
@@ -32,7 +32,7 @@ def _images(files: list[str], dtype: np.dtype) -> np.ndarray:
 
 
 def _annotated(folder: str, table: str, numbers: dict[str, int], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """The images that a table names, and their labels."""
+    """The images that a table lists, and their labels."""
     rows = _lines(os.path.join(folder, table))
     try:
         labels = np.array([numbers[row[1]] for row in rows], np.int64)

@@ -1,7 +1,7 @@
-"""CIFAR-10 as the course's notebooks take it: arrays of images and labels, the mean image subtracted; Tiny ImageNet.
+"""CIFAR-10 as the course's notebooks use it, arrays of images and labels with the mean image subtracted; Tiny ImageNet.
 
-Both official layouts of CIFAR-10 are read: `cifar-10-batches-py` (pickles, of which only arrays, numbers and text are
-let in) and `cifar-10-batches-bin` (bytes).
+Both official layouts of CIFAR-10 are read: `cifar-10-batches-py` (pickles, from which only arrays, numbers and text are
+accepted) and `cifar-10-batches-bin` (bytes).
 
 Wrong arguments raise ValueError or TypeError, broken files ValueError, missing ones FileNotFoundError.
 """
@@ -70,7 +70,7 @@ def _path(root: str, part: str) -> str:
 def load_CIFAR_batch(filename: _Path) -> tuple[np.ndarray, np.ndarray]:
     """One file of CIFAR-10: images (N, 32, 32, 3), float64 from 0 to 255, and labels (N,), int64.
 
-    ValueError where the file is none or broken, TypeError where filename is no path.
+    ValueError if the file is broken or of another kind, TypeError if filename is not a path.
     """
     pixels, labels = _read(_arguments.path("load_CIFAR_batch", "filename", filename))
     return pixels.transpose(0, 2, 3, 1).astype(np.float64), labels
@@ -79,7 +79,7 @@ def load_CIFAR_batch(filename: _Path) -> tuple[np.ndarray, np.ndarray]:
 def load_CIFAR10(ROOT: _Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """CIFAR-10 from a folder of either layout: Xtr (50000, 32, 32, 3), Ytr (50000,), Xte (10000, 32, 32, 3), Yte.
 
-    FileNotFoundError where a file is missing, ValueError where one is broken, TypeError where ROOT is no path.
+    FileNotFoundError if a file is missing, ValueError if one is broken, TypeError if ROOT is not a path.
     """
     root = _arguments.path("load_CIFAR10", "ROOT", ROOT)
     parts = [_read(_path(root, part)) for part in _PARTS]
@@ -110,7 +110,7 @@ def _places() -> Iterator[str]:
 
 
 def find_CIFAR10() -> str:
-    """The folder of CIFAR-10's files; FileNotFoundError with the command that fetches them where there is none."""
+    """The folder of CIFAR-10's files. If there is none, FileNotFoundError with the command that fetches them."""
     for base in _places():
         for folder in (*(os.path.join(base, name) for name in _FOLDERS), base):
             try:
@@ -128,9 +128,9 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
     """CIFAR-10 as the notebooks train on it.
 
     Returns a dictionary of X_train (num_training, 3, 32, 32), X_val (the num_validation images after those) and X_test
-    (num_test), float64, less the mean image of X_train where subtract_mean; and of their labels y_train, y_val, y_test,
-    int64. ValueError where the counts are no whole numbers or more than there are, FileNotFoundError where find_CIFAR10
-    finds nothing.
+    (num_test), float64, with the mean image of X_train subtracted if subtract_mean; and of their labels y_train, y_val,
+    y_test, int64. ValueError unless the counts are integers and at most as many as there are images, FileNotFoundError
+    if find_CIFAR10 finds nothing.
     """
     root = find_CIFAR10()
     counts = [("num_training", num_training), ("num_validation", num_validation), ("num_test", num_test)]
@@ -141,7 +141,7 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
     X, y = np.empty((num_training, 3, 32, 32)), np.empty(need, np.int64)
     X_val = np.empty((num_validation, 3, 32, 32))
     start = 0
-    for part in _PARTS:                                # each image is put where it stays: one copy in memory
+    for part in _PARTS:                                # images go straight to their final place: one copy in memory
         pixels, labels = _read(_path(root, part))
         stop = min(start + len(labels), need)
         split = min(max(num_training, start), stop)
@@ -166,9 +166,9 @@ def get_CIFAR10_data(num_training: int = 49000, num_validation: int = 1000, num_
 
 
 def load_pickle(f: BinaryIO) -> Any:
-    """What the pickle in an open file holds, read safely: arrays, numbers, text and containers of these.
+    """The content of the pickle in an open file, read safely: arrays, numbers, text and containers of these.
 
-    ValueError where it is broken or names anything else, TypeError where f is no open file.
+    ValueError if it is broken or refers to anything else, TypeError if f is not an open file.
     """
     return _load_pickle("load_pickle", f, False)
 
@@ -186,8 +186,8 @@ def _load_pickle(where: str, f: Any, nets: bool) -> Any:
 def load_models(models_dir: _Path) -> dict[str, Any]:
     """The nets in a folder of Solver's checkpoints, by the files' names.
 
-    Files that are no such checkpoints are passed over, and so are those of nets that are not lamina's own: no code of a
-    pickle is run. OSError where the folder cannot be read, TypeError where models_dir is no path.
+    Other files are skipped, and so are checkpoints of nets that are not lamina's own, because no code of a pickle is
+    run. OSError if the folder cannot be read, TypeError if models_dir is not a path.
     """
     folder = _arguments.path("load_models", "models_dir", models_dir)
     models = {}
@@ -205,12 +205,12 @@ def load_tiny_imagenet(path: _Path, dtype: DTypeLike = np.float32, subtract_mean
     """Tiny ImageNet from its folder, such as tiny-imagenet-200, as a dictionary:
 
     class_names             a list for each class of the names that WordNet has for it
-    X_train, X_val, X_test  images (N, 3, 64, 64) of type dtype, less mean_image where subtract_mean
-    y_train, y_val, y_test  labels (N,), int64; y_test is None where the folder has no labels of the test images
+    X_train, X_val, X_test  images (N, 3, 64, 64) of type dtype; mean_image is subtracted if subtract_mean
+    y_train, y_val, y_test  labels (N,), int64; y_test is None if the folder has no labels of the test images
     mean_image              (3, 64, 64), the mean of X_train
 
-    OSError where a file is missing, ValueError where one is broken, TypeError where dtype is no floating type or path
-    no path. Needs the package Pillow.
+    OSError if a file is missing, ValueError if one is broken, TypeError if dtype is not a floating type or path is not
+    a path. Needs the package Pillow.
     """
     folder = _arguments.path("load_tiny_imagenet", "path", path)
     try:

@@ -1,7 +1,7 @@
 """Convolution and max pooling by the library's fast path: the same results as lamina.layers' naive ones.
 
-The names that end in im2col, strides and reshape are those of the course's own ways to compute them; here each is the
-fast path. Where several elements of a window are the largest, the first one takes the gradient, in all of them.
+The names that end in im2col, strides and reshape stand for different algorithms in the course; here each is the same
+fast path. If several elements of a window are the largest, the first one takes the gradient, in every variant.
 """
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = [
 def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Convolution of images with F filters.
 
-    x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param holds stride, pixels from one window to the next, and pad,
-    zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
-    conv_backward_fast, which holds a copy of x.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param lacks.
+    x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param contains stride, the distance between windows in pixels, and
+    pad, the number of zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride,
+    and a cache for conv_backward_fast, which holds a copy of x.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param.
     """
     return _core.conv_forward_fast(x, w, _arguments.row(b, w, 0, x),
                                    *_arguments.convolution("conv_forward_fast", conv_param))
@@ -37,7 +37,7 @@ def conv_forward_fast(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
 def conv_backward_fast(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_backward_fast(dout, cache)
 
@@ -47,7 +47,7 @@ def max_pool_forward_fast(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.
 
     pool_param holds pool_height, pool_width and stride, in pixels. Returns out (N, C, H', W') with
     H' = 1 + (H - pool_height) // stride, and a cache for max_pool_backward_fast.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what pool_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of pool_param.
     """
     return _core.max_pool_forward_fast(x, *_arguments.pooling("max_pool_forward_fast", pool_param))
 
@@ -55,7 +55,7 @@ def max_pool_forward_fast(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.
 def max_pool_backward_fast(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.max_pool_backward_fast(dout, cache)
 

@@ -1,4 +1,4 @@
-"""Numerical gradients by centred differences, to check a backward pass by."""
+"""Numerical gradients by centred differences, for checking a backward pass."""
 from __future__ import annotations
 
 from random import randrange
@@ -20,7 +20,7 @@ __all__ = [
 
 
 def _changeable(where: str, x: Any) -> np.ndarray:
-    """x, an array of a floating type that may be written to: TypeError, ValueError."""
+    """x, if it is a writable array of a floating type; otherwise TypeError or ValueError."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"[{where}] expected x to be an array, got {type(x).__name__}")
     if not np.issubdtype(x.dtype, np.floating):
@@ -38,7 +38,7 @@ def _step(where: str, h: Any) -> float:
 
 
 def _value(where: str, value: Any) -> Any:
-    """What f returned, one number: TypeError, ValueError."""
+    """What f returned, if it is one number; otherwise TypeError or ValueError."""
     found = _arguments.reals(where, "f(x)", value)
     if found.size != 1:
         raise ValueError(f"[{where}] expected f(x) to be one number, got the shape {found.shape}")
@@ -46,7 +46,7 @@ def _value(where: str, value: Any) -> Any:
 
 
 def _both_sides(where: str, x: np.ndarray, index: tuple[int, ...], h: float, f: Callable[[], Any]) -> tuple[Any, Any]:
-    """f with h added to an element of x, and f with h taken off; the element is put back however it ends."""
+    """f with h added to an element of x, and with h subtracted. The element is restored even after an exception."""
     old = x[index]
     try:
         x[index] = old + h
@@ -65,8 +65,8 @@ def eval_numerical_gradient(f: Callable[[np.ndarray], Any], x: np.ndarray, verbo
 
     f takes x, which is changed while f runs and restored afterwards, and returns a number. It is called 2 n + 1 times
     for n elements, first at x itself. With verbose each index and its derivative are printed. TypeError unless x is an
-    array of a floating type and f(x) a real number; ValueError where x is read-only, where h is 0 or not finite, and
-    where h is so small that x's type rounds it away, as float16 does with the default.
+    array of a floating type and f(x) a real number; ValueError if x is read-only, if h is 0 or not finite, or if h is
+    so small that it is lost in the rounding of x's type, as with float16 and the default h.
     """
     where = "eval_numerical_gradient"
     grad = np.zeros_like(_changeable(where, x))
@@ -84,8 +84,8 @@ def eval_numerical_gradient_array(f: Callable[[np.ndarray], ArrayLike], x: np.nd
                                   h: float = 1e-5) -> np.ndarray:
     """The gradient of sum(f(x) df) at x, in x's shape and type; f returns an array of df's shape.
 
-    x, h and errors as for eval_numerical_gradient; f is called 2 n times. TypeError too where df is not of real
-    numbers, ValueError where its shape is not that of f(x).
+    x, h and errors as for eval_numerical_gradient; f is called 2 n times. Also raises TypeError unless df contains real
+    numbers, and ValueError if its shape is not that of f(x).
     """
     where = "eval_numerical_gradient_array"
     grad = np.zeros_like(_changeable(where, x))
@@ -128,7 +128,7 @@ def grad_check_sparse(f: Callable[[np.ndarray], Any], x: np.ndarray, analytic_gr
     """Prints the numerical and the analytic derivative, and their relative error, at num_checks random elements of x.
 
     The elements are drawn by Python's module `random`. analytic_grad has x's shape. x, f, h and errors as for
-    eval_numerical_gradient; ValueError also where x has no elements or analytic_grad another shape.
+    eval_numerical_gradient; ValueError also if x has no elements or analytic_grad another shape.
     """
     where = "grad_check_sparse"
     h = _step(where, h)
@@ -146,9 +146,9 @@ def grad_check_sparse(f: Callable[[np.ndarray], Any], x: np.ndarray, analytic_gr
 
 
 def rel_error(x: ArrayLike, y: ArrayLike) -> float:
-    """The largest |x - y| / max(1e-8, |x| + |y|); NaN where any is, 0 for empty arrays.
+    """The largest |x - y| / max(1e-8, |x| + |y|); NaN if any of them is NaN, 0 for empty arrays.
 
-    TypeError unless both are of real numbers, ValueError unless they have one shape.
+    TypeError unless both contain real numbers, ValueError unless they have the same shape.
     """
     a, b = _arguments.reals("rel_error", "x", x), _arguments.reals("rel_error", "y", y)
     if a.shape != b.shape:

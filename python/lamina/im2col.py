@@ -1,4 +1,4 @@
-"""Convolution windows as columns, in NumPy: what the course's im2col module offers."""
+"""Convolution windows as columns, in NumPy: the functions of the course's im2col module."""
 from __future__ import annotations
 
 from typing import Any
@@ -15,7 +15,7 @@ _Windows = tuple[tuple[int, int, int, int], int, int, int, int]
 
 
 def _windows(where: str, x_shape: Any, field_height: Any, field_width: Any, padding: Any, stride: Any) -> _Windows:
-    """The arguments as whole numbers that fit one another: TypeError, ValueError."""
+    """The arguments as integers that fit one another; TypeError or ValueError if they are not."""
     try:
         lengths = tuple(x_shape)
     except TypeError:
@@ -53,8 +53,8 @@ def get_im2col_indices(x_shape: tuple[int, int, int, int], field_height: int, fi
     """Channel (C h w, 1), row and column (C h w, H' W') of each element of each window of images.
 
     x_shape is (N, C, H, W). Windows are field_height = h by field_width = w pixels, `stride` pixels apart, over images
-    with `padding` zeros on each side; rows and columns count from the padded corner. ValueError unless the windows fit
-    the images evenly, TypeError for arguments of a wrong kind.
+    with `padding` zeros on each side; rows and columns are counted in the padded image. ValueError unless the windows
+    fit the images evenly, TypeError for arguments of a wrong kind.
     """
     return _indices(_windows("get_im2col_indices", x_shape, field_height, field_width, padding, stride))
 
@@ -62,7 +62,7 @@ def get_im2col_indices(x_shape: tuple[int, int, int, int], field_height: int, fi
 def im2col_indices(x: ArrayLike, field_height: int, field_width: int, padding: int = 1, stride: int = 1) -> np.ndarray:
     """Images (N, C, H, W) as windows (C h w, H' W' N): the images vary fastest along a row.
 
-    field_height, field_width, padding, stride and errors as for get_im2col_indices; ValueError also where x has not 4
+    field_height, field_width, padding, stride and errors as for get_im2col_indices; ValueError also unless x has 4
     axes.
     """
     where = "im2col_indices"
@@ -78,10 +78,10 @@ def im2col_indices(x: ArrayLike, field_height: int, field_width: int, padding: i
 
 def col2im_indices(cols: ArrayLike, x_shape: tuple[int, int, int, int], field_height: int = 3, field_width: int = 3,
                    padding: int = 1, stride: int = 1) -> np.ndarray:
-    """The sum of windows cols (C h w, H' W' N) over the images (N, C, H, W) that they lie on: im2col's gradient.
+    """Adds windows cols (C h w, H' W' N) to their places in images (N, C, H, W): the gradient of im2col.
 
-    x_shape, field_height, field_width, padding, stride and errors as for get_im2col_indices; ValueError also where
-    cols has another shape.
+    x_shape, field_height, field_width, padding, stride and errors as for get_im2col_indices; ValueError also if cols
+    has another shape.
     """
     where = "col2im_indices"
     found = _windows(where, x_shape, field_height, field_width, padding, stride)

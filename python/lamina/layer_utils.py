@@ -1,4 +1,4 @@
-"""Sandwiches: layers that stand together in nets, in one call. Each equals its layers one after the other."""
+"""Sandwich layers: consecutive layers of a net in one call. The results equal those of the layers one after another."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ def affine_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.nd
 def affine_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dx in x's shape, dw (D, M) and db (M,), for dout (N, M).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.affine_relu_backward(dout, cache)
 
@@ -43,7 +43,7 @@ def affine_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
     """affine, batch normalization, relu: x, w, b as for affine_forward, gamma, beta and running averages (M,).
 
     bn_param as for batchnorm_forward. Returns out (N, M) and a cache for affine_bn_relu_backward.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what bn_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of bn_param.
     """
     arguments = _arguments.batchnorm("affine_bn_relu_forward", bn_param)
     out, cache, mean, var = _core.affine_bn_relu_forward(x, w, *_rows(x, w, 1, b, gamma, beta), *arguments)
@@ -54,7 +54,7 @@ def affine_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
 def affine_bn_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
     """dx in x's shape, dw (D, M), db, dgamma and dbeta (M,), for dout (N, M).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.affine_bn_relu_backward(dout, cache)
 
@@ -74,7 +74,7 @@ def affine_ln_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: Arra
 def affine_ln_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
     """dx in x's shape, dw (D, M), db, dgamma and dbeta (M,), for dout (N, M).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.affine_ln_relu_backward(dout, cache)
 
@@ -83,7 +83,7 @@ def conv_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
     """Convolution and relu: x, w, b and conv_param as for conv_forward_fast.
 
     Returns out (N, F, H', W') and a cache for conv_relu_backward.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param.
     """
     return _core.conv_relu_forward(x, w, _arguments.row(b, w, 0, x),
                                    *_arguments.convolution("conv_relu_forward", conv_param))
@@ -92,7 +92,7 @@ def conv_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict
 def conv_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_relu_backward(dout, cache)
 
@@ -103,7 +103,8 @@ def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayL
 
     gamma, beta and the running averages (F,); bn_param as for batchnorm_forward. Returns out (N, F, H', W') and a
     cache for conv_bn_relu_backward.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param or bn_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param or
+    bn_param.
     """
     where = "conv_bn_relu_forward"
     arguments = _arguments.batchnorm(where, bn_param)
@@ -116,7 +117,7 @@ def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayL
 def conv_bn_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
     """dx (N, C, H, W), dw (F, C, HH, WW), db, dgamma and dbeta (F,), for dout (N, F, H', W').
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_bn_relu_backward(dout, cache)
 
@@ -126,7 +127,8 @@ def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param:
     """Convolution, relu and max pooling: x, w, b and conv_param as for conv_forward_fast.
 
     pool_param as for max_pool_forward_fast. Returns out (N, F, H'', W'') and a cache for conv_relu_pool_backward.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param or pool_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param or
+    pool_param.
     """
     where = "conv_relu_pool_forward"
     return _core.conv_relu_pool_forward(x, w, _arguments.row(b, w, 0, x), *_arguments.convolution(where, conv_param),
@@ -136,6 +138,6 @@ def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param:
 def conv_relu_pool_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H'', W'').
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_relu_pool_backward(dout, cache)

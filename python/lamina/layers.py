@@ -1,10 +1,10 @@
 """The layers, each as a forward and a backward function.
 
-A forward function returns its output and a cache for the backward function, which returns the gradients. Arrays may be
-of any real type, order and stride. Results are fresh arrays of the type to which NumPy promotes the arguments, float64
-where all of them are integers; float16 is computed in float32 and rounded at the end. Wrong shapes raise ValueError,
-arguments of a wrong kind TypeError, a missing entry of a dictionary KeyError. A bias, gamma or beta may have any shape
-that broadcasts to the one that is named, such as 1.0 or (1, D); its gradient has the one that is named.
+A forward function returns its output and a cache for the backward function, which returns the gradients. Arrays may
+have any real type, memory order and strides. Results are new arrays of the type to which NumPy promotes the arguments,
+or float64 if all of them are integers; float16 is computed in float32 and rounded at the end. Wrong shapes raise
+ValueError, arguments of a wrong kind TypeError, missing entries of a dictionary KeyError. A bias, gamma or beta may
+have any shape that broadcasts to the shape given below, such as 1.0 or (1, D); its gradient has the shape given below.
 """
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _rows(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike) -> tuple[Any, Any]:
 
 
 def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
-    """out = x w + b, each example of x read as a row of D numbers.
+    """out = x w + b, where each example of x is read as a row of D values.
 
     x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,). Returns out (N, M) and a cache for affine_backward.
     ValueError for wrong shapes, TypeError for wrong kinds.
@@ -45,7 +45,7 @@ def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray
 def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of an affine layer: dx in x's shape, dw (D, M) and db (M,), for dout (N, M).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.affine_backward(dout, cache)
 
@@ -53,7 +53,7 @@ def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarr
 def relu_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
     """out = max(0, x), of any shape; NaN stays NaN. Returns out and a cache for relu_backward.
 
-    TypeError where x is not of real numbers.
+    TypeError unless x is an array of real numbers.
     """
     return _core.relu_forward(x)
 
@@ -61,7 +61,7 @@ def relu_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
 def relu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx = dout where x > 0, else 0; dout has x's shape.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.relu_backward(dout, cache)
 
@@ -77,15 +77,15 @@ def leaky_relu_forward(x: ArrayLike, slope: float = 0.01) -> tuple[np.ndarray, C
 def leaky_relu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx = dout where x > 0, else slope dout; dout has x's shape.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.leaky_relu_backward(dout, cache)
 
 
 def sigmoid_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
-    """out = 1 / (1 + exp(-x)), of any shape; nothing overflows. Returns out and a cache for sigmoid_backward.
+    """out = 1 / (1 + exp(-x)), of any shape, without overflow. Returns out and a cache for sigmoid_backward.
 
-    TypeError where x is not of real numbers.
+    TypeError unless x is an array of real numbers.
     """
     return _core.sigmoid_forward(x)
 
@@ -93,22 +93,22 @@ def sigmoid_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
 def sigmoid_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx = dout out (1 - out); dout has x's shape.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.sigmoid_backward(dout, cache)
 
 
 def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
                       bn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """Batch normalization (Ioffe and Szegedy, 2015): each column of x by the mean and the biased variance of the rows.
+    """Batch normalization (Ioffe and Szegedy, 2015): each column of x is normalized by its mean and biased variance.
 
-    x (N, D), gamma and beta (D,). bn_param holds
-      mode          'train': the batch's mean and variance; 'test': the running ones
-      eps           added to the variance, 1e-5 by default
-      momentum      weight of the old running value, 0.9 by default
+    x (N, D), gamma and beta (D,). bn_param contains
+      mode          'train' uses the mean and variance of the batch, 'test' the running ones
+      eps           is added to the variance, 1e-5 by default
+      momentum      the weight of the old running value, 0.9 by default
       running_mean, running_var  (D,), zeros by default; a training pass puts their new values into bn_param
     Returns out (N, D) and a cache for batchnorm_backward or batchnorm_backward_alt.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what bn_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of bn_param.
     """
     arguments = _arguments.batchnorm("batchnorm_forward", bn_param)
     out, cache, mean, var = _core.batchnorm_forward(x, *_rows(x, gamma, beta), *arguments)
@@ -119,7 +119,7 @@ def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 def batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients dx (N, D), dgamma and dbeta (D,), step by step back through the computation graph.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.batchnorm_backward(dout, cache)
 
@@ -127,17 +127,17 @@ def batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.nd
 def batchnorm_backward_alt(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same gradients by the simplified formula; much faster.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.batchnorm_backward_alt(dout, cache)
 
 
 def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
                       ln_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """Layer normalization (Ba, Kiros and Hinton, 2016): each row of x by its own mean and biased variance.
+    """Layer normalization (Ba, Kiros and Hinton, 2016): each row of x is normalized by its mean and biased variance.
 
-    x (N, D), gamma and beta (D,). ln_param may hold eps, added to the variance, 1e-5 by default; training and test
-    time are the same. Returns out (N, D) and a cache for layernorm_backward.
+    x (N, D), gamma and beta (D,). ln_param may contain eps, which is added to the variance, 1e-5 by default. Training
+    and test time do not differ. Returns out (N, D) and a cache for layernorm_backward.
     ValueError for wrong shapes, TypeError for wrong kinds.
     """
     where = "layernorm_forward"
@@ -148,7 +148,7 @@ def layernorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 def layernorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of layer normalization: dx (N, D), dgamma and dbeta (D,), for dout (N, D).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.layernorm_backward(dout, cache)
 
@@ -165,12 +165,12 @@ def _seed(where: str, seed: Any) -> None:
 def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Inverted dropout (Srivastava et al., 2014), on any shape.
 
-    dropout_param holds
+    dropout_param contains
       p     the probability of keeping an element, 0 < p <= 1
       mode  'train': out = x mask with mask = (np.random.rand(*x.shape) < p) / p; 'test': out = x
-      seed  where given, np.random.seed(seed) is called first
+      seed  if given, np.random.seed(seed) is called first
     Returns out and a cache for dropout_backward.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what dropout_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of dropout_param.
     """
     where = "dropout_forward"
     _arguments.dictionary(where, "dropout_param", dropout_param)
@@ -182,9 +182,9 @@ def dropout_forward(x: ArrayLike, dropout_param: dict[str, Any]) -> tuple[np.nda
 
 
 def dropout_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
-    """dx = dout mask, after a training pass; dx = dout after one at test time. dout has x's shape.
+    """dx = dout mask after a training pass, dx = dout after a test-time pass. dout has x's shape.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.dropout_backward(dout, cache)
 
@@ -193,10 +193,10 @@ def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
                        conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Convolution of images with F filters, in plain loops: the specification of conv_forward_fast.
 
-    x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param holds stride, pixels from one window to the next, and pad,
-    zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride, and a cache for
-    conv_backward_naive.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what conv_param lacks.
+    x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param contains stride, the distance between windows in pixels, and
+    pad, the number of zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride,
+    and a cache for conv_backward_naive.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param.
     """
     return _core.conv_forward_naive(x, w, _arguments.row(b, w, 0, x),
                                     *_arguments.convolution("conv_forward_naive", conv_param))
@@ -205,7 +205,7 @@ def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
 def conv_backward_naive(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_backward_naive(dout, cache)
 
@@ -215,7 +215,7 @@ def max_pool_forward_naive(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np
 
     x (N, C, H, W). pool_param holds pool_height, pool_width and stride, in pixels. Returns out (N, C, H', W') with
     H' = 1 + (H - pool_height) // stride, and a cache for max_pool_backward_naive.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what pool_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of pool_param.
     """
     return _core.max_pool_forward_naive(x, *_arguments.pooling("max_pool_forward_naive", pool_param))
 
@@ -223,7 +223,7 @@ def max_pool_forward_naive(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np
 def max_pool_backward_naive(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx (N, C, H, W) for dout (N, C, H', W'): the first maximum of each window takes its gradient.
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.max_pool_backward_naive(dout, cache)
 
@@ -239,7 +239,7 @@ def global_average_pool_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
 def global_average_pool_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     """dx (N, C, H, W), dout / (H W) at each pixel, for dout (N, C).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.global_average_pool_backward(dout, cache)
 
@@ -250,7 +250,7 @@ def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 
     x (N, C, H, W), gamma, beta and the running averages (C,); bn_param as for batchnorm_forward. Returns out
     (N, C, H, W) and a cache for spatial_batchnorm_backward.
-    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for what bn_param lacks.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of bn_param.
     """
     arguments = _arguments.batchnorm("spatial_batchnorm_forward", bn_param)
     out, cache, mean, var = _core.spatial_batchnorm_forward(x, *_rows(x, gamma, beta), *arguments)
@@ -261,16 +261,16 @@ def spatial_batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
 def spatial_batchnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients dx (N, C, H, W), dgamma and dbeta (C,), for dout (N, C, H, W).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.spatial_batchnorm_backward(dout, cache)
 
 
 def spatial_groupnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, G: int,
                               gn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
-    """Group normalization (Wu and He, 2018): the channels of each image in G groups, each by its mean and variance.
+    """Group normalization (Wu and He, 2018): the channels of each image are normalized in G groups.
 
-    x (N, C, H, W), gamma and beta (C,) or (1, C, 1, 1); G divides C. gn_param may hold eps, 1e-5 by default. Returns
+    x (N, C, H, W), gamma and beta (C,) or (1, C, 1, 1); G divides C. gn_param may contain eps, 1e-5 by default. Returns
     out (N, C, H, W) and a cache for spatial_groupnorm_backward.
     ValueError for wrong shapes, TypeError for wrong kinds.
     """
@@ -282,15 +282,15 @@ def spatial_groupnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, G
 def spatial_groupnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradients dx (N, C, H, W), dgamma and dbeta in gamma's shape, for dout (N, C, H, W).
 
-    ValueError where dout has another shape, TypeError for a cache of another function.
+    ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.spatial_groupnorm_backward(dout, cache)
 
 
 def svm_loss(x: ArrayLike, y: ArrayLike) -> tuple[float, np.ndarray]:
-    """The multiclass hinge loss, mean of sum_j max(0, x[j] - x[y] + 1) over j != y, and its gradient dx (N, C).
+    """The multiclass hinge loss, the mean of sum_j max(0, x[j] - x[y] + 1) over j != y, and its gradient dx (N, C).
 
-    x (N, C) are scores, y (N,) the right classes, integers of 0 to C - 1.
+    x (N, C) are scores, y (N,) the correct classes, integers from 0 to C - 1.
     ValueError for wrong shapes and for labels out of range, TypeError for wrong kinds.
     """
     return _core.svm_loss(x, y)
@@ -299,15 +299,15 @@ def svm_loss(x: ArrayLike, y: ArrayLike) -> tuple[float, np.ndarray]:
 def softmax_loss(x: ArrayLike, y: ArrayLike, label_smoothing: float = 0.0) -> tuple[float, np.ndarray]:
     """The cross-entropy loss, the mean of -log softmax(x)[y], and its gradient dx (N, C).
 
-    x (N, C) are scores, y (N,) the right classes, integers of 0 to C - 1. With label_smoothing s, 0 <= s < 1, the
-    right class counts 1 - s and each class s / C (Szegedy et al., 2016).
+    x (N, C) are scores, y (N,) the correct classes, integers from 0 to C - 1. With label_smoothing s, 0 <= s < 1, the
+    target is 1 - s for the correct class plus s / C for every class (Szegedy et al., 2016).
     ValueError for wrong shapes and for labels out of range, TypeError for wrong kinds.
     """
     return _core.softmax_loss(x, y, _arguments.as_number("softmax_loss", "label_smoothing", label_smoothing))
 
 
 def softmax(x: ArrayLike) -> np.ndarray:
-    """The probabilities of each row of scores x (N, C).
+    """The class probabilities (N, C) of scores x (N, C): softmax of each row.
 
     ValueError for wrong shapes, TypeError for wrong kinds.
     """

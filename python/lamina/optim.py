@@ -1,8 +1,8 @@
 """Update rules: how a parameter moves against its gradient.
 
-Each rule takes w, its gradient dw of the same shape, and a dictionary `config`, whose missing entries it sets to their
-defaults and in which it keeps its state; None stands for an empty one. It returns the next w and config. sgd changes w
-in place, as the course's does; the others return a fresh array.
+Each rule takes w, its gradient dw of the same shape, and a dictionary `config`, in which it sets missing entries to
+their defaults and keeps its state; None means an empty one. It returns the next w and config. sgd changes w in place,
+as the course's does; the others return a new array.
 
 The module has a function for each rule of the library: sgd, sgd_momentum, rmsprop, adam, ...
 """

@@ -1,4 +1,4 @@
-"""Solver: trains a model on data, and keeps what did best on validation."""
+"""Solver: trains a model on data, and keeps the parameters that did best on validation."""
 from __future__ import annotations
 
 import contextlib
@@ -21,7 +21,7 @@ _SPLITS = ("X_train", "y_train", "X_val", "y_val")
 
 
 def _data(data: Any) -> list[np.ndarray]:
-    """The four arrays of `data`: ValueError where one is missing or does not fit the others, TypeError for no dict."""
+    """The four arrays of `data`; ValueError if one is missing or does not fit the others, TypeError for no dict."""
     if not hasattr(data, "__getitem__") or not hasattr(data, "keys"):
         raise TypeError(f"[Solver] expected data to be a dictionary of {', '.join(_SPLITS)}, got {type(data).__name__}")
     missing = [name for name in _SPLITS if name not in data.keys()]
@@ -42,8 +42,8 @@ def _data(data: Any) -> list[np.ndarray]:
 
 
 def _rule(update_rule: Any) -> Any:
-    """A function by its name, of lamina.optim or one that was added to the same module of another name; a function
-    stands for itself."""
+    """The function of that name in lamina.optim, or one that a user has added to cs6353.optim or cs231n.optim; a
+    function is returned as it is."""
     rule = update_rule
     if isinstance(update_rule, str):
         modules = [sys.modules[name] for name in ("cs6353.optim", "cs231n.optim") if name in sys.modules] + [optim]
@@ -81,7 +81,7 @@ def _number(loss: Any) -> np.float64:
 
 
 def _bar(tqdm: Any, total: int) -> Any:
-    """A progress bar of `total` iterations; None where none was asked for."""
+    """A progress bar of `total` iterations, or None if none was requested."""
     if not tqdm:
         return None
     return (tqdm if callable(tqdm) else importlib.import_module("tqdm.auto").tqdm)(total=total)
@@ -97,46 +97,46 @@ class Solver:
         model.params       a dictionary of NumPy arrays by name
         model.loss(X, y)   the loss, and a dictionary of its gradients by the parameters' names
         model.loss(X)      the scores (N, C) of a test-time pass
-    For a net of lamina under a rule of lamina.optim the iterations run in C++, in the type of its parameters; where
-    these are of different types, or a subclass has a loss, a _step or a check_accuracy of its own, they run in Python.
-    In C++ they change copies: model.params follows at the end, and at each accuracy check where a checkpoint is written,
-    tqdm is a function, or Solver is subclassed.
+    For a net of lamina with a rule of lamina.optim the iterations run in C++, in the type of the net's parameters. They
+    run in Python if these are of different types, or a subclass overrides loss, _step or check_accuracy. In C++ they
+    change copies: model.params is updated at the end, and also at each accuracy check if a checkpoint is written, tqdm
+    is a function, or Solver is subclassed.
     data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,).
 
-    Keyword arguments, each also an attribute that may be set between two calls of train():
-        update_rule        name of a function of lamina.optim; 'sgd'. Or such a function itself
-        optim_config       what the rule is given, such as learning_rate; {}. Set between two calls of train(), its
+    Keyword arguments with their defaults, each also an attribute that may be set between two calls of train():
+        update_rule        the name of a function of lamina.optim, or such a function; 'sgd'
+        optim_config       the rule's settings, such as learning_rate; {}. If set between two calls of train(), its
                            entries replace those of all optim_configs, whose other entries and state stay
         lr_decay           the learning rate is multiplied by it at each epoch's end; 1.0
-        batch_size         100
-        num_epochs         of a call of train(); 10
-        num_train_samples  drawn for a training accuracy, None for all examples; 1000
-        num_val_samples    drawn for a validation accuracy, None for all examples; None
+        batch_size         the number of examples in a mini-batch; 100
+        num_epochs         the number of epochs of a call of train(); 10
+        num_train_samples  how many are drawn for a training accuracy, None for all; 1000
+        num_val_samples    how many are drawn for a validation accuracy, None for all; None
         checkpoint_name    a pickle NAME_epoch_N.pkl is written at each accuracy check; None for none
         print_every        iterations from one printed loss to the next; 10
         verbose            whether anything is printed; True
         tqdm               True shows a progress bar (package tqdm), as does a function like tqdm.notebook.tqdm; False
 
     Further ones, with the names and meanings of `lamina train`'s flags; by default Solver trains as the course's does:
-        schedule           of the learning rate over a call of train(): 'none', 'step', 'cosine' or 'one-cycle'
-        warmup_epochs      in which the learning rate rises; 0.0. With 'one-cycle' 0 stands for 30% of the call
-        step_epochs        with 'step': epochs from one drop to the next; 10.0
-        step_factor        with 'step': what a drop multiplies the learning rate by; 0.1
+        schedule           the learning-rate schedule of a call of train(): 'step', 'cosine', 'one-cycle' or 'none'
+        warmup_epochs      the epochs in which the learning rate rises; 0.0, with 'one-cycle' 30% of the call
+        step_epochs        with 'step', the number of epochs between drops; 10.0
+        step_factor        with 'step', the factor by which a drop multiplies the learning rate; 0.1
         shuffle            whether mini-batches come from one permutation of the examples after another; False
         mirror             whether training images (C, H, W) are mirrored with probability 1/2; False
-        shift              training images move by up to so many pixels in each direction, drawn at random; 0
-        average_weights    accuracies and best_params are of moving averages of the parameters, which keep this share of
-                           themselves in each step; 0.0 for none
-        mirror_averaging   whether accuracies take the mean of the scores of an image and its mirror image; False
-        patience           training ends after so many accuracy checks without a new best one; 0 for never
-        weight_decay       before each step, parameters named W... lose this share of themselves times the learning rate;
-                           None for the rule's own, 0.01 with adamw and else 0
-        nesterov           with sgd_momentum: whether steps look ahead; False
-        clip_norm          gradients whose norm together is larger are scaled down to it for the update; None for never
+        shift              training images are shifted at random by up to this many pixels in each direction; 0
+        average_weights    accuracies and best_params use moving averages of the parameters, which keep the fraction
+                           average_weights of themselves in each step; 0.0 for none
+        mirror_averaging   whether accuracies average the scores of an image and its mirror image; False
+        patience           training ends after this many accuracy checks without a new best one, 0 for never; 0
+        weight_decay       before each step, weight_decay times the learning rate times w is subtracted from each
+                           parameter w named W...; None for the rule's own, 0.01 for adamw and else 0
+        nesterov           with sgd_momentum, whether steps look ahead; False
+        clip_norm          if the norm of all gradients together is larger, the update scales them down to it; None
 
-    Attributes that training fills: loss_history (a float64 an iteration), train_acc_history and val_acc_history (one a
-    check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
-    optim_configs, the rule's dictionary of each parameter.
+    Attributes that training fills: loss_history (one float64 per iteration), train_acc_history and val_acc_history (one
+    per check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
+    optim_configs, the rule's dictionary for each parameter.
 
     ValueError for unknown arguments and update rules, and for data of wrong shapes; TypeError for wrong kinds.
     """
@@ -181,7 +181,8 @@ class Solver:
         _training.check(self)
 
     def _check_state(self) -> None:
-        """Of what training goes on from; entries of optim_config that were set since go to all configurations."""
+        """Checks the state from which training continues. Entries of optim_config that were set since the last call go
+        to all configurations."""
         _check_model(self.model)
         for name in ("loss_history", "train_acc_history", "val_acc_history"):
             if not isinstance(getattr(self, name), list):
@@ -203,7 +204,7 @@ class Solver:
         self._given = (self.optim_config, dict(self.optim_config))
 
     def _reset(self) -> None:
-        """Forgets all histories and the rule's state, not the model's parameters."""
+        """Resets all histories and the rule's state, but not the model's parameters."""
         self.epoch = 0
         self.best_val_acc: float = 0
         self.best_params: dict[str, np.ndarray] = {}
@@ -215,28 +216,28 @@ class Solver:
         self._best_running: list[dict[str, Any]] = []
         self._best_is_current = False
         self._warned = False
-        self._order: tuple[np.ndarray, int] | None = None  # of shuffled examples, and how much of it is used
+        self._order: tuple[np.ndarray, int] | None = None  # the permutation, and how much of it is used
         self._averages: Averages | None = None
         self._t, self._total, self._per_epoch = 0, 1, 1  # where train() is, for the schedule
 
     def _step(self) -> None:
-        """One iteration: draws a mini-batch, asks the model for loss and gradients, updates the parameters."""
+        """One iteration: draws a mini-batch, computes loss and gradients, and updates the parameters."""
         loss, grads = self.model.loss(*_training.batch(self))
         self.loss_history.append(_number(loss))
         _training.update(self, grads)
 
     def _own(self, name: str) -> bool:
-        """Whether a method is another than Solver's own."""
+        """Whether the user has overridden a method of Solver."""
         return name in vars(self) or getattr(type(self), name) is not getattr(Solver, name)
 
     def _is_watched(self) -> bool:
-        """Whether something may look at the model between two accuracy checks: a checkpoint, a method or a progress bar
-        of somebody's own."""
+        """Whether something may read the model between two accuracy checks: a checkpoint, or a method or progress bar
+        of the user's own."""
         return (self.checkpoint_name is not None or type(self) is not Solver or callable(self.tqdm)
                 or any(hasattr(Solver, name) for name in vars(self)))
 
     def _save_checkpoint(self) -> None:
-        """Writes the model, the options and the histories to checkpoint_name_epoch_N.pkl; nothing without a name."""
+        """Writes the model, the options and the histories to checkpoint_name_epoch_N.pkl, if there is a name."""
         if self.checkpoint_name is None:
             return
         checkpoint = {
@@ -253,10 +254,10 @@ class Solver:
             pickle.dump(checkpoint, file)
 
     def check_accuracy(self, X: Any, y: Any, num_samples: int | None = None, batch_size: int = 100) -> float:
-        """The fraction of examples X (N, ...) whose highest score is that of their label y (N,).
+        """The fraction of examples X (N, ...) whose label y (N,) has the highest score.
 
-        Where num_samples is not None and N is more, so many are drawn, with replacement. Scores are computed for
-        batch_size examples at a time. ValueError where X and y do not fit.
+        If num_samples is not None and N is larger, num_samples examples are drawn, with replacement. Scores are
+        computed for batch_size examples at a time. ValueError if X and y do not fit.
         """
         X, y = _arguments.array("check_accuracy", "X", X), _arguments.array("check_accuracy", "y", y)
         batch_size = _at_least("batch_size", batch_size, 1)
@@ -308,18 +309,18 @@ class Solver:
             self._best_is_current = not self.average_weights
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
-        """Shows the model with its averages, where there are any."""
+        """A context in which the model has its moving averages, if there are any."""
         if not self.average_weights or self._averages is None:
             return contextlib.nullcontext()
         return self._averages.shown_by(self.model)
 
     def _out_of_patience(self, checks: int) -> bool:
-        """Whether the last `patience` of this call's checks brought nothing above the best one before."""
+        """Whether the last `patience` checks of this call were no better than the best one before them."""
         accuracies = self.val_acc_history
         return 0 < self.patience < checks and len(accuracies) - 1 - accuracies.index(max(accuracies)) >= self.patience
 
     def _restore_best(self) -> None:
-        """Gives the model copies of the best parameters, unless it has such already, and their running averages."""
+        """Gives the model copies of the best parameters, unless it already has them, and their running averages."""
         if self.best_params:
             self.model.params = (dict(self.model.params) if self._best_is_current
                                  else {name: w.copy() for name, w in self.best_params.items()})
@@ -346,8 +347,8 @@ class Solver:
         """Trains for num_epochs epochs, then gives the model the parameters that did best on validation, with
         the running averages of that moment.
 
-        Called again, it goes on: histories, epochs, decayed learning rates and the rule's state continue. Where it is
-        interrupted, the model keeps its current parameters and the histories what there is so far.
+        A further call continues, with the histories, epochs, decayed learning rates and the rule's state. If it is
+        interrupted, the model keeps its current parameters and the histories keep what they have so far.
         """
         self._check_options()
         self._check_state()
@@ -357,11 +358,11 @@ class Solver:
         loop = NetLoop.of(self)
         bar = _bar(self.tqdm, total)
         self._best_is_current = False
-        wanted = True  # the current parameters: where the training is interrupted
+        wanted = True  # whether loop.finish() stores the current parameters, as after an interruption
         try:
             t = checks = 0  # iterations and accuracy checks done; the first iteration is printed
             while t < total:
-                # Up to the next iteration with something to say: a printed loss, an accuracy check, a bar's advance.
+                # Run up to the next iteration with a printed loss, an accuracy check or a step of the progress bar.
                 to_print = -t % self.print_every + 1
                 to_check = per_epoch - t % per_epoch
                 count = min(to_print, to_check) if bar is None else min(to_print, to_check, 20)
@@ -387,7 +388,7 @@ class Solver:
                     checks += 1
                     if self._out_of_patience(checks):
                         total = t
-                    if loop is not None and self._own("_save_checkpoint"):  # which may have changed anything
+                    if loop is not None and self._own("_save_checkpoint"):  # it may have changed anything
                         loop = NetLoop.of(self)
                         self._best_is_current = False
             self._best_is_current &= loop is not None

@@ -1,4 +1,4 @@
-"""Pictures of filters and images: many in one grid."""
+"""Pictures of many filters or images in a grid."""
 from __future__ import annotations
 
 import math
@@ -13,7 +13,7 @@ __all__ = ["visualize_grid", "vis_grid", "vis_nn"]
 
 
 def _pictures(where: str, Xs: ArrayLike, shape: str = "(N, H, W, C)") -> np.ndarray:
-    """Xs as images of real numbers: TypeError, ValueError."""
+    """Xs as images of real numbers; TypeError or ValueError if it is not."""
     images = _arguments.reals(where, "images", Xs)
     if images.ndim != len(shape.split(",")) or 0 in images.shape:
         raise ValueError(f"[{where}] expected images of shape {shape}, got {images.shape}")
@@ -21,17 +21,17 @@ def _pictures(where: str, Xs: ArrayLike, shape: str = "(N, H, W, C)") -> np.ndar
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """The least and the largest of the finite values; 0 and 0 where there is none."""
+    """The smallest and the largest of the finite values; 0 and 0 if there are none."""
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def visualize_grid(Xs: ArrayLike, ubound: float = 255.0, padding: int = 1) -> np.ndarray:
-    """Images Xs (N, H, W, C) in a square grid (rows, columns, C), row by row, each stretched to 0..ubound by itself.
+    """Images Xs (N, H, W, C) in a square grid (rows, columns, C), row by row, each scaled to 0..ubound by itself.
 
-    `padding` pixels of 0 lie between images. An image of one value only comes out as 0. Values that are not finite do
-    not count for an image's range: infinities are cut to it, NaN becomes 0. ValueError for images of another shape, a
-    padding below 0 and a grid that memory cannot hold, TypeError for arguments of a wrong kind.
+    There are `padding` pixels of 0 between images. A constant image becomes 0. Values that are not finite are not used
+    for the range of an image: infinities are clipped to it, NaN becomes 0. ValueError for images of another shape, a
+    padding below 0 and a grid that does not fit into memory, TypeError for arguments of a wrong kind.
     """
     where = "visualize_grid"
     images = _pictures(where, Xs)
@@ -57,7 +57,7 @@ def visualize_grid(Xs: ArrayLike, ubound: float = 255.0, padding: int = 1) -> np
 
 
 def _framed(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Images (N, H, W, C) row by row, each with one pixel below it and to its right, all stretched to 0..1 together."""
+    """Images (N, H, W, C) row by row, each with one pixel below it and to its right, all scaled to 0..1 together."""
     _, H, W, C = images.shape
     low, high = _limits(images)
     grid = np.full((rows, H + 1, columns, W + 1, C), low)
@@ -68,9 +68,9 @@ def _framed(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def vis_grid(Xs: ArrayLike) -> np.ndarray:
-    """Images Xs (N, H, W, C) in a square grid, row by row, all stretched to 0..1 together; one pixel lies between them.
+    """Images Xs (N, H, W, C) in a square grid, row by row, all scaled to 0..1 together, with one pixel between them.
 
-    What no image covers is 0. ValueError for another shape, TypeError unless they are real numbers.
+    The rest of the grid is 0. ValueError for another shape, TypeError unless they are real numbers.
     """
     images = _pictures("vis_grid", Xs)
     side = math.isqrt(len(images) - 1) + 1
@@ -78,9 +78,10 @@ def vis_grid(Xs: ArrayLike) -> np.ndarray:
 
 
 def vis_nn(rows: Sequence[Sequence[ArrayLike]]) -> np.ndarray:
-    """Rows of images (H, W, C), such as images and their nearest neighbours, in a grid as vis_grid's.
+    """Rows of images (H, W, C), such as images and their nearest neighbours, in a grid like that of vis_grid.
 
-    ValueError unless all rows are equally long and all images of one shape, TypeError unless they are real numbers.
+    ValueError unless all rows have the same length and all images the same shape, TypeError unless they are real
+    numbers.
     """
     images = _pictures("vis_nn", rows, "(rows, columns, H, W, C)")
     return _framed(images.reshape(-1, *images.shape[2:]), *images.shape[:2])
