@@ -51,9 +51,9 @@ void batch(benchmark::State& state) {
   for (auto _ : state) {
     lamina::kernels::normalize_batch(c.rows, c.columns, c.x.data(), c.gamma.data(), c.beta.data(), 1e-5, true,
                                      c.mean.data(), c.dbeta.data(), c.inv_std.data(), c.out.data());
-    lamina::kernels::normalize_batch_backward(c.rows, c.columns, c.dout.data(), c.out.data(), 1.0F, c.x.data(),
-                                              c.mean.data(), c.inv_std.data(), c.gamma.data(), true, c.dgamma.data(),
-                                              c.dbeta.data(), dx.data());
+    lamina::kernels::normalize_batch_backward(c.rows, c.columns, c.dout.data(), c.out.data(), c.x.data(), c.mean.data(),
+                                              c.inv_std.data(), c.gamma.data(), true, c.dgamma.data(), c.dbeta.data(),
+                                              dx.data());
   }
   bench::report_bytes(state, c.bytes(10));
 }

@@ -26,11 +26,20 @@ void relu(Index n, const T* x, T* out) {
 }
 
 template <class T>
-void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale) {
+void relu_backward(Index n, const T* dout, const T* out, T* dx) {
   for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
     const auto active = hn::Gt(hn::LoadU(d, out + i), hn::Zero(d));
-    const auto v = hn::Mul(hn::LoadU(d, dout + i), hn::Set(d, scale));
-    hn::StoreU(hn::IfThenElseZero(active, v), d, dx + i);
+    hn::StoreU(hn::IfThenElseZero(active, hn::LoadU(d, dout + i)), d, dx + i);
+  });
+}
+
+template <class T>
+void relu_dropout_backward(Index n, const T* dout, const T* relu_out, const T* out, T kept, T* dx) {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
+    const auto zero = hn::Zero(d);
+    const auto mask = hn::IfThenElseZero(hn::Gt(hn::LoadU(d, out + i), zero), hn::Set(d, kept));
+    const auto active = hn::Gt(hn::LoadU(d, relu_out + i), zero);
+    hn::StoreU(hn::IfThenElseZero(active, hn::Mul(hn::LoadU(d, dout + i), mask)), d, dx + i);
   });
 }
 
@@ -123,9 +132,16 @@ void relu(Index n, const T* x, T* out) {
 }
 
 template <class T>
-void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale) {
+void relu_backward(Index n, const T* dout, const T* out, T* dx) {
   const auto kernel = LAMINA_DISPATCH(relu_backward<T>);
-  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, dout + i, out + i, dx + i, scale); });
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, dout + i, out + i, dx + i); });
+}
+
+template <class T>
+void relu_dropout_backward(Index n, const T* dout, const T* relu_out, const T* out, T kept, T* dx) {
+  const auto kernel = LAMINA_DISPATCH(relu_dropout_backward<T>);
+  for_chunks(elements(n),
+             [=](Index i, Index length) { kernel(length, dout + i, relu_out + i, out + i, kept, dx + i); });
 }
 
 template <class T>
@@ -176,6 +192,7 @@ void column_sums(Index rows, Index columns, const T* x, T* sums) {
 
 LAMINA_FLOAT_AND_DOUBLE(relu);
 LAMINA_FLOAT_AND_DOUBLE(relu_backward);
+LAMINA_FLOAT_AND_DOUBLE(relu_dropout_backward);
 LAMINA_FLOAT_AND_DOUBLE(copy);
 LAMINA_FLOAT_AND_DOUBLE(multiply);
 LAMINA_FLOAT_AND_DOUBLE(add);

@@ -10,9 +10,14 @@ namespace lamina::kernels {
 /// out = max(0, x); NaN stays NaN.
 template <class T>
 void relu(Index n, const T* x, T* out);
-/// dx = scale dout where out > 0, else 0.
+/// dx = dout where out > 0, else 0.
 template <class T>
-void relu_backward(Index n, const T* dout, const T* out, T* dx, T scale = 1);
+void relu_backward(Index n, const T* dout, const T* out, T* dx);
+/// Back through dropout and the ReLU before it. relu_out is the ReLU's output, and out = relu_out mask, where dropout's
+/// mask is `kept` > 0 or 0. dx = dout mask where relu_out > 0, else 0. As in NumPy, an infinite or NaN dout gives NaN
+/// where the mask is 0.
+template <class T>
+void relu_dropout_backward(Index n, const T* dout, const T* relu_out, const T* out, T kept, T* dx);
 /// out = x, on all threads: each copies the part that earlier kernels left in its core's cache.
 template <class T>
 void copy(Index n, const T* x, T* out);

@@ -68,7 +68,7 @@ void batchnorm_forward(std::string_view where, const TensorView<T>& x, const Ten
 }
 
 template <class T>
-void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out, T scale,
+void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out,
                         const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta) {
   check_backward(where, dout, cache);
   const TensorView<T>& x = cache.x;
@@ -77,7 +77,7 @@ void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const
   check_shape(where, "dbeta", dbeta.shape(), {D}, "gamma");
   const T *from = dout.data(), *active = relu_out ? relu_out->data() : nullptr;
   dx.resize(x.shape());
-  kernels::normalize_batch_backward(N, D, from, active, scale, x.data(), cache.mean.data(), cache.inv_std.data(),
+  kernels::normalize_batch_backward(N, D, from, active, x.data(), cache.mean.data(), cache.inv_std.data(),
                                     cache.gamma.data(), cache.mode == Mode::train, dgamma.data(), dbeta.data(),
                                     dx.data());
 }
@@ -93,7 +93,7 @@ void batchnorm_forward(const TensorView<T>& x, const TensorView<T>& gamma, const
 template <class T>
 void batchnorm_backward(const TensorView<T>& dout, const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma,
                         TensorView<T> dbeta) {
-  detail::batchnorm_backward<T>("batchnorm_backward", dout, nullptr, 1, cache, dx, dgamma, dbeta);
+  detail::batchnorm_backward<T>("batchnorm_backward", dout, nullptr, cache, dx, dgamma, dbeta);
 }
 
 template <class T>
@@ -115,7 +115,7 @@ NormGradients<T> batchnorm_backward_alt(const TensorView<T>& dout, const BatchNo
   NormGradients<T> g;
   g.dgamma.resize(cache.gamma.shape());
   g.dbeta.resize(cache.gamma.shape());
-  detail::batchnorm_backward<T>("batchnorm_backward_alt", dout, nullptr, 1, cache, g.dx, g.dgamma, g.dbeta);
+  detail::batchnorm_backward<T>("batchnorm_backward_alt", dout, nullptr, cache, g.dx, g.dgamma, g.dbeta);
   return g;
 }
 
@@ -123,7 +123,7 @@ NormGradients<T> batchnorm_backward_alt(const TensorView<T>& dout, const BatchNo
   template void detail::batchnorm_forward(std::string_view, const TensorView<T>&, const TensorView<T>&,          \
                                           const TensorView<T>&, BatchNormParam<T>&, bool, Tensor<T>&,            \
                                           BatchNormCache<T>&);                                                   \
-  template void detail::batchnorm_backward(std::string_view, const TensorView<T>&, const TensorView<T>*, T,      \
+  template void detail::batchnorm_backward(std::string_view, const TensorView<T>&, const TensorView<T>*,         \
                                            const BatchNormCache<T>&, Tensor<T>&, TensorView<T>, TensorView<T>);  \
   template void batchnorm_forward(const TensorView<T>&, const TensorView<T>&, const TensorView<T>&,              \
                                   BatchNormParam<T>&, Tensor<T>&, BatchNormCache<T>&);                           \

@@ -70,9 +70,9 @@ void batchnorm_forward(std::string_view where, const TensorView<T>& x, const Ten
                        const TensorView<T>& beta, BatchNormParam<T>& bn_param, bool relu, Tensor<T>& out,
                        BatchNormCache<T>& cache);
 /// batchnorm_backward, but errors name `where`. If relu_out is not null, it is the forward pass's max(0, out); dout
-/// then counts `scale` times where relu_out is positive, and as 0 elsewhere.
+/// then counts as 0 where relu_out is not positive.
 template <class T>
-void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out, T scale,
+void batchnorm_backward(std::string_view where, const TensorView<T>& dout, const TensorView<T>* relu_out,
                         const BatchNormCache<T>& cache, Tensor<T>& dx, TensorView<T> dgamma, TensorView<T> dbeta);
 }  // namespace detail
 

@@ -38,16 +38,22 @@ void affine_norm_relu_dropout_backward(const TensorView<T>& dout, const AffineNo
   constexpr std::string_view where = "affine_norm_relu_dropout_backward";
   check_shape(where, "dout", dout.shape(), cache.out.shape(), "out");
   Tensor<T>& da = cache.da;
-  if (cache.normalization == Normalization::batchnorm) {
-    detail::batchnorm_backward<T>(where, dout, &cache.out, cache.kept, cache.batchnorm, da, dgamma, dbeta);
-  } else if (cache.normalization == Normalization::layernorm && !cache.dropped) {
-    detail::layernorm_backward<T>(where, dout, &cache.out, cache.layernorm, da, dgamma, dbeta);
-  } else {
-    da.resize(dout.shape());
-    kernels::relu_backward(da.size(), dout.data(), cache.out.data(), da.data(), cache.kept);
-    if (cache.normalization == Normalization::layernorm)
-      detail::layernorm_backward<T>(where, da, nullptr, cache.layernorm, da, dgamma, dbeta);
+  da.resize(dout.shape());
+  // The gradient of the normalization's output, but for the ReLU where the normalization's backward pass takes that in.
+  TensorView<T> g = dout;
+  const TensorView<T>* relu_out = &cache.relu.out;
+  if (cache.dropped) {
+    g = da;
+    relu_out = nullptr;
+    kernels::relu_dropout_backward(da.size(), dout.data(), cache.hidden.data(), cache.out.data(), cache.kept,
+                                   da.data());
   }
+  if (cache.normalization == Normalization::batchnorm)
+    detail::batchnorm_backward<T>(where, g, relu_out, cache.batchnorm, da, dgamma, dbeta);
+  else if (cache.normalization == Normalization::layernorm)
+    detail::layernorm_backward<T>(where, g, relu_out, cache.layernorm, da, dgamma, dbeta);
+  else if (relu_out)
+    kernels::relu_backward(da.size(), dout.data(), relu_out->data(), da.data());
   detail::affine_backward<T>(where, da, cache.affine, dx, dw, db);
 }
 

@@ -1,6 +1,5 @@
 // affine - [batch or layer normalization] - relu - [dropout], the hidden layer of FullyConnectedNet. It equals its
-// layers one after the other, forward and backward, with one exception: where dropout has dropped an element, its
-// gradient is 0, even if dout is infinite or NaN there.
+// layers one after the other, forward and backward.
 #pragma once
 
 #include <optional>
@@ -26,9 +25,9 @@ struct AffineNormReluDropoutCache {
   BatchNormCache<T> batchnorm;
   LayerNormCache<T> layernorm;
   Tensor<T> hidden;      ///< relu's output, if dropout follows
-  ReluCache<T> relu;     ///< relu's output for observers; the backward pass does not read it
-  TensorView<T> out;     ///< the whole layer's output; gradients pass where it is positive
-  T kept = 1;            ///< the factor of the elements that dropout kept
+  ReluCache<T> relu;     ///< relu's output
+  TensorView<T> out;     ///< the whole layer's output
+  T kept = 1;            ///< the factor of the elements that dropout kept, which are positive in `out` too
   mutable Tensor<T> da;  ///< scratch of the backward pass
 };
 

@@ -121,6 +121,29 @@ TYPED_TEST(DropoutIn, NaNStays) {
   for (const T value : out) EXPECT_TRUE(std::isnan(value));
 }
 
+// As in NumPy, infinity and NaN times the mask's 0 are NaN, and -1 times 0 is -0.
+TYPED_TEST(DropoutIn, InfinityBecomesNaNWhereDropped) {
+  using T = TypeParam;
+  testing::for_each_target([](int) {
+    RandomState random(1);
+    const Shape shape{333};
+    for (const T number : {std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
+                           std::numeric_limits<T>::quiet_NaN(), T(-1)}) {
+      const Tensor<T> x(shape, number);
+      const auto [out, cache] = dropout_forward(x, {.p = 0.5}, random);
+      const Tensor<T> dx = dropout_backward(x, cache);
+      for (const Tensor<T>& result : {out, dx})
+        for (Index i = 0; i < 333; ++i) {
+          const T expected = number * cache.mask[i];
+          EXPECT_EQ(std::isnan(result[i]), std::isnan(expected));
+          if (std::isnan(expected)) continue;
+          EXPECT_EQ(result[i], expected);
+          EXPECT_EQ(std::signbit(result[i]), std::signbit(expected));
+        }
+    }
+  });
+}
+
 TEST(Dropout, Errors) {
   RandomState random;
   const Tensor<double> x({2, 3});

@@ -1,6 +1,8 @@
 #include <array>
 
 #include "lamina/gradient_check.h"
+#include "lamina/layers/dropout_naive.h"
+#include "lamina/layers/relu_naive.h"
 #include "lamina/sandwiches/affine_norm_relu_dropout.h"
 #include "lamina/sandwiches/affine_relu.h"
 #include "tests/layers/layer_testing.h"
@@ -128,30 +130,50 @@ TYPED_TEST(SandwichIn, AffineNormReluDropoutEqualsItsLayers) {
   });
 }
 
-// Where dropout drops, no gradient goes through, whatever it is.
-TEST(AffineSandwiches, InfiniteGradientsOfWhatWasDropped) {
-  const Tensor<double> x({1, 1}, 1.0), w({1, 60}, 1.0), b({60}, 1.0), none;
-  for (const Normalization norm : {Normalization::none, Normalization::layernorm}) {
-    const Tensor<double> gamma({60}, 1.0), beta({60}, 1.0);
-    RandomState random(2);
-    const DropoutParam dropout{.p = 0.5};
-    AffineNormReluDropoutParam<double> param;
-    param.normalization = norm;
-    param.dropout = &dropout;
-    param.random = &random;
-    AffineNormReluDropoutCache<double> cache;
-    Tensor<double> out, dout({1, 60}, 1.0), dx, dw({1, 60}), db({60}), dgamma({60}), dbeta({60});
-    affine_norm_relu_dropout_forward<double>(x, w, b, gamma, beta, param, out, cache);
-    Index dropped = 0;
-    for (Index i = 0; i < 60; ++i)
-      if (out[i] == 0) dout[i] = i % 2 == 0 ? std::numeric_limits<double>::infinity() : std::nan(""), ++dropped;
-    EXPECT_GT(dropped, 10);
-    affine_norm_relu_dropout_backward<double>(dout, cache, &dx, dw, db, dgamma, dbeta);
-    EXPECT_TRUE(std::isfinite(dx[0]));
-    if (norm == Normalization::none) {
-      EXPECT_EQ(dx[0], 2.0 * static_cast<double>(60 - dropped));
+// As in NumPy, an infinite or NaN number times dropout's 0 is NaN, and what ReLU cuts is 0. db, or dbeta where there is
+// a normalization, shows the gradient of each column by itself.
+TYPED_TEST(SandwichIn, InfinityAndNaNThroughDropout) {
+  using T = TypeParam;
+  constexpr T kInfinity = std::numeric_limits<T>::infinity();
+  const T specials[] = {kInfinity, -kInfinity, std::numeric_limits<T>::quiet_NaN(), T(-1), T(2)};
+  constexpr Index M = 230;
+  testing::for_each_target([&](int) {
+    for (const Normalization norm : {Normalization::none, Normalization::batchnorm, Normalization::layernorm}) {
+      RandomState random(21), same(21);
+      const DropoutParam dropout{.p = 0.5};
+      const Tensor<T> x({1, 1}, T(1)), gamma({M}, T(0)), beta = random_tensor<T>({M}, random);
+      Tensor<T> b = random_tensor<T>({M}, random);
+      if (norm == Normalization::none) b[5] = b[6] = b[7] = b[8] = kInfinity, b[9] = std::nan("");
+      const Tensor<T> w({1, M}, T(0));
+      Tensor<T> dout({1, M});
+      for (Index i = 0; i < M; ++i) dout[i] = specials[i % 5];
+      same = random;
+
+      // The layers in plain loops; gamma is 0, so that beta is what a normalization gives.
+      const Tensor<T>& before = norm == Normalization::none ? b : beta;
+      const Tensor<T> hidden = naive::relu_forward<T>(before);
+      const auto [expected, mask] = naive::dropout_forward<T>(hidden, dropout, same);
+      const Tensor<T> gradient = naive::relu_backward<T>(naive::dropout_backward<T>(dout, mask), before);
+
+      BatchNormParam<T> bn_param;
+      AffineNormReluDropoutParam<T> param;
+      param.normalization = norm;
+      param.batchnorm = &bn_param;
+      param.dropout = &dropout;
+      param.random = &random;
+      AffineNormReluDropoutCache<T> cache;
+      Tensor<T> out, dx, dw({1, M}), db({M}), dgamma({M}), dbeta({M});
+      affine_norm_relu_dropout_forward<T>(x, w, b, gamma, beta, param, out, cache);
+      EXPECT_TRUE(close(out, expected.reshaped({1, M}), 0));
+      affine_norm_relu_dropout_backward<T>(dout, cache, &dx, dw, db, dgamma, dbeta);
+      EXPECT_TRUE(close(norm == Normalization::none ? db : dbeta, gradient.reshaped({M}), 0));
+      Index nans = 0, zeros = 0;
+      for (const T value : gradient) nans += std::isnan(value), zeros += value == 0;
+      EXPECT_GT(nans, 30);
+      EXPECT_GT(zeros, 100);
+      EXPECT_TRUE(std::isnan(dx[0]) || norm != Normalization::none);
     }
-  }
+  });
 }
 
 TEST(AffineSandwiches, Errors) {

@@ -42,12 +42,10 @@ void normalize_columns_backward(Index rows, Index columns, const T* dout, const 
 template <class T>
 void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, const T* beta, double eps, bool relu,
                      T* mean, T* var, T* inv_std, T* out);
-/// What normalize_columns_sums and normalize_columns_backward do, likewise; with a relu_out, dout counts `scale`
-/// times where that is positive. dx may be dout.
+/// What normalize_columns_sums and normalize_columns_backward do, likewise. dx may be dout.
 template <class T>
-void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,
-                              const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta,
-                              T* dx);
+void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                              const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta, T* dx);
 
 /// Layer normalization of x (rows, columns): out[i, j] = gamma[j] (x[i, j] - mean[i]) inv_std[i] + beta[j]
 /// [then max(0, out)]. out may be x.

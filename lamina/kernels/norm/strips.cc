@@ -4,7 +4,6 @@
 #include <cmath>
 #include <type_traits>
 
-#include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/norm/norm.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -31,7 +30,6 @@ template <class T>
 struct StripBackward {
   Index rows, columns;
   const T *dout, *relu_out, *x, *mean, *inv_std, *gamma;
-  T scale;
   bool statistics;
   T *dgamma, *dbeta, *dx;
 };
@@ -138,11 +136,11 @@ template <int N, bool kRelu, class D, class T>
 HWY_INLINE void backward_of(D d, const StripBackward<T>& s, Index column) {
   using V = hn::Vec<D>;
   const auto lanes = static_cast<Index>(hn::Lanes(d));
-  const V zero = hn::Zero(d), factor = hn::Set(d, s.scale);
+  const V zero = hn::Zero(d);
   const auto upstream = [&](Index at) HWY_ATTR {
     const V g = hn::LoadU(d, s.dout + at);
     if constexpr (kRelu)
-      return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, s.relu_out + at), zero), hn::Mul(g, factor));
+      return hn::IfThenElseZero(hn::Gt(hn::LoadU(d, s.relu_out + at), zero), g);
     else
       return g;
   };
@@ -235,21 +233,14 @@ void normalize_batch(Index rows, Index columns, const T* x, const T* gamma, cons
 }
 
 template <class T>
-void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, T scale, const T* x,
-                              const T* mean, const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta,
-                              T* dx) {
+void normalize_batch_backward(Index rows, Index columns, const T* dout, const T* relu_out, const T* x, const T* mean,
+                              const T* inv_std, const T* gamma, bool statistics, T* dgamma, T* dbeta, T* dx) {
   if (!goes_by_columns(rows, columns)) {
-    if (relu_out && scale != 1) {
-      relu_backward(rows * columns, dout, relu_out, dx, scale);
-      dout = dx;
-      relu_out = nullptr;
-    }
     normalize_columns_sums(rows, columns, dout, relu_out, x, mean, inv_std, dgamma, dbeta);
     return normalize_columns_backward(rows, columns, dout, relu_out, x, mean, inv_std, gamma, dgamma, dbeta, statistics,
                                       dx);
   }
-  const StripBackward<T> s{rows,  columns, dout,       relu_out, x,     mean, inv_std,
-                           gamma, scale,   statistics, dgamma,   dbeta, dx};
+  const StripBackward<T> s{rows, columns, dout, relu_out, x, mean, inv_std, gamma, statistics, dgamma, dbeta, dx};
   LAMINA_DISPATCH(backward<T>)(s);
 }
 
