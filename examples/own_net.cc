@@ -1,4 +1,4 @@
-// A net of one's own: affine - sine - affine - softmax, trained by Solver to tell three rings of points apart.
+// A user-defined net, affine - sine - affine - softmax, which Solver trains to tell three rings of points apart.
 #include <cmath>
 #include <iostream>
 #include <span>
@@ -11,7 +11,7 @@
 
 using namespace lamina;
 
-class SineNet {  // meets the concept Model
+class SineNet {  // meets the concept Model of lamina/nets/net.h
  public:
   using Scalar = float;
 
@@ -22,7 +22,7 @@ class SineNet {  // meets the concept Model
   Parameters<float>& params() { return params_; }
   const Parameters<float>& params() const { return params_; }
 
-  const Tensor<float>& loss(const TensorView<float>& X) {  // scores
+  const Tensor<float>& loss(const TensorView<float>& X) {  // returns the scores
     affine_forward(X, params_["W1"], params_["b1"], a_, cache1_);
     h_.resize(a_.shape());
     for (Index i = 0; i < a_.size(); ++i) h_[i] = std::sin(a_[i]);

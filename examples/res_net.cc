@@ -1,5 +1,5 @@
-// A residual net (He, Zhang, Ren and Sun, 2016) put together from blocks: trained, saved, loaded again, evaluated, and
-// its gradients checked in double.
+// A residual net (He, Zhang, Ren and Sun, 2016) made of blocks. The program trains it, saves it, loads it again, prints
+// its test accuracy, and checks its gradients in double.
 #include <iostream>
 
 #include "lamina/data/synthetic.h"

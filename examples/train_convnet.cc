@@ -1,4 +1,4 @@
-// Trains a ConvNet on images made from a seed and reads off its accuracy on the test images.
+// Trains a ConvNet on synthetic images, and prints its accuracy on the test images.
 #include <iostream>
 
 #include "lamina/data/synthetic.h"
