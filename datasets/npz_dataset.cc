@@ -79,7 +79,7 @@ class Loader {
     return std::visit([&](auto& tensor) { return examples(tensor, whole, data); }, array);
   }
 
-  static Examples examples(Tensor<std::int64_t>&, const Shape&, const Dataset&) { return {}; }  // refused above
+  static Examples examples(Tensor<std::int64_t>&, const Shape&, const Dataset&) { return {}; }  // rejected above
   static Examples examples(Tensor<std::uint8_t>& bytes, const Shape& shape, const Dataset& data) {
     bytes.reshape(shape);
     return Examples(std::make_shared<const Tensor<std::uint8_t>>(std::move(bytes)), data.mean);
