@@ -34,7 +34,7 @@ void check_schedule(const Schedule& schedule) {
   if (!(std::isfinite(schedule.step_epochs) && schedule.step_epochs > 0))
     fail("schedule", "expected step_epochs above 0, got ", schedule.step_epochs);
   if (!(schedule.step_factor > 0 && schedule.step_factor <= 1))
-    fail("schedule", "expected step_factor above 0 and up to 1, got ", schedule.step_factor);
+    fail("schedule", "expected step_factor above 0 and at most 1, got ", schedule.step_factor);
 }
 
 double schedule_factor(const Schedule& schedule, Index t, Index T, Index P) {

@@ -25,7 +25,8 @@ constexpr const char* kDtype = std::is_same_v<T, float> ? "float32" : "float64";
 
 const std::string& value_of(const Safetensors& file, const fs::path& path, const char* key) {
   const auto found = file.metadata.find(key);
-  if (found == file.metadata.end()) fail_file(kLoad, path, "expected a model file with ", key, " in it, got none");
+  if (found == file.metadata.end())
+    fail_file(kLoad, path, "expected a model file with the metadata entry ", key, ", got none");
   return found->second;
 }
 
@@ -47,7 +48,8 @@ void save_model(const fs::path& path, const Parameters<T>& params, const std::ve
                 const ModelInfo& info) {
   const NetConfig& config = info.config;
   const auto layout = parameter_layout(config);
-  if (params.layout() != layout) fail(kSave, "expected the parameters of the configuration's net, got others");
+  if (params.layout() != layout)
+    fail(kSave, "expected the names and shapes of the configuration's parameters, got others");
   if (static_cast<Index>(info.class_names.size()) != config.num_classes)
     fail(kSave, "expected ", config.num_classes, " class names, got ", info.class_names.size());
   if (!info.mean.empty() && !(info.mean.shape() == config.input_dim))
@@ -95,7 +97,7 @@ ModelFile load_model(const fs::path& path) {
     layout = parameter_layout(config);
     model.blocks = to_text(blocks_of(config));
   } catch (const std::invalid_argument& e) {
-    fail_file(kLoad, path, "expected a net's configuration, got one that is none: ", e.what());
+    fail_file(kLoad, path, "expected the configuration of a net, got an invalid one: ", e.what());
   }
   if (format == kFormat && value_of(file, path, kBlocks) != model.blocks)
     fail_file(kLoad, path, "expected the blocks of its configuration, ", quoted_name(model.blocks), ", got ",
