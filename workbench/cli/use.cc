@@ -78,11 +78,11 @@ void print_json(const Evaluation& found) {
 
 int run_eval(const UseFlags& flags) {
   set_num_threads(flags.threads);
-  TrainedNet net(flags.run);
-  if (flags.mirror) net.set_mirror_averaging(true);
+  TrainedNet net = open_trained_net(flags.run);
+  if (flags.mirror) net.mirror_averaging = true;
   const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
                                     [](std::string_view line) { fmt::print(stderr, "lamina eval: {}\n", line); });
-  const Evaluation found = net.evaluate(data, flags.split);
+  const Evaluation found = evaluate(net, data, flags.split);
   if (flags.json)
     print_json(found);
   else
@@ -92,12 +92,12 @@ int run_eval(const UseFlags& flags) {
 
 int run_predict(const UseFlags& flags) {
   set_num_threads(flags.threads);
-  TrainedNet net(flags.run);
-  if (flags.mirror) net.set_mirror_averaging(true);
+  TrainedNet net = open_trained_net(flags.run);
+  if (flags.mirror) net.mirror_averaging = true;
   int code = 0;
   for (const std::string& path : flags.images) {
     try {
-      const std::vector<Guess> guesses = net.predict(read_image(path), flags.top);
+      const std::vector<Guess> guesses = guess_classes(net, read_image(path), flags.top);
       if (flags.json) {
         ordered_json classes = ordered_json::array();
         for (const Guess& guess : guesses)

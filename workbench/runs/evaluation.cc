@@ -6,8 +6,6 @@
 #include "datasets/images.h"
 #include "datasets/load.h"
 #include "lamina/check.h"
-#include "lamina/layers/softmax_loss.h"
-#include "lamina/solver/solver.h"
 #include "workbench/runs/run_config.h"
 #include "workbench/runs/run_data.h"
 #include "workbench/runs/run_output.h"
@@ -16,15 +14,6 @@ namespace lamina {
 namespace {
 
 namespace fs = std::filesystem;
-
-ModelFile open_model(const fs::path& path) {
-  const fs::path file = fs::is_directory(path) ? model_path(path) : path;
-  if (!fs::exists(file))
-    fail_file("load_model", path,
-              fs::is_directory(path) ? "expected a run directory with model.safetensors, found none in it"
-                                     : "expected a run directory or a model file, found nothing");
-  return load_model(file);
-}
 
 /// Throws std::runtime_error if the images or their classes do not fit the net.
 void check_fits(const ModelInfo& info, const Dataset& data) {
@@ -44,20 +33,6 @@ const Split& split_of(const Dataset& data, const std::string& name) {
   fail("evaluate", "expected one of the splits train, val, test, got '", name, "'");
 }
 
-}  // namespace
-
-struct TrainedNet::Inside {
-  virtual ~Inside() = default;
-  virtual Index check_batch() const = 0;
-  /// Computes scores (N, C) in the net's type, and writes the index of the highest in each row to `best`.
-  virtual void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) = 0;
-  virtual std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) = 0;
-  ModelInfo info;
-  bool mirror = false;
-};
-
-namespace {
-
 /// Whether the run that trained the net used mirror_averaging.
 bool trained_with_mirror(const ModelInfo& info) {
   const auto kept = info.metadata.find("run_config");
@@ -71,111 +46,47 @@ bool trained_with_mirror(const ModelInfo& info) {
 
 }  // namespace
 
-template <class T>
-struct TrainedNet::InsideOf : TrainedNet::Inside {
-  explicit InsideOf(const ModelFile& file) : random(0), net(make_net<T>(file.info.config, random, Weights::zero)) {
-    file.copy_to(*net);
-    info = file.info;
-  }
-  Index check_batch() const override { return net->check_batch(); }
-  void classify(const Examples& examples, Index first, Index count, std::vector<Index>& best) override {
-    examples.slice(first, count, batch);
-    scores.assign(net->loss(batch));
-    if (mirror) {
-      rows.resize(static_cast<std::size_t>(count));
-      std::iota(rows.begin(), rows.end(), first);
-      const std::vector<kernels::Move> moves(rows.size(), kernels::Move{.mirror = true});
-      examples.gather(rows, moves, batch);
-      add_mirrored();
-    }
-    const auto classes = static_cast<std::size_t>(scores.dim(1));
-    best.clear();
-    for (Index i = 0; i < count; ++i)
-      best.push_back(
-          detail::argmax(std::span<const T>(scores.flat()).subspan(static_cast<std::size_t>(i) * classes, classes)));
-  }
-  std::vector<double> probabilities(const Tensor<std::uint8_t>& image, const Tensor<double>& mean) override {
-    batch.resize(Shape{1, image.dim(0), image.dim(1), image.dim(2)});
-    for (Index i = 0; i < image.size(); ++i)
-      batch[i] = static_cast<T>(static_cast<double>(image[i]) - (mean.empty() ? 0 : mean[i]));
-    scores.assign(net->loss(batch));
-    if (mirror) {
-      const Index W = image.dim(2);
-      for (Index i = 0; i < image.size(); ++i) {
-        const Index other = i - i % W + W - 1 - i % W;
-        batch[i] = static_cast<T>(static_cast<double>(image[other]) - (mean.empty() ? 0 : mean[i]));
-      }
-      add_mirrored();
-    }
-    Tensor<T> result;
-    softmax<T>(scores, result);
-    return std::vector<double>(result.begin(), result.end());
-  }
-  /// Averages `scores` with those of the batch.
-  void add_mirrored() {
-    const TensorView<T>& other = net->loss(batch);
-    for (Index i = 0; i < scores.size(); ++i) scores[i] = (scores[i] + other[i]) / 2;
-  }
-  RandomState random;
-  std::unique_ptr<Net<T>> net;
-  Tensor<T> batch, scores;
-  std::vector<Index> rows;
-};
-
-TrainedNet::TrainedNet(const fs::path& path) {
-  const ModelFile file = open_model(path);
-  if (file.dtype == "float64")
-    inside_ = std::make_unique<InsideOf<double>>(file);
-  else
-    inside_ = std::make_unique<InsideOf<float>>(file);
-  inside_->mirror = trained_with_mirror(inside_->info);
+TrainedNet open_trained_net(const fs::path& path) {
+  const fs::path file = fs::is_directory(path) ? model_path(path) : path;
+  if (!fs::exists(file))
+    fail_file("load_model", path,
+              fs::is_directory(path) ? "expected a run directory with model.safetensors, found none in it"
+                                     : "expected a run directory or a model file, found nothing");
+  TrainedNet net(file);
+  net.mirror_averaging = trained_with_mirror(net.info());
+  return net;
 }
-TrainedNet::TrainedNet(TrainedNet&&) noexcept = default;
-TrainedNet& TrainedNet::operator=(TrainedNet&&) noexcept = default;
-TrainedNet::~TrainedNet() = default;
 
-const ModelInfo& TrainedNet::info() const { return inside_->info; }
-
-void TrainedNet::set_mirror_averaging(bool on) { inside_->mirror = on; }
-
-Evaluation TrainedNet::evaluate(const Dataset& data, const std::string& split_name) {
-  const ModelInfo& info = inside_->info;
-  check_fits(info, data);
+Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::string& split_name) {
+  check_fits(net.info(), data);
   const Split& split = split_of(data, split_name);
   if (split.size() == 0)
     throw std::runtime_error(
         detail::message("evaluate", "expected images in the ", split_name, " split of ", data.name, ", found none"));
-  const Examples examples =
-      split.X.with_mean(info.mean.empty() ? nullptr : std::make_shared<const Tensor<double>>(info.mean));
-  const std::size_t classes = info.class_names.size();
+  const std::size_t classes = net.class_names().size();
   Evaluation found;
   found.data_name = data.name;
   found.split = split_name;
-  found.class_names = info.class_names;
+  found.class_names = net.class_names();
   found.count = split.size();
   found.confusion.assign(classes, std::vector<Index>(classes));
-  std::vector<Index> best;
-  const Index batch = inside_->check_batch();
-  for (Index first = 0; first < found.count; first += batch) {
-    inside_->classify(examples, first, std::min(batch, found.count - first), best);
-    for (std::size_t i = 0; i < best.size(); ++i) {
-      const Label label = split.y[static_cast<std::size_t>(first) + i];
-      ++found.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(best[i])];
-      found.right += best[i] == label;
-    }
+  const std::vector<Label> best = net.predict(split.X).classes;
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    ++found.confusion[static_cast<std::size_t>(split.y[i])][static_cast<std::size_t>(best[i])];
+    found.right += best[i] == split.y[i];
   }
   return found;
 }
 
-std::vector<Guess> TrainedNet::predict(const TensorView<std::uint8_t>& image, Index count) {
-  const ModelInfo& info = inside_->info;
-  const std::vector<double> p = inside_->probabilities(fit_image(image, info.config.input_dim), info.mean);
-  std::vector<std::size_t> order(p.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] > p[b]; });
+std::vector<Guess> guess_classes(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count) {
+  const Tensor<double> p = net.predict(fit_image(image, net.input_shape())).probabilities;
+  std::vector<Index> order(static_cast<std::size_t>(p.size()));
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return p[a] > p[b]; });
   std::vector<Guess> guesses;
-  for (const std::size_t i : order)
-    if (static_cast<Index>(guesses.size()) < count) guesses.push_back({info.class_names[i], p[i]});
+  for (const Index i : order)
+    if (static_cast<Index>(guesses.size()) < count)
+      guesses.push_back({net.class_names()[static_cast<std::size_t>(i)], p[i]});
   return guesses;
 }
 

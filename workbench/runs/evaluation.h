@@ -3,13 +3,12 @@
 
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lamina/data/dataset.h"
-#include "lamina/solver/model_file.h"
+#include "lamina/solver/trained_net.h"
 
 namespace lamina {
 
@@ -30,33 +29,17 @@ struct Guess {
   double probability;
 };
 
-/// A net read from a model file, in the precision that it was trained in.
-class TrainedNet {
- public:
-  /// `path` is a run directory or a model file. Throws std::runtime_error with one line if it is neither.
-  explicit TrainedNet(const std::filesystem::path& path);
-  TrainedNet(TrainedNet&&) noexcept;
-  TrainedNet& operator=(TrainedNet&&) noexcept;
-  ~TrainedNet();
+/// `path`: a run directory or a model file. Scores are the mean of an image's and its mirror image's where they were in
+/// the training run. Throws std::runtime_error with one line where there is no such file.
+TrainedNet open_trained_net(const std::filesystem::path& path);
 
-  const ModelInfo& info() const;
-  /// Whether to average the scores of each image and its mirror image. The default is that of the training run.
-  void set_mirror_averaging(bool on);
+/// In the batches that Solver's accuracy checks take, with the net's own mean image: on the validation split of the
+/// run's data it gives best_val_acc. Throws std::runtime_error where the images have another shape or there are other
+/// classes.
+Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::string& split);
 
-  /// Uses the batches of Solver's accuracy checks and the net's own mean image, so that the accuracy on the validation
-  /// split of the run's data is best_val_acc. Throws std::runtime_error if the images have another shape or there are
-  /// other classes.
-  Evaluation evaluate(const Dataset& data, const std::string& split);
-
-  /// The `count` most probable classes of an image (H, W, 3), which is cropped and resized to the net's input.
-  std::vector<Guess> predict(const TensorView<std::uint8_t>& image, Index count = 3);
-
- private:
-  struct Inside;
-  template <class T>
-  struct InsideOf;
-  std::unique_ptr<Inside> inside_;
-};
+/// The `count` most probable classes of an image (H, W, 3), which is cropped and resized to the net's input.
+std::vector<Guess> guess_classes(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count = 3);
 
 /// Loads `data`, or, if it is empty, the data that the net was trained on. If they are not the data that it was trained
 /// on, `say` is called with one line about it.

@@ -1,0 +1,64 @@
+// A trained net in a program: loads a model file and classifies.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lamina/data/examples.h"
+#include "lamina/solver/model_file.h"
+#include "lamina/tensor.h"
+
+namespace lamina {
+
+/// What a net says of N examples, of C classes.
+struct Predictions {
+  Tensor<double> scores;         ///< (N, C), as computed in the net's type
+  Tensor<double> probabilities;  ///< (N, C): the softmax of the scores
+  std::vector<Label> classes;    ///< N: the place of each example's highest score
+};
+
+/// A net read from a model file, in the type that it was trained in. Several threads may call predict() at once: each
+/// call takes a copy of the net from a pool, which grows to as many copies as there were calls at the same time.
+class TrainedNet {
+ public:
+  /// Throws std::runtime_error with one line for a file that cannot be read or is not a model file.
+  explicit TrainedNet(const std::filesystem::path& path);
+  explicit TrainedNet(const ModelFile& file);
+  TrainedNet(TrainedNet&&) noexcept;
+  TrainedNet& operator=(TrainedNet&&) noexcept;
+  ~TrainedNet();
+
+  /// Whether scores are the mean of those of an image and its mirror image. Not to be changed during a call.
+  bool mirror_averaging = false;
+
+  /// What else the file says, such as the mean image and metadata.
+  const ModelInfo& info() const { return info_; }
+  /// The shape (C, H, W) of an image; (D, 1, 1) for vectors of D numbers.
+  const Shape& input_shape() const { return info_.config.input_dim; }
+  const std::vector<std::string>& class_names() const { return info_.class_names; }
+
+  /// X is one image (C, H, W) or N of them (N, C, H, W); or one vector (D) or N rows (N, D), where D = C H W. Pixels
+  /// are 0 to 255, as bytes or numbers; the mean image is subtracted here. Throws std::invalid_argument where X has
+  /// another shape.
+  Predictions predict(const TensorView<std::uint8_t>& X) const;
+  Predictions predict(const TensorView<float>& X) const;
+  Predictions predict(const TensorView<double>& X) const;
+  /// As the examples of a Split: the mean image is subtracted from bytes, and numbers are taken as they are.
+  Predictions predict(const Examples& X) const;
+
+ private:
+  struct Pool;
+  template <class T>
+  struct PoolOf;
+  template <class From>
+  Predictions predict_view(const TensorView<From>& X) const;
+
+  ModelInfo info_;
+  std::shared_ptr<const Tensor<double>> mean_;  // image; null: none
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace lamina
