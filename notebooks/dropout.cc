@@ -7,6 +7,7 @@
 #include "lamina/nets/fully_connected_net.h"
 #include "notebooks/layer_checks.h"
 #include "notebooks/notebooks.h"
+#include "notebooks/printed_values.h"
 #include "notebooks/questions.h"
 #include "notebooks/training.h"
 
@@ -21,24 +22,21 @@ void forward(Cell& cell) {
   RandomState& random = cell.notebook().random;
   random.seed(231);
   const auto x = scaled(random.randn({500, 500}), 1, 10);
-  struct Printed {
-    const char* p_text;
-    double p, mean, zeros;
-  };
-  for (const Printed& printed :
-       {Printed{"0.25", 0.25, 10.014059116977283, 0.749784}, Printed{"0.4", 0.4, 9.977917658761159, 0.600796},
-        Printed{"0.7", 0.7, 9.987811912159426, 0.30074}}) {
-    const auto out = dropout_forward<double>(x, {.p = printed.p}, random).first;
-    const auto out_test = dropout_forward<double>(x, {.p = printed.p, .mode = Mode::test}, random).first;
+  const std::vector<double>&means = printed_values("dropout_forward.means"),
+        &zero_fractions = printed_values("dropout_forward.zeros");
+  const double input_mean = printed_value("dropout_forward.input_mean");
+  for (std::size_t i = 0; const double p : {0.25, 0.4, 0.7}) {
+    const auto out = dropout_forward<double>(x, {.p = p}, random).first;
+    const auto out_test = dropout_forward<double>(x, {.p = p, .mode = Mode::test}, random).first;
     const auto check = [&](const char* name, double value, double expected, double tolerance) {
       cell.shown_as(fmt::format("{}:  {}{}", name, value, value == 0 ? ".0" : ""));
-      cell.equals(fmt::format("p = {}: {}", printed.p_text, name), {value}, {expected}, tolerance);
+      cell.equals(fmt::format("p = {}: {}", p, name), {value}, {expected}, tolerance);
     };
-    cell.say("Running tests with p =  ", printed.p);
-    check("Mean of input", mean(x.flat()), 10.000207878477502, 1e-11);
-    check("Mean of train-time output", mean(out.flat()), printed.mean, 1e-11);
-    check("Mean of test-time output", mean(out_test.flat()), 10.000207878477502, 1e-11);
-    check("Fraction of train-time output set to zero", zeros(out), printed.zeros, 1e-12);
+    cell.say("Running tests with p =  ", p);
+    check("Mean of input", mean(x.flat()), input_mean, 1e-11);
+    check("Mean of train-time output", mean(out.flat()), means[i], 1e-11);
+    check("Mean of test-time output", mean(out_test.flat()), input_mean, 1e-11);
+    check("Fraction of train-time output set to zero", zeros(out), zero_fractions[i++], 1e-12);
     check("Fraction of test-time output set to zero", zeros(out_test), 0, 0);
     cell.say("");
   }
@@ -53,7 +51,7 @@ void backward(Cell& cell) {
   const auto dx = dropout_backward<double>(dout, cache);
   const auto dx_num = eval_numerical_gradient_array(
       [&](View xx) { return dropout_forward<double>(xx, param, random).first; }, Tensor<double>(x), dout);
-  cell.below("dx relative error", rel_error(dx, dx_num), 1e-9, 5.44560814873387e-11);
+  cell.below("dx relative error", rel_error(dx, dx_num), 1e-9, printed_value("dropout_backward.error"));
 }
 
 void nets(Cell& cell) {
@@ -66,38 +64,22 @@ void nets(Cell& cell) {
   options.input_dim = 15;
   options.weight_scale = 5e-2;
   options.seed = 123;
-  const auto run = [&](double dropout, double initial_loss, const std::vector<PrintedError>& errors) {
+  const auto run = [&](double dropout, const char* printed_loss, const char* printed_errors) {
     options.dropout = dropout;
     FullyConnectedNet<double> model(options, random);
     cell.say("Running check with dropout =  ", dropout);
     const std::string prefix = fmt::format("dropout {}: ", dropout);
     const double loss = model.loss(X, y).loss;
     cell.shown_as(fmt::format("Initial loss:  {}", loss))
-        .equals(prefix + "Initial loss", {loss}, {initial_loss}, 1e-12);
-    check_gradients(cell, prefix, model, X, y, errors);
+        .equals(prefix + "Initial loss", {loss}, printed_values(printed_loss), 1e-12);
+    check_gradients(
+        cell, prefix, model, X, y, printed_errors,
+        {{"W1", 1e-5}, {"W2", dropout == 1 ? 1e-4 : 1e-5}, {"W3", 1e-5}, {"b1", 1e-5}, {"b2", 1e-5}, {"b3", 1e-5}});
     cell.say("");
   };
-  run(1, 2.3004790897684924,
-      {{"W1", 1.48e-07, 1e-5},
-       {"W2", 2.21e-05, 1e-4},
-       {"W3", 3.53e-07, 1e-5},
-       {"b1", 5.38e-09, 1e-5},
-       {"b2", 2.09e-09, 1e-5},
-       {"b3", 5.80e-11, 1e-5}});
-  run(0.75, 2.302371489704412,
-      {{"W1", 1.90e-07, 1e-5},
-       {"W2", 4.76e-06, 1e-5},
-       {"W3", 2.60e-08, 1e-5},
-       {"b1", 4.73e-09, 1e-5},
-       {"b2", 1.82e-09, 1e-5},
-       {"b3", 1.70e-10, 1e-5}});
-  run(0.5, 2.3042759220785896,
-      {{"W1", 3.11e-07, 1e-5},
-       {"W2", 1.84e-08, 1e-5},
-       {"W3", 5.35e-08, 1e-5},
-       {"b1", 5.37e-09, 1e-5},
-       {"b2", 2.99e-09, 1e-5},
-       {"b3", 1.13e-10, 1e-5}});
+  run(1, "fully_connected_net.loss", "dropout_net.errors_1");
+  run(0.75, "dropout_net.loss_0.75", "dropout_net.errors_0.75");
+  run(0.5, "dropout_net.loss_0.5", "dropout_net.errors_0.5");
 }
 
 void regularization(Cell& cell) {
@@ -123,13 +105,17 @@ void regularization(Cell& cell) {
     options.num_epochs = notebook.quick() ? 5 : 25;
     histories[i] = train(cell, fmt::format("dropout {}", net.dropout), model, data, options);
     if (i == 0) notebook.random = whole;  // the next net is drawn as after 25 epochs
-    const double printed = i == 0 ? 7.856644 : 17.318480;
+    const double printed =
+        printed_value(i == 0 ? "dropout_experiment.first_loss" : "dropout_experiment.first_loss_0.25");
     cell.equals(fmt::format("dropout {}: first loss", net.dropout), {histories[i].loss_history.at(0)}, {printed},
                 kLossTolerance * printed, kLossNote, When::cifar10);
   }
   const auto gap = [&](int i) { return histories[i].train_acc_history.back() - histories[i].val_acc_history.back(); };
+  const std::vector<double>&with = printed_values("dropout_experiment.accuracies_0.25"),
+        &without = printed_values("dropout_experiment.accuracies");
   cell.below("training minus validation accuracy at the end, with dropout minus without", gap(1) - gap(0), 0,
-             (0.896 - 0.326) - (0.974 - 0.295), "the answer: dropout prevents overfitting", When::cifar10_in_full);
+             (with[0] - with[1]) - (without[0] - without[1]), "the answer: dropout prevents overfitting",
+             When::cifar10_in_full);
   NotebookExperiment& experiment = cell.experiment(
       "Regularization experiment",
       fmt::format(

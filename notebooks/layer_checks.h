@@ -27,8 +27,8 @@ inline Tensor<double> linspace(double first, double last, const Shape& shape) {
   return x;
 }
 
-inline Tensor<double> array(const Shape& shape, std::initializer_list<double> values) {
-  return Tensor<double>(shape, std::span<const double>(values.begin(), values.size()));
+inline Tensor<double> array(const Shape& shape, const std::vector<double>& values) {
+  return Tensor<double>(shape, values);
 }
 
 /// scale * x + offset
@@ -91,10 +91,8 @@ inline Statistics of_channels(View x) {
   return statistics(x, C, [C, HW](Index i) { return i / HW % C; });
 }
 
-/// Before what the notebook printed of batch normalization at test time.
-inline constexpr const char* kTestTimeNote =
-    "NumPy's figures with running averages, which the text asks for. The notebook's output contradicts its text: it "
-    "has those of a batch that is normalized by its own mean and variance, ";
+/// On a check of batch normalization at test time, where the notebook printed other values, called `printed`.
+std::string test_time_note(std::string_view printed);
 
 /// The shapes of the data, as each notebook prints them.
 void data_cell(Cell& cell);
@@ -112,13 +110,13 @@ GradientError gradient_error(Net<double>& net, const std::string& name, View X, 
                              Index stride = 1);
 
 /// One line and check a parameter, in the order of their names, as the notebooks print "W1 relative error": relative
-/// errors below `bound`, absolute ones of the elements that are zero beside the others below 1e-9. Printed errors are
-/// in the same order.
-struct PrintedError {
+/// errors below the bound, absolute ones of the elements that are zero beside the others below 1e-9. The values called
+/// `printed` are the notebook's errors in the same order.
+struct ErrorBound {
   std::string name;
-  double printed, bound;
+  double bound;
 };
 void check_gradients(Cell& cell, const std::string& prefix, Net<double>& net, View X, std::span<const Label> y,
-                     const std::vector<PrintedError>& printed);
+                     std::string_view printed, const std::vector<ErrorBound>& bounds);
 
 }  // namespace lamina::reproduce

@@ -5,6 +5,7 @@
 #include "lamina/layers/relu_naive.h"
 #include "lamina/layers/sigmoid.h"
 #include "lamina/layers/sigmoid_naive.h"
+#include "notebooks/printed_values.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -19,11 +20,10 @@ using View = const TensorView<double>&;
 
 TEST(Relu, NotebookForward) {
   const auto x = testing::linspace<double>(-0.5, 0.5, {3, 4});
-  const auto correct_out = testing::tensor<double>(
-      {3, 4}, {0, 0, 0, 0, 0, 0, 0.04545455, 0.13636364, 0.22727273, 0.31818182, 0.40909091, 0.5});
-  EXPECT_NEAR(rel_error(naive::relu_forward(x), correct_out), 4.999999798022158e-08, 1e-14);
-  testing::for_each_target(
-      [&](int) { EXPECT_NEAR(rel_error(relu_forward(x).first, correct_out), 4.999999798022158e-08, 1e-14); });
+  const auto correct_out = testing::tensor<double>({3, 4}, printed_values("relu_forward.correct_out"));
+  const double printed = printed_value("relu_forward.difference");
+  EXPECT_NEAR(rel_error(naive::relu_forward(x), correct_out), printed, 1e-14);
+  testing::for_each_target([&](int) { EXPECT_NEAR(rel_error(relu_forward(x).first, correct_out), printed, 1e-14); });
 }
 
 TEST(Relu, NotebookGradient) {

@@ -4,6 +4,7 @@
 #include "lamina/kernels/convolution/winograd.h"
 #include "lamina/layers/conv_naive.h"
 #include "lamina/layers/layout_naive.h"
+#include "notebooks/printed_values.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -19,21 +20,17 @@ using testing::poisoned;
 using testing::random_tensor;
 
 Tensor<double> correct_out() {
-  return testing::tensor<double>(
-      {2, 3, 2, 2},
-      {-0.08759809, -0.10987781, -0.18387192, -0.2109216, 0.21027089,  0.21661097,  0.22847626,  0.23004637,
-       0.50813986,  0.54309974,  0.64082444,  0.67101435, -0.98053589, -1.03143541, -1.19128892, -1.24695841,
-       0.69108355,  0.66880383,  0.59480972,  0.56776003, 2.36270298,  2.36904306,  2.38090835,  2.38247847});
+  return testing::tensor<double>({2, 3, 2, 2}, printed_values("conv_forward.correct_out"));
 }
 
 TEST(Conv, NotebookForward) {
   const auto x = linspace<double>(-0.1, 0.5, {2, 3, 4, 4}), w = linspace<double>(-0.2, 0.3, {3, 3, 4, 4});
   const auto b = linspace<double>(-0.1, 0.2, {3});
   const ConvParam param{.stride = 2, .pad = 1};
-  EXPECT_NEAR(rel_error(naive::conv_forward(x, w, b, param), correct_out()), 2.2121476417505994e-08, 1e-13);
-  testing::for_each_target([&](int) {
-    EXPECT_NEAR(rel_error(conv_forward(x, w, b, param).first, correct_out()), 2.2121476417505994e-08, 1e-13);
-  });
+  const double printed = printed_value("conv_forward.difference");
+  EXPECT_NEAR(rel_error(naive::conv_forward(x, w, b, param), correct_out()), printed, 1e-13);
+  testing::for_each_target(
+      [&](int) { EXPECT_NEAR(rel_error(conv_forward(x, w, b, param).first, correct_out()), printed, 1e-13); });
 }
 
 // Of the naive layer, every input.

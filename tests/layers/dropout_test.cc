@@ -2,6 +2,7 @@
 
 #include "lamina/gradient_check.h"
 #include "lamina/layers/dropout_naive.h"
+#include "notebooks/printed_values.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -23,22 +24,20 @@ double zero_fraction(View x) {
 }
 
 TEST(Dropout, NotebookForward) {
-  struct Printed {
-    double p, mean, zeros;
-  };
   RandomState random(231);
   auto x = random.randn({500, 500});
   for (double& value : x) value += 10;
-  EXPECT_NEAR(mean(x), 10.000207878477502, 1e-11);
-  for (const Printed& printed : {Printed{0.25, 10.014059116977283, 0.749784}, Printed{0.4, 9.977917658761159, 0.600796},
-                                 Printed{0.7, 9.987811912159426, 0.30074}}) {
+  EXPECT_NEAR(mean(x), printed_value("dropout_forward.input_mean"), 1e-11);
+  for (std::size_t i = 0; const double p : {0.25, 0.4, 0.7}) {
+    const double printed_mean = printed_values("dropout_forward.means")[i];
+    const double printed_zeros = printed_values("dropout_forward.zeros")[i++];
     RandomState same = random;
-    const auto out = dropout_forward(x, {.p = printed.p}, random).first;
-    const auto out_test = dropout_forward(x, {.p = printed.p, .mode = Mode::test}, random).first;
-    EXPECT_NEAR(mean(out), printed.mean, 1e-12 * printed.mean);
-    EXPECT_EQ(zero_fraction(out), printed.zeros);
+    const auto out = dropout_forward(x, {.p = p}, random).first;
+    const auto out_test = dropout_forward(x, {.p = p, .mode = Mode::test}, random).first;
+    EXPECT_NEAR(mean(out), printed_mean, 1e-12 * printed_mean);
+    EXPECT_EQ(zero_fraction(out), printed_zeros);
     EXPECT_TRUE(close(out_test, x, 0));
-    EXPECT_TRUE(close(naive::dropout_forward<double>(x, {.p = printed.p}, same).first, out, 0));
+    EXPECT_TRUE(close(naive::dropout_forward<double>(x, {.p = p}, same).first, out, 0));
     EXPECT_EQ(same.state(), random.state());
   }
 }

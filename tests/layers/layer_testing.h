@@ -55,8 +55,8 @@ Tensor<T> linspace(double first, double last, const Shape& shape) {
 }
 
 template <class T>
-Tensor<T> tensor(const Shape& shape, std::initializer_list<T> values) {
-  return Tensor<T>(shape, std::span<const T>(values.begin(), values.size()));
+Tensor<T> tensor(const Shape& shape, const std::vector<T>& values) {
+  return Tensor<T>(shape, values);
 }
 
 /// The largest absolute value; 0 for an empty tensor.

@@ -4,6 +4,7 @@
 #include "lamina/layers/layout_naive.h"
 #include "lamina/layers/max_pool_naive.h"
 #include "lamina/threads.h"
+#include "notebooks/printed_values.h"
 #include "tests/layers/layer_testing.h"
 
 namespace lamina {
@@ -14,19 +15,14 @@ using testing::expect_error;
 using testing::poisoned;
 using testing::random_tensor;
 
-// The notebook printed 4.1666665157267834e-08.
 TEST(MaxPool, NotebookForward) {
   const auto x = testing::linspace<double>(-0.3, 0.4, {2, 3, 4, 4});
-  const auto correct_out = testing::tensor<double>(
-      {2, 3, 2, 2},
-      {-0.26315789, -0.24842105, -0.20421053, -0.18947368, -0.14526316, -0.13052632, -0.08631579, -0.07157895,
-       -0.02736842, -0.01263158, 0.03157895,  0.04631579,  0.09052632,  0.10526316,  0.14947368,  0.16421053,
-       0.20842105,  0.22315789,  0.26736842,  0.28210526,  0.32631579,  0.34105263,  0.38526316,  0.4});
+  const auto correct_out = testing::tensor<double>({2, 3, 2, 2}, printed_values("max_pool_forward.correct_out"));
   const PoolParam param{.pool_height = 2, .pool_width = 2, .stride = 2};
-  EXPECT_NEAR(rel_error(naive::max_pool_forward(x, param), correct_out), 4.1666665157267834e-08, 1e-16);
-  testing::for_each_target([&](int) {
-    EXPECT_NEAR(rel_error(max_pool_forward(x, param).first, correct_out), 4.1666665157267834e-08, 1e-16);
-  });
+  const double printed = printed_value("max_pool_forward.difference");
+  EXPECT_NEAR(rel_error(naive::max_pool_forward(x, param), correct_out), printed, 1e-16);
+  testing::for_each_target(
+      [&](int) { EXPECT_NEAR(rel_error(max_pool_forward(x, param).first, correct_out), printed, 1e-16); });
 }
 
 void check_gradient(const Shape& shape, const PoolParam& param, double bound) {

@@ -3,6 +3,7 @@
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/two_layer_net.h"
+#include "notebooks/printed_values.h"
 #include "tests/nets/net_testing.h"
 
 namespace lamina {
@@ -54,20 +55,18 @@ TEST(NotebookLosses, TwoLayerNet) {
     for (Index d = 0; d < D; ++d) X(n, d) = transposed(d, n);
 
   // The notebook's text cuts off the seventh column.
-  const double printed[3][6] = {{11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765},
-                                {12.05769098, 12.74614105, 13.43459113, 14.1230412, 14.81149128, 15.49994135},
-                                {12.58373087, 13.20054771, 13.81736455, 14.43418138, 15.05099822, 15.66781506}};
+  const std::vector<double>& printed = printed_values("two_layer_net.scores");
   const Tensor<double>& scores = net.loss(X);
   ASSERT_EQ(scores.shape(), (Shape{N, C}));
   double difference = 0;
   for (Index n = 0; n < N; ++n)
-    for (Index c = 0; c < 6; ++c) difference += std::abs(scores(n, c) - printed[n][c]);
+    for (Index c = 0; c < 6; ++c) difference += std::abs(scores(n, c) - printed[static_cast<std::size_t>(n * 6 + c)]);
   EXPECT_LT(difference, 1e-6);
 
   const std::vector<Label> y = {0, 5, 1};
-  EXPECT_NEAR(net.loss(X, y).loss, 3.4702243556, 1e-10);
+  EXPECT_NEAR(net.loss(X, y).loss, printed_value("two_layer_net.loss"), 1e-10);
   net.reg = 1.0;
-  EXPECT_NEAR(net.loss(X, y).loss, 26.5948426952, 1e-10);
+  EXPECT_NEAR(net.loss(X, y).loss, printed_value("two_layer_net.loss_reg_1"), 1e-10);
 }
 
 /// The notebooks' N, D, H1, H2, C = 2, 15, 20, 30, 10 from seed 231, and one net after the other from there on.
@@ -90,17 +89,17 @@ struct FullyConnectedCell {
 
 TEST(NotebookLosses, FullyConnectedNet) {
   FullyConnectedCell cell;
-  EXPECT_NEAR(cell.loss(), 2.3004790897684924, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("fully_connected_net.loss"), 1e-12);
   cell.options.reg = 3.14;
-  EXPECT_NEAR(cell.loss(), 7.052114776533016, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("fully_connected_net.loss_reg_3.14"), 1e-12);
 }
 
 TEST(NotebookLosses, FullyConnectedNetWithBatchnorm) {
   FullyConnectedCell cell;
   cell.options.normalization = Normalization::batchnorm;
-  EXPECT_NEAR(cell.loss(), 2.2611955101340957, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("batchnorm_net.loss"), 1e-12);
   cell.options.reg = 3.14;
-  EXPECT_NEAR(cell.loss(), 6.996533220108303, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("batchnorm_net.loss_reg_3.14"), 1e-12);
 }
 
 // Dropout's seed starts the run's one stream anew in each layer, and the next net's weights are drawn from there.
@@ -108,11 +107,11 @@ TEST(NotebookLosses, FullyConnectedNetWithDropout) {
   FullyConnectedCell cell;
   cell.options.seed = 123;
   cell.options.dropout = 1;
-  EXPECT_NEAR(cell.loss(), 2.3004790897684924, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("fully_connected_net.loss"), 1e-12);
   cell.options.dropout = 0.75;
-  EXPECT_NEAR(cell.loss(), 2.302371489704412, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("dropout_net.loss_0.75"), 1e-12);
   cell.options.dropout = 0.5;
-  EXPECT_NEAR(cell.loss(), 2.3042759220785896, 1e-12);
+  EXPECT_NEAR(cell.loss(), printed_value("dropout_net.loss_0.5"), 1e-12);
 }
 
 // Cells 12 and 13 in order: the draws of the first come before the net's. Weights are float32, X double.
@@ -126,9 +125,10 @@ TEST(NotebookLosses, ConvNet) {
   const Tensor<double> X = random.randn(Shape{50, 3, 32, 32});
   const std::vector<Label> y = random_labels(50, 10, random);
   ConvNet<double> net = made.to<double>();
-  EXPECT_NEAR(net.loss(X, y).loss, 2.3116596580092312, 1e-12);
+  EXPECT_NEAR(net.loss(X, y).loss, printed_value("conv_net.loss"), 1e-12);
   net.reg = 0.5;
-  EXPECT_NEAR(net.loss(X, y).loss, 2.3356916237697454, 1e-9);  // NumPy sums the squares of float32 in float32
+  EXPECT_NEAR(net.loss(X, y).loss, printed_value("conv_net.loss_reg_0.5"),
+              1e-9);  // NumPy sums the squares of float32 in float32
 }
 
 }  // namespace

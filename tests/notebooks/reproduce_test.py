@@ -17,7 +17,9 @@ import time
 from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "workbench", "cli"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 from command_testing import LAMINA, Directory, check, environment, run, succeeded, write_cifar10  # noqa: E402
+from printed_values import printed_value  # noqa: E402
 
 CELLS = {
     "fully-connected": "4 5 6 7 8 Q1 9 10 11 12 14 15 16 Q2 17 18 18+ 19 20".split(),
@@ -27,26 +29,26 @@ CELLS = {
 }
 CELLS = {name: [c.replace("Q", "Question ") for c in cells] for name, cells in CELLS.items()}
 # What the notebook prints of cells 12 and 19; drawn after all that came before in its stream.
-DRAWN = {("12", "solver_hidden_dim"): 188, ("12", "solver_reg"): 0.5845246460134131,
-         ("12", "solver_learning_rate"): 0.0005899695658298456, ("19", "solver_reg"): 0.01831920225912328,
-         ("19", "solver_learning_rate"): 0.0007944894378317135, ("19", "dropout"): 0.7374521923170966,
-         ("19", "epoch"): 15}
+DRAWN = {("12", "solver_hidden_dim"): printed_value("two_layer_solver.hidden_dim"), ("12", "solver_reg"): printed_value("two_layer_solver.reg"),
+         ("12", "solver_learning_rate"): printed_value("two_layer_solver.learning_rate"), ("19", "solver_reg"): printed_value("best_net.reg"),
+         ("19", "solver_learning_rate"): printed_value("best_net.learning_rate"), ("19", "dropout"): printed_value("best_net.dropout"),
+         ("19", "epoch"): printed_value("best_net.epoch")}
 
 
 CIFAR10 = os.environ.get("LAMINA_TEST_CIFAR10")
 DATA = ["--data", "cifar10", "--data-dir", CIFAR10] if CIFAR10 else ["--data", "synthetic"]
 NAME = "CIFAR-10" if CIFAR10 else "synthetic"
 # The losses before the first step, which hang on the images and on all that was drawn before.
-FIRST_LOSSES = {("fully-connected", "15", "first loss"): 4.349048, ("fully-connected", "16", "first loss"): 6.601968,
-                ("fully-connected", "18", "sgd: first loss"): 2.559978,
-                ("fully-connected", "18", "sgd_momentum: first loss"): 3.153777,
-                ("batch-normalization", "10", "first loss with batch normalization"): 2.340974,
-                ("batch-normalization", "10", "first loss without"): 2.302332,
-                ("dropout", "8", "dropout 1: first loss"): 7.856644,
-                ("dropout", "8", "dropout 0.25: first loss"): 17.318480,
-                ("fully-connected", "12", "first loss"): 2.472555,
-                ("fully-connected", "19", "first loss"): 2.617299,
-                ("convolutional", "15", "first loss"): 2.735618, ("convolutional", "17", "first loss"): 2.813290}
+FIRST_LOSSES = {("fully-connected", "15", "first loss"): printed_value("three_layers.first_loss"), ("fully-connected", "16", "first loss"): printed_value("five_layers.first_loss"),
+                ("fully-connected", "18", "sgd: first loss"): printed_value("six_layers.sgd_first_loss"),
+                ("fully-connected", "18", "sgd_momentum: first loss"): printed_value("six_layers.sgd_momentum_first_loss"),
+                ("batch-normalization", "10", "first loss with batch normalization"): printed_value("deep_nets.batchnorm_first_loss"),
+                ("batch-normalization", "10", "first loss without"): printed_value("deep_nets.first_loss"),
+                ("dropout", "8", "dropout 1: first loss"): printed_value("dropout_experiment.first_loss"),
+                ("dropout", "8", "dropout 0.25: first loss"): printed_value("dropout_experiment.first_loss_0.25"),
+                ("fully-connected", "12", "first loss"): printed_value("two_layer_solver.first_loss"),
+                ("fully-connected", "19", "first loss"): printed_value("best_net.first_loss"),
+                ("convolutional", "15", "first loss"): printed_value("small_conv_net.first_loss"), ("convolutional", "17", "first loss"): printed_value("good_conv_net.first_loss")}
 
 
 def results(directory):

@@ -45,7 +45,7 @@ SolverOptions quiet(Index batch_size, Index num_epochs) {
 TEST(Solver, PrintsTheNotebooksLines) {
   Scripted model;
   int calls = 0;
-  model.next_loss = [&] { return ++calls == 1 ? 4.3490481 : 2.0 / calls; };
+  model.next_loss = [&] { return ++calls == 1 ? 1.2345671 : 2.0 / calls; };
   RandomState random(0);
   std::ostringstream out;
   SolverOptions options;
@@ -54,7 +54,7 @@ TEST(Solver, PrintsTheNotebooksLines) {
   options.out = &out;
   Solver solver(model, {labelled_split(50, 9), labelled_split(1000, 124)}, options, random);
   EXPECT_TRUE(solver.train());
-  std::string expected = "(Iteration 1 / 24) loss: 4.349048\n(Epoch 0 / 12) train acc: 0.180000; val_acc: 0.124000\n";
+  std::string expected = "(Iteration 1 / 24) loss: 1.234567\n(Epoch 0 / 12) train acc: 0.180000; val_acc: 0.124000\n";
   for (int epoch = 1; epoch <= 12; ++epoch) {
     if (epoch == 6) expected += "(Iteration 11 / 24) loss: 0.181818\n";
     if (epoch == 11) expected += "(Iteration 21 / 24) loss: 0.095238\n";

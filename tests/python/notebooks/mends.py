@@ -4,6 +4,10 @@ MENDS: for a cell, pairs of what the text has and what stood there, which the pr
 match loosely; a pair that ends in a newline mends the end of a line. LOST: the cells that the text has not at all; they are our
 own, after their neighbours and the output that is there.
 """
+from printed_values import printed_text
+
+SCORES, CONVOLVED = printed_text("two_layer_net.scores").split(), printed_text("conv_forward.correct_out").split()
+RELU, POOLED = printed_text("relu_forward.correct_out").split()[6], printed_text("max_pool_forward.correct_out").split()
 FULLY_CONNECTED, BATCHNORM, DROPOUT, CONV = "FullyConnectedNets", "BatchNormalization", "Dropout", "ConvolutionalNetworks"
 
 IMPORT = [("eval_numerical_gradient_arr\n", "eval_numerical_gradient_array\n")]
@@ -13,14 +17,14 @@ MENDS = {
     (FULLY_CONNECTED, 3): IMPORT,
     (FULLY_CONNECTED, 6): [("rel_error(dw_num, db)", "rel_error(db_num, db)")],
     (FULLY_CONNECTED, 7): [("0., ], correct_out = np.array([[ 0., 0., 0., 0.,", "         correct_out = np.array([[0., 0., 0., 0.],"),
-                           ("[ 0., 0.04545455", "[ 0., 0., 0.04545455")],
+                           ("[ 0., " + RELU, "[ 0., 0., " + RELU)],
     (FULLY_CONNECTED, 9): [
         ("affine_relu_backward np.random.seed", "affine_relu_backward\n    np.random.seed"),
         ("x, d\n", "x, dout)\n"), ("w, d\n", "w, dout)\n"), ("b, d\n", "b, dout)\n")],
     # The scores of a row are evenly spaced.
     (FULLY_CONNECTED, 11): [
-        ("15.33206765,\n", "15.33206765, 16.09215096],\n"), ("15.49994135,\n", "15.49994135, 16.18839143],\n"),
-        ("15.66781506,\n", "15.66781506, 16.2846319]])\n"), ("params['bl']", "params['b1']")],
+        (f"{SCORES[5]},\n", f"{SCORES[5]}, 16.09215096],\n"), (f"{SCORES[11]},\n", f"{SCORES[11]}, 16.18839143],\n"),
+        (f"{SCORES[17]},\n", f"{SCORES[17]}, 16.2846319]])\n"), ("params['bl']", "params['b1']")],
     (FULLY_CONNECTED, 12): [
         ("' solver_reg: ' + str(solver_hidden_dim) + '\n",
          "' solver_reg: ' + str(solver_reg) + ' solver_learning_rate: ' + str(solver_learning_rate))\n")],
@@ -48,11 +52,11 @@ MENDS = {
         "print('Fraction of train-time", "print('Fraction of test-time", "print()")],
     (DROPOUT, 6): [("dropout_param)[0]\n", "dropout_param)[0], x, dout)\n")],
     (CONV, 2): [("eval_numerical_gradie\n", "eval_numerical_gradient\n")],
-    (CONV, 4): [("[[-0.98053589", "[[[-0.98053589"), ("2.38247847]]])", "2.38247847]]]])")],
+    (CONV, 4): [("[[" + CONVOLVED[12], "[[[" + CONVOLVED[12]), (CONVOLVED[-1] + "]]])", CONVOLVED[-1] + "]]]])")],
     (CONV, 5): [
         (f"lambda {a}: conv_forward_naive(x, w, b, conv_para{end}\n", f"lambda {a}: conv_forward_naive(x, w, b, conv_param)[0], {a}, dout)\n")
         for a, end in (("x", ""), ("w", ""), ("b", ")"))],
-    (CONV, 6): [("-0.07157895]\n", "-0.07157895]],\n")],
+    (CONV, 6): [(POOLED[7] + "]\n", POOLED[7] + "]],\n")],
     (CONV, 7): [("lambda x: max_pool_forward_naive(x, pool_param)\n", "lambda x: max_pool_forward_naive(x, pool_param)[0], x, dout)\n")],
     # Lines of a part that is commented out.
     (CONV, 13): [(line, "# " + line) for line in (
