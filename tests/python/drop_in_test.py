@@ -73,6 +73,15 @@ class ModulesTest(unittest.TestCase):
                 for name in names:
                     self.assertTrue(callable(getattr(loaded, name, None)), f"{package}.{module}.{name}")
 
+    def test_both_packages_are_one(self):
+        def files(package):
+            folder = pathlib.Path(importlib.import_module(package).__file__).parent
+            self.assertFalse(folder.is_symlink(), folder)
+            return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if "__pycache__" not in p.parts and p.is_file()}
+
+        self.assertGreater(len(files("cs6353")), 12)
+        self.assertEqual(files("cs6353"), files("cs231n"))
+
     def test_signatures(self):
         def parameters(f):
             return list(inspect.signature(f).parameters)

@@ -1,0 +1,7 @@
+"""The course's package, on lamina: its modules' names, lamina's code. It is installed twice, as cs6353 and as cs231n.
+
+Where it is found first, or another folder of its name on sys.path has no __init__.py, that folder adds its modules.
+"""
+import pkgutil
+
+__path__ = pkgutil.extend_path(__path__, __name__)

@@ -1,4 +1,0 @@
-"""The nets. A notebook's own module may lie in a folder classifiers of a package of this name elsewhere on sys.path."""
-import pkgutil
-
-__path__ = pkgutil.extend_path(__path__, __name__)

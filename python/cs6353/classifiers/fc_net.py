@@ -1,5 +1,0 @@
-"""Fully-connected nets, and the layers: lamina.nets."""
-import numpy as np
-from lamina.layer_utils import *
-from lamina.layers import *
-from lamina.nets import FullyConnectedNet, TwoLayerNet

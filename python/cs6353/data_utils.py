@@ -1,2 +1,0 @@
-"""CIFAR-10: lamina.data."""
-from lamina.data import *

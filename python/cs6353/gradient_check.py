@@ -1,2 +1,0 @@
-"""Numerical gradients: lamina.gradient_check."""
-from lamina.gradient_check import *

@@ -1,2 +1,0 @@
-"""Layers: lamina.layers."""
-from lamina.layers import *

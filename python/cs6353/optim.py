@@ -1,2 +1,0 @@
-"""Update rules: lamina.optim."""
-from lamina.optim import *

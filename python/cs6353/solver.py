@@ -1,2 +1,0 @@
-"""The training loop: lamina.solver."""
-from lamina.solver import *

@@ -1,2 +1,0 @@
-"""Pictures in a grid: lamina.vis."""
-from lamina.vis import *
