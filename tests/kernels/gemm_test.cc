@@ -3,6 +3,9 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+
+#include <filesystem>
+#include <iterator>
 #endif
 
 #include "lamina/kernels/machine/target.h"
@@ -158,6 +161,32 @@ TYPED_TEST(Gemm, SameBitsForAnyNumberOfThreads) {
   });
   set_num_threads(before);
 }
+
+#if defined(__linux__)
+// A call that needs the thread pool makes one of the chosen size.
+TYPED_TEST(Gemm, SmallProductsDoNotUseTheThreadPool) {
+  using T = TypeParam;
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task"), end;
+    return std::distance(begin(tasks), end);
+  };
+  const int before = num_threads();
+  const auto multiply = [&](bool transpose_a, Index m, Index n, Index k) {
+    const Tensor<T> a(Shape{m, k}, T{1}), b(Shape{k, n}, T{1});
+    Tensor<T> c(Shape{m, n});
+    kernels::gemm<T>(transpose_a, true, m, n, k, a.data(), transpose_a ? m : k, b.data(), k, c.data(), n);
+  };
+  const auto running = threads();
+  set_num_threads(static_cast<int>(running) + 3);
+  multiply(false, 2000, 10, 13);
+  multiply(true, 10, 5, 5000);
+  multiply(false, 4, 10, 3000);
+  EXPECT_EQ(threads(), running);
+  multiply(false, 100, 100, 100);
+  EXPECT_EQ(threads(), num_threads()) << "the pool and this thread";
+  set_num_threads(before);
+}
+#endif
 
 }  // namespace
 }  // namespace lamina

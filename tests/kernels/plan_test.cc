@@ -22,9 +22,61 @@ ProductSize product(Index m, Index n, Index k, bool transpose_a = false, bool tr
   return {transpose_a, transpose_b, m, n, k, transpose_a ? m : k, 4};
 }
 
-TEST(Plan, SmallProductsStayOnOneThread) {
-  EXPECT_TRUE(plan(product(50, 10, 100), kAvx512, kTwoCores).one_thread);
-  EXPECT_FALSE(plan(product(100, 100, 100), kAvx512, kTwoCores).one_thread);
+// The products of small layers: dividing them costs more than it brings.
+TEST(Plan, SmallProductsAreOneChunk) {
+  for (const TileShape& tile : {kAvx512, kAvx2, kSse4})
+    for (const ProductSize& size :
+         {product(50, 10, 100), product(256, 10, 32, true), product(2000, 10, 13), product(3, 700, 100, false, true),
+          product(150, 17, 100, false, true), product(4, 10, 256), product(10, 4, 5000, true)}) {
+      const Plan p = plan(size, tile, {2, 4});
+      EXPECT_TRUE(p.one_chunk);
+      EXPECT_EQ(p.rows.count(), 1);
+      EXPECT_EQ(p.chunks_of_panels.count(), 1);
+      EXPECT_NE(p.copy_a, CopyA::once) << "one chunk copies for itself";
+      EXPECT_TRUE(!size.transpose_b || p.pack_b == PackB::by_chunk) << "and packs for itself";
+    }
+  const Plan halves = plan(product(4, 10, 3000), kAvx512, kTwoCores);
+  EXPECT_TRUE(halves.one_chunk);
+  EXPECT_EQ(halves.rows.count(), 1);
+  EXPECT_EQ(halves.half, 1536) << "bits must not depend on it";
+  const Plan large = plan(product(100, 100, 100), kAvx512, kTwoCores);
+  EXPECT_FALSE(large.one_chunk);
+  EXPECT_EQ(large.rows.count(), 2);
+}
+
+TEST(Plan, PairsOfBfloat16) {
+  const PairPlan small = plan_pairs(product(256, 10, 33, true));
+  EXPECT_TRUE(small.one_chunk);
+  EXPECT_EQ(small.rows.count() * small.chunks_of_panels.count(), 1);
+  EXPECT_EQ(small.pairs, 17);
+  EXPECT_EQ(small.width, 16);
+  EXPECT_EQ(small.tile_rows, 24);
+
+  const PairPlan layer = plan_pairs(product(100, 100, 3072));
+  EXPECT_FALSE(layer.one_chunk);
+  EXPECT_EQ(layer.width, 32);
+  EXPECT_EQ(layer.tile_rows, 12);
+  EXPECT_EQ(layer.rows.size, 24) << "four chunks or more";
+  EXPECT_EQ(layer.chunks_of_panels.count(), 1) << "which suffice";
+  EXPECT_EQ(layer.a_pitch, 1536 + 16) << "rows must not be a multiple of 1 KiB apart";
+  EXPECT_EQ(plan_pairs(product(100, 100, 3074)).a_pitch, 1537);
+
+  const PairPlan few_rows = plan_pairs(product(24, 3072, 100));
+  EXPECT_EQ(few_rows.rows.count(), 1);
+  EXPECT_EQ(few_rows.chunks_of_panels.size, 12) << "panels are divided too";
+
+  RandomState random(4);
+  for (int i = 0; i < 1000; ++i) {
+    const auto length = [&] { return 1 + random.randint(i % 3 ? 200 : 4000); };
+    const ProductSize s = product(length(), length(), length(), random.randint(2), random.randint(2));
+    const PairPlan p = plan_pairs(s);
+    EXPECT_EQ(p.rows.items, s.m);
+    EXPECT_TRUE(p.rows.count() == 1 || p.rows.size % kPairRows == 0) << "chunks begin where a tile does";
+    EXPECT_EQ(p.chunks_of_panels.items, (s.n + p.width - 1) / p.width);
+    EXPECT_EQ(kPairRows % p.tile_rows, 0);
+    EXPECT_GE(2 * p.pairs, s.k);
+    EXPECT_GE(p.a_pitch, p.pairs);
+  }
 }
 
 // The three products of a layer (100, 3072) x (3072, 100), on two threads.

@@ -9,6 +9,9 @@
 
 namespace lamina::kernels {
 
+/// Pairs of bfloat16 in a vector of AVX-512, whose instructions multiply them.
+inline constexpr Index kPairLanes = 16;
+
 /// The bits of x rounded to bfloat16, to the nearest, ties to even; a NaN gives a NaN.
 inline std::uint16_t bf16_bits(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);

@@ -20,7 +20,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Pair = std::uint32_t;  // two bfloat16; the first is the lower half
 
-inline constexpr Index kPairLanes = 16;  // pairs in a vector
 inline constexpr int kMaxTileQuads = 6;
 
 // What the micro-kernel computes: C (rows, columns) = [C +] sum over images n, runs r and pairs k of

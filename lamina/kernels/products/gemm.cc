@@ -1,6 +1,7 @@
 #include "lamina/kernels/products/gemm.h"
 
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 
 #include "lamina/kernels/amx/amx.h"
@@ -47,19 +48,6 @@ HWY_INLINE TileShape tile_shape() {
           kThin ? kThinColumns<T> : 0};
 }
 
-// for_grid(), or the same loop on the calling thread.
-template <class Body>
-HWY_INLINE void for_grid_of(const Plan& p, const Chunks& chunks, const Chunks& across, const Body& body) {
-  if (!p.one_thread) return for_grid(chunks, across, body);
-  const Index count = chunks.count(), count_across = across.count();
-  for (Index j = 0; j < count_across; ++j)
-    for (Index i = 0; i < count; ++i) body(chunks.first(i), chunks.length(i), across.first(j), across.length(j));
-}
-template <class Body>
-HWY_INLINE void for_chunks_of(const Plan& p, const Chunks& chunks, const Body& body) {
-  for_grid_of(p, chunks, Chunks{1, 1}, [&](Index first, Index length, Index, Index) HWY_ATTR { body(first, length); });
-}
-
 // What all chunks read: the operands in place, or copies of them.
 template <class T>
 struct Operands {
@@ -73,7 +61,7 @@ template <class T>
 HWY_INLINE void pack_thin_columns(const Plan& p, const Product<T>& s, ThinArgs<T>& t) {
   const Index pitch = round_up(s.k, kBlockK);
   T* b = workspace<PackedThin, T>(kThinColumns<T> * pitch);
-  for_chunks_of(p, Chunks{pitch, 1024}, [&](Index k, Index rows) HWY_ATTR { pack_thin(s, k, rows, p.thin, pitch, b); });
+  for_chunks(Chunks{pitch, 1024}, [&](Index k, Index rows) HWY_ATTR { pack_thin(s, k, rows, p.thin, pitch, b); });
   t.b = b;
   t.b_pitch = pitch;
   t.ldc = s.ldc;
@@ -86,7 +74,7 @@ HWY_INLINE Operands<T> pack(const Plan& p, const Product<T>& s) {
   const Index width = wide_tile_columns<T>(), panel = s.k * width;
   if (p.pack_b == PackB::once) {
     T* panels = workspace<PackedB, T>((p.panels - p.first_packed) * panel);
-    for_chunks_of(p, Chunks{p.panels - p.first_packed, 1}, [&](Index i, Index) HWY_ATTR {
+    for_chunks(Chunks{p.panels - p.first_packed, 1}, [&](Index i, Index) HWY_ATTR {
       pack_panel(s, (p.first_packed + i) * width, width, panels + i * panel);
     });
     o.panels = panels;
@@ -96,7 +84,7 @@ HWY_INLINE Operands<T> pack(const Plan& p, const Product<T>& s) {
   if (p.copy_a == CopyA::once) {
     o.lda = s.k + static_cast<Index>(64 / sizeof(T));  // a cache line of padding, so that rows map to different sets
     T* copy = workspace<CopyOfA, T>(s.m * o.lda);
-    for_chunks_of(p, Chunks{s.m, 4}, [&](Index first, Index rows) HWY_ATTR {
+    for_chunks(Chunks{s.m, 4}, [&](Index first, Index rows) HWY_ATTR {
       for (Index i = first; i < first + rows; ++i) std::copy_n(s.a + i * s.lda, s.k, copy + i * o.lda);
     });
     o.a = copy;
@@ -180,7 +168,7 @@ HWY_INLINE void multiply_chunk(const Plan& p, const Product<T>& s, const Operand
 template <class T>
 HWY_NOINLINE void multiply(const Plan& p, const Product<T>& s) {
   const Operands<T> o = pack(p, s);
-  for_grid_of(p, p.rows, p.chunks_of_panels, [&](Index row, Index rows, Index first, Index panels) HWY_ATTR {
+  for_grid(p.rows, p.chunks_of_panels, [&](Index row, Index rows, Index first, Index panels) HWY_ATTR {
     multiply_chunk(p, s, o, row, rows, first, panels);
   });
 }
@@ -189,7 +177,7 @@ HWY_NOINLINE void multiply(const Plan& p, const Product<T>& s) {
 template <class T>
 HWY_INLINE void multiply_in_halves(const Plan& p, const Product<T>& s, const Machine& machine) {
   T* other = workspace<OtherHalf, T>(s.m * s.n);
-  for_grid_of(p, p.rows, Chunks{s.k, p.half}, [&](Index row, Index rows, Index k0, Index k) HWY_ATTR {
+  for_grid(p.rows, Chunks{s.k, p.half}, [&](Index row, Index rows, Index k0, Index k) HWY_ATTR {
     Product<T> part = s;
     part.m = rows;
     part.k = k;
@@ -201,7 +189,7 @@ HWY_INLINE void multiply_in_halves(const Plan& p, const Product<T>& s, const Mac
     part.relu = false;
     multiply(plan_half(size_of(part), tile_shape<T>(), machine), part);
   });
-  for_chunks_of(p, p.rows, [&](Index row, Index rows) HWY_ATTR {
+  for_chunks(p.rows, [&](Index row, Index rows) HWY_ATTR {
     add_other_half(rows, s.n, s.c + row * s.ldc, s.ldc, other + row * s.n, s.bias, s.relu);
   });
 }
@@ -209,6 +197,8 @@ HWY_INLINE void multiply_in_halves(const Plan& p, const Product<T>& s, const Mac
 template <class T>
 void multiply_on(const Machine& machine, const Product<T>& s) {
   const Plan p = plan(size_of(s), tile_shape<T>(), machine);
+  std::optional<Alone> no_pool;
+  if (p.one_chunk) no_pool.emplace();
   p.half > 0 ? multiply_in_halves(p, s, machine) : multiply(p, s);
 }
 

@@ -1,5 +1,6 @@
 // Rounding to bfloat16, and matrix products with operands rounded to it and sums in float32.
 #include <algorithm>
+#include <optional>
 
 #include "lamina/kernels/amx/amx.h"
 #include "lamina/kernels/machine/chunks.h"
@@ -7,7 +8,7 @@
 #include "lamina/kernels/machine/workspace.h"
 #include "lamina/kernels/products/bf16.h"
 #include "lamina/kernels/products/gemm.h"
-#include "lamina/kernels/products/product.h"
+#include "lamina/kernels/products/plan.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/products/gemm_bf16.cc"
@@ -32,32 +33,22 @@ void round_numbers(Index n, const float* x, float* out) {
 struct PackedA {};
 struct PackedB {};
 
-constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
-constexpr Index kRowsOfChunk[] = {96, 48, 24};  // multiples of kTogether
-constexpr Index kTogether = 24;                 // rows of A^T whose pairs stand side by side
-
-template <class Body>
-HWY_INLINE void for_chunks_of(const Product<float>& s, const Chunks& chunks, const Body& body) {
-  if (s.work() >= kSmall) return for_chunks(chunks, body);
-  for (Index i = 0; i < chunks.count(); ++i) body(chunks.first(i), chunks.length(i));
-}
-
-// The panel (pairs of k, width) of op(B) from column `first` on, with zeros behind the last column and the last row.
-HWY_INLINE void pack_panel(const Product<float>& s, Index first, Index width, Pair* panel) {
-  const Index columns = std::min(width, s.n - first), pairs = ceil_div(s.k, 2);
+// Packs the panel (pairs, width) of op(B) from column `first` on, padded with zeros.
+HWY_INLINE void pack_panel(const PairPlan& p, const Product<float>& s, Index first, Pair* panel) {
+  const Index width = p.width, columns = std::min(width, s.n - first);
   if (!s.transpose_b) {
-    for (Index k = 0; k < pairs; ++k) {
+    for (Index k = 0; k < p.pairs; ++k) {
       const float* from = s.b + 2 * k * s.ldb + first;
       round_pairs(from, 2 * k + 1 < s.k ? from + s.ldb : nullptr, columns, panel + k * width);
       std::fill(panel + k * width + columns, panel + (k + 1) * width, Pair{0});
     }
     return;
   }
-  constexpr Index kPairs = 16;  // pairs of k at a time, so that what is written stays in the first-level cache
-  for (Index k0 = 0; k0 < pairs; k0 += kPairs)
+  constexpr Index kPairs = 16;  // pairs along k at a time, so that what is written stays in the L1 cache
+  for (Index k0 = 0; k0 < p.pairs; k0 += kPairs)
     for (Index j = 0; j < width; ++j) {
       Pair row[kPairs] = {};
-      const Index count = std::min(kPairs, pairs - k0);
+      const Index count = std::min(kPairs, p.pairs - k0);
       if (j < columns)
         round_row(s.b + (first + j) * s.ldb + 2 * k0, std::min(2 * count, s.k - 2 * k0),
                   reinterpret_cast<std::uint16_t*>(row));
@@ -65,22 +56,15 @@ HWY_INLINE void pack_panel(const Product<float>& s, Index first, Index width, Pa
     }
 }
 
-// A in pairs: its rows, `pitch` pairs apart, or of a transposed A blocks (pairs, kTogether) of its rows.
-struct PackedRows {
-  Pair* pairs;
-  Index pitch;
-};
-
-HWY_INLINE PackedRows pack_a(const Product<float>& s) {
-  const Index pairs = ceil_div(s.k, 2);
-  // Rows that would lie a multiple of 1 KiB apart, in few sets of the cache, get a cache line more.
-  const Index pitch = s.transpose_a ? 0 : pairs + (pairs % 256 == 0 ? 16 : 0);
-  Pair* packed = workspace<PackedA, Pair>(s.transpose_a ? round_up(s.m, kTogether) * pairs : s.m * pitch);
-  for_chunks_of(s, Chunks{s.m, kTogether}, [&](Index first, Index rows) HWY_ATTR {
+// Packs A: its rows, p.a_pitch pairs apart, or of a transposed A blocks (pairs, kPairRows).
+HWY_INLINE const Pair* pack_a(const PairPlan& p, const Product<float>& s) {
+  const Index pairs = p.pairs, pitch = p.a_pitch;
+  Pair* packed = workspace<PackedA, Pair>(s.transpose_a ? round_up(s.m, kPairRows) * pairs : s.m * pitch);
+  for_chunks(Chunks{s.m, kPairRows}, [&](Index first, Index rows) HWY_ATTR {
     if (s.transpose_a) {
       for (Index k = 0; k < pairs; ++k) {
         const float* from = s.a + 2 * k * s.lda + first;
-        round_pairs(from, 2 * k + 1 < s.k ? from + s.lda : nullptr, rows, packed + first * pairs + k * kTogether);
+        round_pairs(from, 2 * k + 1 < s.k ? from + s.lda : nullptr, rows, packed + first * pairs + k * kPairRows);
       }
     } else {
       for (Index i = first; i < first + rows; ++i) {
@@ -89,44 +73,39 @@ HWY_INLINE PackedRows pack_a(const Product<float>& s) {
       }
     }
   });
-  return {packed, pitch};
+  return packed;
 }
 
 void multiply(const Product<float>& s) {
-  const Index width = s.n <= kPairLanes ? kPairLanes : 2 * kPairLanes, panels = ceil_div(s.n, width);
-  const Index pairs = ceil_div(s.k, 2);
-  Pair* packed_b = workspace<PackedB, Pair>(panels * pairs * width);
-  for_chunks_of(s, Chunks{panels, 1},
-                [&](Index p, Index) HWY_ATTR { pack_panel(s, p * width, width, packed_b + p * pairs * width); });
-  const PackedRows a = pack_a(s);
-
-  Chunks rows{s.m, kRowsOfChunk[0]};
-  for (const Index candidate : kRowsOfChunk)
-    if (s.m / rows.size < 4) rows.size = candidate;
-  const Chunks columns{panels,
-                       rows.count() >= 4 ? panels : std::max<Index>(1, panels * rows.count() / 8)};  // panels a chunk
-  const Index tile = width == kPairLanes ? 24 : 12;
-  const auto multiply_chunk = [&](Index row, Index height, Index first, Index some) HWY_ATTR {
+  const PairPlan p = plan_pairs({s.transpose_a, s.transpose_b, s.m, s.n, s.k, s.lda, sizeof(float)});
+  std::optional<Alone> no_pool;
+  if (p.one_chunk) no_pool.emplace();
+  const Index panel_size = p.pairs * p.width, panels = p.chunks_of_panels.items;
+  Pair* packed_b = workspace<PackedB, Pair>(panels * panel_size);
+  for_chunks(Chunks{panels, 1},
+             [&](Index panel, Index) HWY_ATTR { pack_panel(p, s, panel * p.width, packed_b + panel * panel_size); });
+  const Pair* packed_a = pack_a(p, s);
+  for_grid(p.rows, p.chunks_of_panels, [&](Index row, Index rows, Index first, Index some) HWY_ATTR {
     PairTile t{};
-    t.k = pairs;
-    t.a_row = s.transpose_a ? 2 : 2 * a.pitch;
-    t.a_k = s.transpose_a ? 2 * kTogether : 2;
-    t.b_k = width;
+    t.k = p.pairs;
+    t.a_row = s.transpose_a ? 2 : 2 * p.a_pitch;
+    t.a_k = s.transpose_a ? 2 * kPairRows : 2;
+    t.b_k = p.width;
     t.ldc = s.ldc;
     t.relu = s.relu;
-    for (Index p = first; p < first + some; ++p) {
-      t.b = packed_b + p * pairs * width;
-      t.bias = s.bias ? s.bias + p * width : nullptr;
-      t.columns = std::min(width, s.n - p * width);
-      for (Index i = row; i < row + height; i += tile) {
-        const Pair* from = a.pairs + (s.transpose_a ? i / kTogether * kTogether * pairs + i % kTogether : i * a.pitch);
-        t.set_rows(reinterpret_cast<const std::uint16_t*>(from), s.c + i * s.ldc + p * width);
-        pair_tile(t, std::min(tile, row + height - i));
+    for (Index panel = first; panel < first + some; ++panel) {
+      const Index column = panel * p.width;
+      t.b = packed_b + panel * panel_size;
+      t.bias = s.bias ? s.bias + column : nullptr;
+      t.columns = std::min(p.width, s.n - column);
+      for (Index i = row; i < row + rows; i += p.tile_rows) {
+        const Pair* from =
+            packed_a + (s.transpose_a ? i / kPairRows * kPairRows * p.pairs + i % kPairRows : i * p.a_pitch);
+        t.set_rows(reinterpret_cast<const std::uint16_t*>(from), s.c + i * s.ldc + column);
+        pair_tile(t, std::min(p.tile_rows, row + rows - i));
       }
     }
-  };
-  if (s.work() >= kSmall) return for_grid(rows, columns, multiply_chunk);
-  for (Index i = 0; i < rows.count(); ++i) multiply_chunk(rows.first(i), rows.length(i), 0, panels);
+  });
 }
 
 #endif  // HWY_AVX3
@@ -139,10 +118,11 @@ HWY_AFTER_NAMESPACE();
 namespace lamina::kernels {
 namespace {
 
+// Scratch memory (machine/workspace.h).
 struct RoundedA {};
 struct RoundedB {};
 
-// The stored matrix (rows, columns), rounded, with rows that follow one another.
+// The stored matrix (rows, columns), rounded and contiguous.
 template <class Slot>
 const float* rounded(Index rows, Index columns, const float* x, Index pitch) {
   float* to = workspace<Slot, float>(rows * columns);

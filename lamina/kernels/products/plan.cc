@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "lamina/kernels/machine/target.h"
+#include "lamina/kernels/products/bf16.h"
 
 namespace lamina::kernels {
 namespace {
 
-constexpr Index kSmall = 1 << 18;               // multiply-adds below which one thread is quicker
+constexpr Index kSmall = 1 << 18;               // multiply-adds that are not worth dividing
 constexpr Index kSplitSum = 2048;               // length of k from which sums are split
 constexpr Index kThinSum = 256;                 // length of k that outweighs the final reduction over lanes
 constexpr Index kFewRows = 128;                 // rows of a block of A that stay in the L2 cache
@@ -38,8 +39,7 @@ bool rows_conflict(const ProductSize& s, const TileShape& tile, int cache_ways) 
 // `half`: the product is one of the two of a split sum, and all of it belongs to one thread.
 Plan plan_unsplit(const ProductSize& s, const TileShape& tile, const Machine& machine, bool half) {
   Plan p{};
-  p.one_thread = is_small(s);
-  const Index threads = p.one_thread ? 1 : machine.threads;
+  p.one_chunk = is_small(s);
 
   const Index over = s.n % tile.vector;  // columns after the last whole vector
   if (over <= tile.thin_columns && over < s.n && (s.transpose_a || s.k >= kThinSum)) p.thin = over;
@@ -48,23 +48,25 @@ Plan plan_unsplit(const ProductSize& s, const TileShape& tile, const Machine& ma
 
   // One chunk of rows for each thread if that gives chunks of a good height; else several chunks, and the panels are
   // divided among threads as well.
-  const Index share = ceil_div(s.m, threads);
+  const Index share = ceil_div(s.m, machine.threads);
   const bool chunk_a_thread = share >= kRowsOfChunk[2] && share <= kFewRows;
 
   // Panels of B are read in place, except a last one that is not full if there are no masked loads. Panels of B^T are
   // packed. If each thread has only one chunk of rows, it packs its own panels, because reading panels from another
   // core's cache would take longer.
   p.first_packed = s.transpose_b ? 0 : tile.masked_loads ? p.panels : columns / tile.columns;
-  if (s.transpose_b && (s.m <= kFewRows || (chunk_a_thread && s.k * s.n <= kMostPackedByChunk)))
+  if (s.transpose_b && (p.one_chunk || s.m <= kFewRows || (chunk_a_thread && s.k * s.n <= kMostPackedByChunk)))
     p.pack_b = PackB::by_chunk;
   else if (p.first_packed < p.panels)
     p.pack_b = PackB::once;
 
   // Few rows form one chunk, so that B is read only once, provided that there are enough panels to divide.
-  const bool together = s.m <= kFewRows && (p.panels >= 16 || p.pack_b == PackB::by_chunk || (half && p.panels >= 8));
+  const bool few = s.m <= kFewRows && (p.panels >= 16 || p.pack_b == PackB::by_chunk || (half && p.panels >= 8));
+  const bool together = p.one_chunk || few;
   p.rows = {s.m, together ? s.m : chunk_a_thread ? round_up(share, 4) : rows_of_chunk(s.m)};
   const bool rows_suffice = !together && (chunk_a_thread || p.rows.count() >= 4);
-  const Index panels_of_chunk = half || rows_suffice ? p.panels : p.panels * p.rows.count() / (2 * threads);
+  const bool all_panels = p.one_chunk || half || rows_suffice;
+  const Index panels_of_chunk = all_panels ? p.panels : p.panels * p.rows.count() / (2 * machine.threads);
   p.chunks_of_panels = {p.panels, std::max<Index>(1, panels_of_chunk)};
 
   if (rows_conflict(s, tile, machine.cache_ways)) {
@@ -85,14 +87,28 @@ Plan plan(const ProductSize& s, const TileShape& tile, const Machine& machine) {
   // Different threads compute the two halves of a long sum. Then the rows of B, which are a layer's weights, stay in
   // the cache of the core that computes their gradient and updates them.
   Plan p{};
-  p.one_thread = is_small(s);
+  p.one_chunk = is_small(s);
   p.half = round_up(s.k / 2, kBlockK);
-  p.rows = rows_of_halves(s.m, p.one_thread ? 1 : machine.threads);
+  p.rows = p.one_chunk ? Chunks{s.m, s.m} : rows_of_halves(s.m, machine.threads);
   return p;
 }
 
 Plan plan_half(const ProductSize& s, const TileShape& tile, const Machine& machine) {
   return plan_unsplit(s, tile, {1, machine.cache_ways}, true);
+}
+
+PairPlan plan_pairs(const ProductSize& s) {
+  PairPlan p{};
+  p.one_chunk = is_small(s);
+  p.pairs = ceil_div(s.k, 2);
+  p.width = s.n <= kPairLanes ? kPairLanes : 2 * kPairLanes;
+  p.tile_rows = p.width == kPairLanes ? kPairRows : kPairRows / 2;
+  p.a_pitch = p.pairs + (p.pairs % 256 == 0 ? 16 : 0);  // a cache line of padding, so that rows map to different sets
+  const Index panels = ceil_div(s.n, p.width);
+  p.rows = {s.m, p.one_chunk ? s.m : rows_of_chunk(s.m)};
+  const bool all_panels = p.one_chunk || p.rows.count() >= 4;
+  p.chunks_of_panels = {panels, all_panels ? panels : std::max<Index>(1, panels * p.rows.count() / 8)};
+  return p;
 }
 
 }  // namespace lamina::kernels

@@ -51,9 +51,9 @@ enum class CopyA {
 };
 
 struct Plan {
-  bool one_thread;  ///< because the product is small
+  bool one_chunk;  ///< the product is so small that the calling thread computes all of it, as one chunk
   /// If not 0, the sums over k are split in two: k below `half` and the rest are separate products, whose results are
-  /// added at the end. Of this plan only `rows` and `one_thread` then matter; plan_half() plans each of the two
+  /// added at the end. Of this plan only `rows` and `one_chunk` then matter; plan_half() plans each of the two
   /// products.
   Index half;
   Index thin;    ///< how many of the last columns of C go to the kernel in thin-inl.h
@@ -69,6 +69,22 @@ struct Plan {
 Plan plan(const ProductSize& size, const TileShape& tile, const Machine& machine);
 /// The plan of one of the two products of a split sum. One thread computes it, and its sums are not split again.
 Plan plan_half(const ProductSize& size, const TileShape& tile, const Machine& machine);
+
+/// The plan of gemm_bf16() on AVX-512-BF16. Both operands are packed, as pairs of bfloat16 along k (bf16_tile-inl.h).
+struct PairPlan {
+  bool one_chunk;           ///< as in Plan
+  Index pairs;              ///< along k; an odd k is padded with a zero
+  Index width;              ///< columns of a panel of op(B), which are padded with zeros
+  Index tile_rows;          ///< rows of a tile as wide as a panel
+  Index a_pitch;            ///< pairs from one packed row of A to the next, unless A is transposed
+  Chunks rows;              ///< chunks of rows of C, multiples of kPairRows
+  Chunks chunks_of_panels;  ///< a task is one chunk of rows with one chunk of panels
+};
+/// Rows of a transposed A that are packed side by side; a multiple of all tile_rows.
+inline constexpr Index kPairRows = 24;
+
+/// Depends on m, n and k alone.
+PairPlan plan_pairs(const ProductSize& size);
 
 /// gemm() with the plan for a given machine, never on a matrix unit. Results have the same bits for every machine.
 template <class T>
