@@ -21,18 +21,26 @@
 // Headers named x-inl.h are included after this one and are compiled once for each instruction set too. This header has
 // no include guard, because foreach_target.h includes the source once for each instruction set.
 //
-// Not built: SSSE3 and Ice Lake's additions to AVX-512, because nothing here gains from them, and the instruction sets
-// whose vectors have no size known to the compiler (SVE, RISC-V), because such vectors cannot stand in arrays. All
-// processors with SVE have NEON.
+// Only the instruction sets that are named below are built, whatever others a version of Highway knows. Kernels gain
+// nothing from SSSE3 and from what Ice Lake, Zen 4 and Sapphire Rapids add to AVX-512, and vectors whose size the
+// compiler does not know (SVE, RISC-V) cannot be elements of arrays. All processors with SVE have NEON. target.cc has
+// their names.
 //
 // A source that has code for AVX-512 alone says so before it includes this header, by `#define LAMINA_AVX512_ALONE`. It
 // is then compiled for that and for the baseline, which takes less time.
+
+// Bits that older versions of Highway reserve. Newer ones call them HWY_SSE2 and HWY_NEON_WITHOUT_AES; both are
+// baselines.
+#define LAMINA_SSE2 (1LL << 14)
+#define LAMINA_NEON_WITHOUT_AES (1LL << 29)
 #ifndef HWY_DISABLED_TARGETS
-#define LAMINA_NOT_BUILT (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
-#ifdef LAMINA_AVX512_ALONE
-#define HWY_DISABLED_TARGETS (LAMINA_NOT_BUILT | HWY_SSE4 | HWY_AVX2)
+#define LAMINA_BASELINES (HWY_SCALAR | HWY_EMU128 | LAMINA_SSE2 | LAMINA_NEON_WITHOUT_AES | HWY_NEON)
+#if defined(LAMINA_AVX512_ALONE)
+#define HWY_DISABLED_TARGETS (~(LAMINA_BASELINES | HWY_AVX3))
+#elif defined(LAMINA_FEW_TARGETS)
+#define HWY_DISABLED_TARGETS (~(LAMINA_BASELINES | HWY_AVX2 | HWY_AVX3))
 #else
-#define HWY_DISABLED_TARGETS LAMINA_NOT_BUILT
+#define HWY_DISABLED_TARGETS (~(LAMINA_BASELINES | HWY_SSE4 | HWY_AVX2 | HWY_AVX3))
 #endif
 #endif
 #ifdef HWY_TARGET_INCLUDE

@@ -10,7 +10,9 @@
 #include <unistd.h>
 #endif
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "lamina/check.h"
 #include "lamina/kernels/machine/simd.h"
@@ -23,13 +25,15 @@ struct Target {
   const char* name;
   bool bf16 = false, amx = false;
 };
-// Best first.
+// All that simd.h builds, best first.
 constexpr Target kTargets[] = {{HWY_AVX3, "AMX", true, true},
                                {HWY_AVX3, "AVX-512-BF16", true},
                                {HWY_AVX3, "AVX-512"},
                                {HWY_AVX2, "AVX2"},
                                {HWY_SSE4, "SSE4"},
+                               {LAMINA_SSE2, "SSE2"},
                                {HWY_NEON, "NEON"},
+                               {LAMINA_NEON_WITHOUT_AES, "NEON"},
                                {HWY_EMU128, "portable"},
                                {HWY_SCALAR, "portable"}};
 
@@ -62,23 +66,19 @@ bool amx_supported() {
 #endif
 }
 
-bool bf16_chosen = false, amx_chosen = false;
-
-// What this processor has, asked before set_target() makes Highway forget it.
-std::int64_t supported() {
-  static const std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
-  return targets | HWY_STATIC_TARGET;
-}
+// The instruction set in use, and its index in tables. Highway's own choice, which others in the process may share and
+// change, does not matter.
+const Target* in_use = nullptr;
+hwy::ChosenTarget index_in_use;
 
 bool available(const Target& target) {
-  return (supported() & target.bit) && (!target.bf16 || bf16_supported()) && (!target.amx || amx_supported());
+  static const std::int64_t supported = (hwy::SupportedTargets() & HWY_TARGETS) | HWY_STATIC_TARGET;
+  return (supported & target.bit) && (!target.bf16 || bf16_supported()) && (!target.amx || amx_supported());
 }
 
 void use(const Target& target) {
-  hwy::SetSupportedTargetsForTest(target.bit);
-  hwy::GetChosenTarget().Update(target.bit);
-  bf16_chosen = target.bf16;
-  amx_chosen = target.amx;
+  in_use = &target;
+  index_in_use.Update(target.bit);
 }
 
 void force(const std::string& name) {
@@ -94,9 +94,7 @@ void force(const std::string& name) {
 // Chooses the instruction set at the first call.
 void make_ready() {
   static const bool ready = [] {
-    amx_chosen = available(kTargets[0]);
-    bf16_chosen = available(kTargets[1]);
-    hwy::GetChosenTarget().Update(supported());
+    use(*std::find_if(std::begin(kTargets), std::end(kTargets), available));
     if (const char* name = std::getenv("LAMINA_TARGET"); name && *name) force(name);
     return true;
   }();
@@ -119,20 +117,17 @@ void set_target(const std::string& name) {
 
 std::string target_name() {
   make_ready();
-  const std::int64_t chosen = hwy::SupportedTargets() & HWY_TARGETS;
-  for (const Target& target : kTargets)
-    if ((chosen & target.bit) && (!target.bf16 || bf16_chosen) && (!target.amx || amx_chosen)) return target.name;
-  return "portable";
+  return in_use->name;
 }
 
 bool has_bf16_products() {
   make_ready();
-  return bf16_chosen;
+  return in_use->bf16;
 }
 
 bool has_amx() {
   make_ready();
-  return amx_chosen;
+  return in_use->amx;
 }
 
 int cache_ways() {
@@ -155,7 +150,7 @@ bool same_bits_without_bf16(const std::string& a, const std::string& b, bool flo
 
 std::size_t detail::target_index() {
   make_ready();
-  return hwy::GetChosenTarget().GetIndex();
+  return index_in_use.GetIndex();
 }
 
 }  // namespace lamina::kernels

@@ -7,7 +7,8 @@
 
 namespace lamina::kernels {
 
-/// The name of the instruction set in use: "AMX", "AVX-512-BF16", "AVX-512", "AVX2", "SSE4", "NEON" or "portable".
+/// The name of the instruction set in use: "AMX", "AVX-512-BF16", "AVX-512", "AVX2", "SSE4", "SSE2", "NEON" or
+/// "portable".
 std::string target_name();
 /// The instruction sets that this build contains and this processor can run, best first.
 std::vector<std::string> available_targets();

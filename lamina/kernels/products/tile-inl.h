@@ -41,7 +41,8 @@ struct TileArgs {
 
 // The shape of a tile. kTileRows x kTileVectors accumulators, kTileVectors vectors of B and one broadcast element of A
 // fill the vector registers: 32 on AVX-512 and NEON, 16 on the others.
-inline constexpr int kTileRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 12 : 6;
+inline constexpr bool kNeon = HWY_TARGET == HWY_NEON || HWY_TARGET == LAMINA_NEON_WITHOUT_AES;
+inline constexpr int kTileRows = HWY_TARGET == HWY_AVX3 || kNeon ? 12 : 6;
 inline constexpr int kTileVectors = 2;
 // A wide tile has more vectors and fewer rows, so it reads fewer rows of A at a time. That matters if the rows of A map
 // to a few sets of the cache. It needs 32 registers.
