@@ -183,7 +183,7 @@ TYPED_TEST(Gemm, SmallProductsDoNotUseTheThreadPool) {
   multiply(false, 4, 10, 3000);
   EXPECT_EQ(threads(), running);
   multiply(false, 100, 100, 100);
-  EXPECT_EQ(threads(), num_threads()) << "the pool and this thread";
+  EXPECT_GT(threads(), running) << "a larger pool";
   set_num_threads(before);
 }
 #endif
