@@ -9,7 +9,6 @@
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
-#include "workbench/pages/charts.h"
 #include "workbench/pages/figures.h"
 #include "workbench/pages/page_text.h"
 
@@ -146,7 +145,7 @@ void add_experiment(std::string& page, const NotebookExperiment& experiment, con
   }
   if (!experiment.histories.empty()) {
     page += "<div class=\"charts\">\n";
-    for (const NotebookPlot& plot : experiment.histories) page += chart_html(plot);
+    for (const NotebookPlot& plot : experiment.histories) page += figure_html(plot);
     page += "</div>\n";
   }
   for (const NotebookTable& table : experiment.tables) add_table(page, table);
@@ -251,7 +250,7 @@ std::string notebook_page(const ReproduceResults& results, const std::filesystem
       "content=\"default-src "
       "'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n<title>The notebooks, run "
       "again · " +
-      escape_html(results.data_name) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" + chart_style() +
+      escape_html(results.data_name) + "</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n" + figure_style() +
       detail::kNotebookPageStyle + "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the results</a>\n";
   add_contents(page, results);
   page += "<main id=\"main\">\n";
@@ -277,7 +276,7 @@ std::string notebook_page(const ReproduceResults& results, const std::filesystem
   page += "<footer>The numbers of this page lie in results.json beside it. Written by lamina " +
           escape_html(results.lamina_version) + ", computed with " + escape_html(results.instruction_set) +
           ".</footer>\n</main>\n<script>\n";
-  return page + chart_script() + detail::kNotebookPageScript + "</script>\n</body>\n</html>\n";
+  return page + figure_script() + detail::kNotebookPageScript + "</script>\n</body>\n</html>\n";
 }
 
 void write_notebook_page(const ReproduceResults& results, const std::filesystem::path& directory) {

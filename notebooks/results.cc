@@ -105,7 +105,7 @@ ordered_json to_json(const NotebookExperiment& experiment) {
   if (!experiment.finding.empty()) json["finding"] = experiment.finding;
   json["histories"] = ordered_json::array();
   for (const NotebookPlot& plot : experiment.histories)
-    json["histories"].push_back(ordered_json::parse(chart_json(plot)));
+    json["histories"].push_back(ordered_json::parse(figure_json(plot)));
   json["tables"] = ordered_json::array();
   for (const NotebookTable& table : experiment.tables) json["tables"].push_back(to_json(table));
   json["images"] = ordered_json::array();

@@ -9,7 +9,7 @@
 
 #include "lamina/layers/precision.h"
 #include "lamina/random.h"
-#include "workbench/pages/charts.h"
+#include "workbench/pages/figures.h"
 
 namespace lamina {
 
@@ -26,9 +26,9 @@ struct NotebookCheck {
   std::string note;
 };
 
-using NotebookSeries = ChartSeries;
+using NotebookSeries = Series;
 /// What the notebook plots: series over one pair of axes.
-using NotebookPlot = Chart;
+using NotebookPlot = Figure;
 
 /// A picture beside results.json.
 struct NotebookImage {

@@ -196,9 +196,9 @@ NotebookSeries series(const std::string& name, const std::vector<double>& y, dou
 namespace {
 
 /// Losses that differ by much are seen on a logarithmic axis only.
-bool spread(const std::vector<ChartSeries>& lines) {
+bool spread(const std::vector<NotebookSeries>& lines) {
   std::vector<double> sorted;
-  for (const ChartSeries& line : lines)
+  for (const NotebookSeries& line : lines)
     for (const double loss : line.y)
       if (std::isfinite(loss)) sorted.push_back(loss);
   std::sort(sorted.begin(), sorted.end());

@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from browser_testing import browser, no_errors, opened
 from command_testing import Directory, check, run, succeeded  # its place is added by browser_testing
 
-PAPER = {"light": (255, 255, 255), "dark": (20, 24, 30)}
+PAPER = {"light": (255, 255, 255), "dark": (18, 22, 28)}
 SIZES = [("light", 1200), ("dark", 1200), ("light", 390), ("dark", 390)]
 INSIDE = {"Gradients": "gradient_norm", "Updates": "update_ratio", "Weights": "weight_norm",
           "Outputs, deviation": "output_std", "Outputs, mean": "output_mean", "ReLU outputs that are 0": "zero_share",
@@ -29,7 +29,7 @@ def rows(directory, name):
 
 
 def title(plot):
-    return plot.find_element(By.CSS_SELECTOR, "text.title").text
+    return plot.find_element(By.TAG_NAME, "figcaption").text
 
 
 def picture(driver):
@@ -46,10 +46,10 @@ def ink(driver, plots, scheme):
     for plot in plots:
         name = title(plot)
         box, strokes, cut_off = driver.execute_script(
-            "const svg = arguments[0].querySelector('svg.figure'), r = svg.getBoundingClientRect();"
+            "const svg = arguments[0].querySelector('.chart-plot > svg'), r = svg.getBoundingClientRect();"
             "const width = document.documentElement.clientWidth;"
             "return [[r.left, r.top, r.right, r.bottom].map((v, i) => v + (i % 2 ? scrollY : scrollX)),"
-            "[...svg.querySelectorAll('path.line[d*=\"L\"],circle.dot')].map(n => getComputedStyle(n).stroke),"
+            "[...svg.querySelectorAll('path.line[d*=\"L\"],path.dot')].map(n => getComputedStyle(n).stroke),"
             "[...svg.querySelectorAll('text')].filter(t => { const r = t.getBoundingClientRect();"
             " return r.left < 0 || r.right > width; }).map(t => t.textContent)]", plot)
         colours = page.crop([round(v) for v in box]).getcolors(1 << 24)
@@ -63,7 +63,7 @@ def ink(driver, plots, scheme):
 
 def curves(driver, out):
     """Figure by figure what the run's files hold."""
-    plots = driver.find_elements(By.CSS_SELECTOR, "figure.plot")
+    plots = driver.find_elements(By.CSS_SELECTOR, "figure.chart")
     with open(os.path.join(out, "history.json")) as file:
         history = json.load(file)
     measured = rows(out, "diagnostics.csv")
@@ -78,11 +78,10 @@ def curves(driver, out):
             of = [r for r in measured if r["quantity"] == INSIDE[name]]
             for s in data["series"]:
                 want = [float(r["value"]) for r in of if r["layer"] == s["name"]]
-                want = [v for v in want if v > 0 or not data["log"]]
                 check(len(s["y"]) == len(want) > 0, name, s["name"], len(s["y"]), len(want))
                 check(all(abs(a - b) <= 1e-5 * abs(b) for a, b in zip(s["y"], want)), name, s["name"])
             check({s["name"] for s in data["series"]} == {r["layer"] for r in of}, name, "layers")
-            lines = plot.find_elements(By.CSS_SELECTOR, "path.line[d*='L']")
+            lines = plot.find_elements(By.CSS_SELECTOR, ".chart-plot path.line[d*='L']")
             check(len(lines) == len(data["series"]), name, len(lines), "curves")
     pictures = driver.find_elements(By.CSS_SELECTOR, ".filters img")
     check(len(pictures) == 1, len(pictures), "pictures")
@@ -91,8 +90,8 @@ def curves(driver, out):
 
 
 def values_of_a_run(driver, plot):
-    values, layers = plot.find_element(By.CSS_SELECTOR, ".values"), ["conv 1", "conv 2", "affine 3"]
-    svg = plot.find_element(By.CSS_SELECTOR, "svg")
+    values, layers = plot.find_element(By.CSS_SELECTOR, ".chart-values"), ["conv 1", "conv 2", "affine 3"]
+    svg, frame_of = plot.find_element(By.CSS_SELECTOR, ".chart-plot > svg"), plot.find_element(By.CSS_SELECTOR, ".chart-plot")
     driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plot)
     check(not values.is_displayed(), "no values before")
     ActionChains(driver).move_to_element(svg).perform()
@@ -104,10 +103,11 @@ def values_of_a_run(driver, plot):
     ActionChains(driver).move_to_element(driver.find_element(By.TAG_NAME, "h1")).perform()
     check(not values.is_displayed(), "gone with the pointer")
 
-    previous = driver.find_elements(By.CSS_SELECTOR, "figure.plot")[2]
-    driver.execute_script("arguments[0].focus()", previous)
+    last_button = plot.find_elements(By.CSS_SELECTOR, ".chart-legend button")[-1]
+    driver.execute_script("arguments[0].focus()", last_button)
     ActionChains(driver).send_keys(Keys.TAB).perform()
-    check(driver.switch_to.active_element == plot and values.is_displayed(), "Tab goes to the next figure")
+    plot = frame_of
+    check(driver.switch_to.active_element == plot and values.is_displayed(), "Tab goes from the legend to the figure")
     plot.send_keys(Keys.HOME)
     check(values.text.startswith("iteration 1\n"), values.text)
     plot.send_keys(Keys.ARROW_RIGHT)
@@ -130,21 +130,21 @@ def train_page(driver, base):
         no_errors(driver)
     for width in [1200, 390]:
         opened(driver, page, "light", width)
-        values_of_a_run(driver, driver.find_elements(By.CSS_SELECTOR, "figure.plot")[3])
+        values_of_a_run(driver, driver.find_elements(By.CSS_SELECTOR, "figure.chart")[3])
         no_errors(driver)
 
 
 def dots(driver, out):
     """A dot a trial in the figure of each setting, a row a trial in the table."""
-    plots = driver.find_elements(By.CSS_SELECTOR, "figure.plot")
+    plots = driver.find_elements(By.CSS_SELECTOR, "figure.chart")
     trials = rows(out, "trials.csv")
     want = ["Accuracy against hidden", "Accuracy against learning-rate", "Accuracy against reg", "How the trials learned"]
     check([title(plot) for plot in plots] == want, [title(p) for p in plots])
     for plot in plots[:3]:
-        keys = [c.get_attribute("data-key") for c in plot.find_elements(By.CSS_SELECTOR, "circle.dot")]
+        keys = [c.get_attribute("data-key") for c in plot.find_elements(By.CSS_SELECTOR, "path.dot[data-key]")]
         check(sorted(keys, key=int) == [str(i + 1) for i in range(len(trials))], title(plot), keys)
         check(len(plot.find_elements(By.CSS_SELECTOR, "circle.ring")) == 1, title(plot), "the best is ringed")
-    curves_of = len(plots[3].find_elements(By.CSS_SELECTOR, "path[d*='L'],circle.dot"))
+    curves_of = len(plots[3].find_elements(By.CSS_SELECTOR, "g.series"))
     check(curves_of == len(trials), curves_of, "curves of", len(trials))
     check(len(driver.find_elements(By.CSS_SELECTOR, ".trials tbody tr")) == len(trials), "rows")
     return plots
@@ -152,13 +152,13 @@ def dots(driver, out):
 
 def points_at_a_trial(driver):
     on = "return [...document.querySelectorAll('.on')].map(n => n.tagName + n.dataset.key).sort()"
-    plots = driver.find_elements(By.CSS_SELECTOR, "figure.plot")
+    plots = driver.find_elements(By.CSS_SELECTOR, "figure.chart")
     check(driver.execute_script(on) == [], "nothing stands out at first")
     driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", plots[1])
-    dot = plots[1].find_elements(By.CSS_SELECTOR, "circle.dot")[0]
+    dot = plots[1].find_elements(By.CSS_SELECTOR, "path.dot[data-key]")[0]
     key = dot.get_attribute("data-key")
     ActionChains(driver).move_to_element(dot).perform()
-    check(driver.execute_script(on) == ["TR" + key, *["circle" + key] * 3], driver.execute_script(on))
+    check(driver.execute_script(on) == ["TR" + key, *["path" + key] * 3], driver.execute_script(on))
     check("Trial " + key in dot.find_element(By.TAG_NAME, "title").get_attribute("textContent"), "what is told of a dot")
     dot.click()
     row = driver.find_element(By.CSS_SELECTOR, "tr[data-key='%s']" % key)
@@ -167,7 +167,7 @@ def points_at_a_trial(driver):
     other = driver.find_elements(By.CSS_SELECTOR, ".trials tbody tr")[-1]
     other_key = other.get_attribute("data-key")
     driver.execute_script("arguments[0].focus()", other)
-    check(driver.execute_script(on) == ["TR" + other_key, *["circle" + other_key] * 3], driver.execute_script(on))
+    check(driver.execute_script(on) == ["TR" + other_key, *["path" + other_key] * 3], driver.execute_script(on))
 
 
 def search_page(driver, base):

@@ -10,12 +10,10 @@
 namespace lamina {
 namespace {
 
-constexpr int kRampFirst = 5, kRampColours = 8;
-
 /// The colour of layer i of n in the ramp.
 int ramp_colour(std::size_t i, std::size_t n) {
-  if (n < 2) return kRampFirst;
-  return kRampFirst +
+  if (n < 2) return kFigureColours;
+  return kFigureColours +
          static_cast<int>(std::lround(static_cast<double>(i) * (kRampColours - 1) / static_cast<double>(n - 1)));
 }
 
@@ -24,6 +22,7 @@ Figure figure_of(const Diagnostics& diagnostics, Quantity quantity, const char* 
   figure.title = title;
   figure.x_label = "iteration";
   figure.y_label = label;
+  figure.smooth = false;
   const bool relus_alone = quantity == Quantity::zero_share || quantity == Quantity::dead_share;
   const std::size_t n = diagnostics.layers.size();
   for (std::size_t i = 0; i < n; ++i) {

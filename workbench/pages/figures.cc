@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 namespace lamina {
 namespace {
@@ -88,6 +87,11 @@ Axes axes_of(const Figure& figure) {
       low_y = std::min(low_y, s.y[i]);
       high_y = std::max(high_y, s.y[i]);
     }
+  for (const FigureLine& line : figure.lines) {
+    if (!usable(line.y, figure.log_y)) continue;
+    low_y = std::min(low_y, line.y);
+    high_y = std::max(high_y, line.y);
+  }
   if (low_x > high_x) low_x = low_y = 0.1, high_x = high_y = 1;
   Axes axes;
   if (!figure.x_names.empty()) {
@@ -132,6 +136,11 @@ std::string name_text(const std::vector<std::string>& names, double place) {
   const std::string& name = names[static_cast<std::size_t>(std::lround(place))];
   const auto room = static_cast<std::size_t>(std::max(2.0, kPlotWidth / static_cast<double>(names.size()) / 7.6));
   return name.size() <= room ? name : name.substr(0, room - 1) + "\u2026";
+}
+
+// Of the i-th series.
+int colour_of(const Figure& figure, std::size_t i) {
+  return figure.series[i].colour.value_or(static_cast<int>(i % kFigureColours));
 }
 
 // Reduces a curve of many points to the lowest and highest of each pixel column.
@@ -200,22 +209,21 @@ void draw_axes(std::string& svg, const Figure& figure, const Axes& axes) {
 void draw_legend(std::string& svg, const Figure& figure) {
   const auto out = std::back_inserter(svg);
   double x = kLeft + kPlotWidth;
-  for (auto s = figure.series.rbegin(); s != figure.series.rend(); ++s) {
-    const std::string& name = s->legend.empty() ? s->name : s->legend;
-    if (name.empty() || !s->listed) continue;
+  for (std::size_t i = figure.series.size(); i-- > 0;) {
+    const Series& s = figure.series[i];
+    const std::string& name = s.legend.empty() ? s.name : s.legend;
+    if (name.empty() || !s.listed) continue;
     x -= 7.6 * static_cast<double>(name.size()) + 10;  // about the width of the text
     fmt::format_to(out, "<text class=\"legend\" x=\"{:.1f}\" y=\"{}\">{}</text>", x, kTop - 14, escape_html(name));
-    fmt::format_to(out, "<path class=\"c{} {}\" d=\"M{:.1f} {}h20\"/>\n", s->colour, s->faint ? "pale" : "line", x - 27,
-                   kTop - 18);
+    fmt::format_to(out, "<path class=\"c{} {}\" d=\"M{:.1f} {}h20\"/>\n", colour_of(figure, i),
+                   s.faint ? "pale" : "line", x - 27, kTop - 18);
     x -= 40;
   }
 }
 
-void draw_dot(std::string& svg, const Series& s, std::size_t i, const Axes& axes) {
-  const auto out = std::back_inserter(svg);
-  fmt::format_to(out, "<circle class=\"dot c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"", s.colour,
+void draw_dot(std::string& svg, const Series& s, int colour, std::size_t i, const Axes& axes) {
+  fmt::format_to(std::back_inserter(svg), "<circle class=\"dot c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"", colour,
                  pixel_x(axes.x, s.x[i]), pixel_y(axes.y, s.y[i]), s.titles.empty() ? "3.2" : "5");
-  if (i < s.keys.size()) fmt::format_to(out, " data-key=\"{}\"", s.keys[i]);
   svg += i < s.titles.size() ? "><title>" + escape_html(s.titles[i]) + "</title></circle>\n" : std::string("/>\n");
 }
 
@@ -294,6 +302,28 @@ TextPlace place_of(const Mark& mark, const Figure& figure, const Axes& axes, std
   return best;
 }
 
+// The page's colours, and rules for the classes above.
+std::string svg_style() {
+  const std::string page = figure_style();
+  std::string style = page.substr(0, page.find(".charts{"));
+  style += R"(
+.figure text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-size:14px;fill:var(--muted)}
+.figure .title{font-size:18px;font-weight:600;fill:var(--ink)}
+.figure .legend,.figure .mark-text{fill:var(--ink)}
+.figure .tick{font-variant-numeric:tabular-nums}
+.figure .grid{stroke:var(--rule)}.figure .axis{stroke:var(--axis)}
+.figure path{fill:none;stroke-linejoin:round;stroke-linecap:round}
+.figure .line{stroke-width:2.2}.figure .faint{stroke-width:1.2;opacity:.55}.figure .pale{stroke-width:6;opacity:.4}
+.figure .mark-text{paint-order:stroke;stroke:var(--page);stroke-width:5px;stroke-linejoin:round}
+.figure .dot{fill:var(--page);stroke-width:2}.figure .ring{fill:none;stroke:var(--ink);stroke-width:1.5}
+.figure .reference{stroke:var(--axis);stroke-dasharray:6 5}
+.figure .paper{fill:var(--page)}
+)";
+  for (int i = 0; i < kFigureColours + kRampColours; ++i)
+    style += fmt::format(".figure .c{}{{stroke:var(--c{})}}\n", i, i);
+  return style;
+}
+
 std::string described(const Figure& figure) {
   std::string text = figure.title + ": " + figure.y_label + " against " + figure.x_label + ".";
   for (const Mark& mark : figure.marks) text += " " + mark.label + ".";
@@ -328,31 +358,7 @@ std::string escape_html(std::string_view text) {
   return result;
 }
 
-std::string figure_style() {
-  return R"(:root{--page:#fff;--ink:#1c2430;--muted:#5a6675;--rule:#e3e7ec;--axis:#8a95a3;
---c0:#1f6fc4;--c1:#cf5a1d;--c2:#1f8a5b;--c3:#8548b5;--c4:#9a7416;
---c5:#2c3f9e;--c6:#2a6fb8;--c7:#1d8f9c;--c8:#2b9a5c;--c9:#7f9310;--c10:#bd7a0c;--c11:#cc4b22;--c12:#a81e50}
-@media (prefers-color-scheme:dark){:root{--page:#14181e;--ink:#e8ecf1;--muted:#a3aebb;--rule:#2a313b;--axis:#6d7987;
---c0:#6cb0ff;--c1:#ff9a62;--c2:#57cf97;--c3:#c79bf2;--c4:#e0b850;
---c5:#8f9cff;--c6:#5fb4ff;--c7:#44cfdb;--c8:#58d68d;--c9:#bfd24a;--c10:#f2b345;--c11:#ff8a65;--c12:#ff7aa8}}
-.figure text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-size:14px;fill:var(--muted)}
-.figure .title{font-size:18px;font-weight:600;fill:var(--ink)}
-.figure .legend,.figure .mark-text{fill:var(--ink)}
-.figure .tick{font-variant-numeric:tabular-nums}
-.figure .grid{stroke:var(--rule)}.figure .axis{stroke:var(--axis)}
-.figure path{fill:none;stroke-linejoin:round;stroke-linecap:round}
-.figure .line{stroke-width:2.2}.figure .faint{stroke-width:1.2;opacity:.55}.figure .pale{stroke-width:6;opacity:.4}
-.figure .c0{stroke:var(--c0)}.figure .c1{stroke:var(--c1)}.figure .c2{stroke:var(--c2)}
-.figure .c3{stroke:var(--c3)}.figure .c4{stroke:var(--c4)}.figure .c5{stroke:var(--c5)}
-.figure .c6{stroke:var(--c6)}.figure .c7{stroke:var(--c7)}.figure .c8{stroke:var(--c8)}.figure .c9{stroke:var(--c9)}
-.figure .c10{stroke:var(--c10)}.figure .c11{stroke:var(--c11)}.figure .c12{stroke:var(--c12)}
-.figure .mark-text{paint-order:stroke;stroke:var(--page);stroke-width:5px;stroke-linejoin:round}
-.figure .dot{fill:var(--page);stroke-width:2}.figure .ring{fill:none;stroke:var(--ink);stroke-width:1.5}
-.figure .paper{fill:var(--page)}
-)";
-}
-
-std::string to_svg(const Figure& figure, bool standalone) {
+std::string to_svg(const Figure& figure) {
   const Axes axes = axes_of(figure);
   std::string svg;
   const auto out = std::back_inserter(svg);
@@ -360,20 +366,26 @@ std::string to_svg(const Figure& figure, bool standalone) {
                  "<svg class=\"figure\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" "
                  "aria-label=\"{}\">\n",
                  kWidth, kHeight, escape_html(described(figure)));
-  if (standalone)
-    svg += "<style>\n" + figure_style() + "</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n";
+  svg += "<style>\n" + svg_style() + "</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n";
   fmt::format_to(out, "<text class=\"title\" x=\"14\" y=\"24\">{}</text>\n", escape_html(figure.title));
   draw_axes(svg, figure, axes);
   draw_legend(svg, figure);
+  for (const FigureLine& line : figure.lines)
+    if (const double y = pixel_y(axes.y, line.y); usable(line.y, figure.log_y))
+      fmt::format_to(out,
+                     "<line class=\"reference\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/><text x=\"{}\" "
+                     "y=\"{:.1f}\">{}</text>\n",
+                     kLeft, kLeft + kPlotWidth, y, y, kLeft + 6, y - 5, escape_html(line.label));
   for (const bool faint : {true, false})
-    for (const Series& s : figure.series)
-      if (s.faint == faint && s.line)
-        fmt::format_to(out, "<path class=\"c{} {}\" d=\"{}\"/>\n", s.colour, faint ? "faint" : "line",
+    for (std::size_t i = 0; i < figure.series.size(); ++i)
+      if (const Series& s = figure.series[i]; s.faint == faint && s.line)
+        fmt::format_to(out, "<path class=\"c{} {}\" d=\"{}\"/>\n", colour_of(figure, i), faint ? "faint" : "line",
                        path_of(s, axes, figure));
-  for (const Series& s : figure.series) {
+  for (std::size_t k = 0; k < figure.series.size(); ++k) {
+    const Series& s = figure.series[k];
     if (!s.dots) continue;
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
-      if (usable(s.x[i], figure.log_x) && usable(s.y[i], figure.log_y)) draw_dot(svg, s, i, axes);
+      if (usable(s.x[i], figure.log_x) && usable(s.y[i], figure.log_y)) draw_dot(svg, s, colour_of(figure, k), i, axes);
   }
   std::vector<Box> labels;
   for (const Mark& mark : figure.marks) {
@@ -385,33 +397,6 @@ std::string to_svg(const Figure& figure, bool standalone) {
                    place.to_the_left ? "end" : "start", place.x, place.y, escape_html(mark.label));
   }
   return svg + "</svg>\n";
-}
-
-std::string figure_data(const Figure& figure) {
-  using nlohmann::ordered_json;
-  const Axes axes = axes_of(figure);
-  ordered_json data = {{"plot", {kLeft, kTop, kPlotWidth, kPlotHeight}},
-                       {"x", {axes.x.low, axes.x.high}},
-                       {"y", {axes.y.low, axes.y.high}},
-                       {"log", figure.log_y},
-                       {"percent", figure.percent},
-                       {"xLabel", figure.x_label},
-                       {"series", ordered_json::array()}};
-  for (const Series& s : figure.series) {
-    const std::size_t count = std::min(s.x.size(), s.y.size());
-    const std::size_t stride = (count + 1999) / 2000;
-    ordered_json x = ordered_json::array(), y = ordered_json::array();
-    const auto rounded = [](double v) { return std::abs(v) < 1 / kLargest ? 0 : std::stod(fmt::format("{:.6g}", v)); };
-    for (std::size_t i = 0; i < count; i += stride) {
-      if (!usable(s.x[i], false) || !usable(s.y[i], figure.log_y)) continue;
-      x.push_back(rounded(s.x[i]));
-      y.push_back(rounded(s.y[i]));
-    }
-    data["series"].push_back({{"name", s.name}, {"colour", s.colour}, {"x", x}, {"y", y}});
-  }
-  std::string text = data.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
-  for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
-  return text;
 }
 
 }  // namespace lamina

@@ -1,6 +1,8 @@
-// Figures as SVG: lines and dots over two axes, readable on light and dark pages.
+// Figures: curves and dots over two axes. Pages draw them from their numbers with one script, web/figures.js, and they
+// answer there: values under the pointer or the arrow keys, series that can be hidden, zoom. As files they are SVG.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,16 +13,20 @@
 
 namespace lamina {
 
-/// One curve. Points with a value that is not finite are left out, and the line breaks there.
+/// The colours of figures: six for series that have no order, then a ramp for those that have one.
+inline constexpr int kFigureColours = 6, kRampColours = 8;
+
+/// One curve; x ascends if it is a line. Points with a value that is not finite are left out, and the line breaks
+/// there.
 struct Series {
   std::string name;
-  std::vector<double> x, y;
-  bool line = true;         ///< join the points
-  bool dots = false;        ///< mark the points
-  bool faint = false;       ///< drawn thin and pale, behind the others
-  int colour = 0;           ///< 0 to 4: one of the page's colours; 5 to 12: a ramp, for curves that have an order
-  std::string legend = {};  ///< the text in the legend; if empty, the name
-  bool listed = true;       ///< whether the legend has the curve
+  std::vector<double> x, y;        ///< as many
+  bool line = true;                ///< join the points
+  bool dots = false;               ///< mark the points; a page marks those of short lines anyway
+  bool faint = false;              ///< drawn thin and pale, behind the others
+  std::optional<int> colour = {};  ///< one of the six or of the ramp; by default that of its index among the series
+  std::string legend = {};         ///< the text in an SVG file's legend; if empty, the name
+  bool listed = true;              ///< whether the legend has the curve
   /// The tooltip of each marked point, and a number by which the page's script can identify the point.
   std::vector<std::string> titles = {};
   std::vector<Index> keys = {};
@@ -32,28 +38,44 @@ struct Mark {
   std::string label;
 };
 
+/// A dashed line across the figure.
+struct FigureLine {
+  double y = 0;
+  std::string label;
+};
+
 struct Figure {
   std::string title, x_label, y_label;
-  std::vector<Series> series;
-  std::vector<Mark> marks;
+  bool log_x = false;  ///< logarithmic x axis; values of 0 or less are left out
+  std::vector<Series> series = {};
+  bool log_y = false;      ///< the same of the y axis; on a page to begin with, the reader may change it
   bool percent = false;    ///< y values are fractions, to be shown as percentages
   bool from_zero = false;  ///< the y axis starts at 0
-  bool log_y = false;      ///< logarithmic y axis; values of 0 or less are left out
-  bool log_x = false;      ///< the same for the x axis
+  bool smooth = true;      ///< a page draws long curves pale behind their running mean
+  std::vector<FigureLine> lines = {};
+  std::vector<Mark> marks = {};
   /// If not empty, the texts at x = 0, 1, 2, ... in place of numbers.
   std::vector<std::string> x_names = {};
 };
 
-/// The figure as SVG text: if `standalone`, a complete file with its own colours, light and dark; otherwise a part of a
-/// page that contains figure_style(). Curves of many points are reduced to the lowest and highest of each pixel column.
-std::string to_svg(const Figure& figure, bool standalone = true);
+/// {title, x_label, y_label, log_x, series [{name, x, y}]}, and the other members that do not have
+/// their default; values are rounded to `digits` digits (17: not rounded). NaN is null, infinities are "inf" and
+/// "-inf".
+std::string figure_json(const Figure& figure, int digits = 17);
 
-/// The CSS of figures, with their colours.
+/// A <figure class="chart"> for a page that has figure_style() in its head and figure_script() at its end. Figures
+/// stand side by side in a <div class="charts">, or in a <div class="charts wide">. A curve of many points is
+/// reduced to the lowest and highest of each stretch.
+std::string figure_html(const Figure& figure);
+/// Colours of the page, light and dark (--page, --panel, --ink, --muted, --rule, --axis, --c0 to --c13), and the
+/// figures' rules, as CSS.
 std::string figure_style();
+/// Draws all figures of the page, once its end is read.
+std::string figure_script();
 
-/// The figure's numbers and the positions of its axes for the report's script, as JSON that is safe inside a <script>.
-/// A curve has at most 2,000 points.
-std::string figure_data(const Figure& figure);
+/// The figure as an SVG file with its own colours, light and dark. Curves of many points are reduced to the lowest and
+/// highest of each pixel column.
+std::string to_svg(const Figure& figure);
 
 /// Loss against iteration, with a running mean if there are many; logarithmic if the losses span a wide range.
 Figure loss_figure(const RunRecord& record);

@@ -81,13 +81,6 @@ void add_tiles(std::string& page, const ReportInput& input) {
   page += "</dl>\n";
 }
 
-void add_figure(std::string& page, const Figure& figure) {
-  page += "<figure class=\"plot\" tabindex=\"0\" aria-label=\"" + escape_html(figure.title) +
-          ", arrow keys show its values\">\n" + to_svg(figure, false) +
-          "<div class=\"values\" role=\"status\" hidden></div>\n<script type=\"application/json\">" +
-          figure_data(figure) + "</script>\n</figure>\n";
-}
-
 void add_accuracies(std::string& page, const Figure& accuracy, double iterations_per_epoch) {
   const Series& train = accuracy.series[0];
   const Series& val = accuracy.series[1];
@@ -175,8 +168,8 @@ void add_inside(std::string& page, const ReportInput& input) {
     page += fmt::format("<p class=\"{}\">{}</p>\n", kind, escape_html(finding.text));
   }
   if (!diagnostics.measurements.empty()) {
-    page += "<div class=\"figures inside\">\n";
-    for (const Figure& figure : diagnostics_figures(diagnostics)) add_figure(page, figure);
+    page += "<div class=\"charts wide\">\n";
+    for (const Figure& figure : diagnostics_figures(diagnostics)) page += figure_html(figure);
     std::string names;
     for (const LayerInfo& layer : diagnostics.layers) names += (names.empty() ? "" : ", ") + layer.name;
     page += fmt::format(
@@ -239,13 +232,9 @@ std::string report_html(const ReportInput& input) {
         "often.</p>\n",
         counted(static_cast<Index>(broken - losses.begin()) + 1));
   add_tiles(page, input);
-  page += "</header>\n<main>\n<section><h2>How it learned</h2>\n<div class=\"figures\">\n";
+  page += "</header>\n<main>\n<section><h2>How it learned</h2>\n<div class=\"charts wide\">\n";
   const Figure accuracy = accuracy_figure(record);
-  add_figure(page, loss_figure(record));
-  add_figure(page, accuracy);
-  page +=
-      "</div>\n<p class=\"hint\">Point at a figure, or move to it with Tab and use the arrow keys, to see its "
-      "values.</p>\n";
+  page += figure_html(loss_figure(record)) + figure_html(accuracy) + "</div>\n" + detail::kFigureHint;
   add_accuracies(page, accuracy, static_cast<double>(record.iterations_per_epoch));
   if (input.diagnostics.every == 0) add_inside(page, input);
   page += "</section>\n";
@@ -257,7 +246,7 @@ std::string report_html(const ReportInput& input) {
   page += "</main>\n<footer>";
   if (!input.started.empty()) page += "Started " + escape_html(input.started) + ". ";
   page += "Written by lamina " LAMINA_VERSION ".</footer>\n<script>";
-  return page + detail::kReportScript + "</script>\n</body>\n</html>\n";
+  return page + figure_script() + "</script>\n</body>\n</html>\n";
 }
 
 void write_report(const std::filesystem::path& path, const ReportInput& input) {

@@ -1,11 +1,11 @@
-// The fixed parts of report.html: its style and its script.
+// The fixed parts of report.html: its style and a hint.
 #pragma once
 
 namespace lamina::detail {
 
-/// The CSS of the page; figure_style() has the colours.
+/// Rules of the page; colours and figures are figure_style()'s.
 extern const char* const kReportStyle;
-/// The script that shows a figure's values under the pointer, or at a position moved by the arrow keys.
-extern const char* const kReportScript;
+/// A line of a page on how its figures are used.
+extern const char* const kFigureHint;
 
 }  // namespace lamina::detail

@@ -31,6 +31,7 @@ std::vector<double> running_mean(const std::vector<double>& values, std::size_t 
 Figure loss_figure(const RunRecord& record) {
   const std::vector<double>& losses = record.history.loss_history;
   Figure figure;
+  figure.smooth = false;  // its mean is a series of its own
   figure.title = "Training loss";
   figure.x_label = "iteration";
   figure.y_label = "loss";
@@ -49,6 +50,7 @@ Figure loss_figure(const RunRecord& record) {
     const std::size_t width = std::clamp<std::size_t>(losses.size() / 40, 5, 501) | 1;
     each.faint = true;
     Series mean{fmt::format("mean of {} iterations", width), each.x, running_mean(losses, width)};
+    each.colour = mean.colour = 0;
     figure.series = {std::move(each), std::move(mean)};
   } else {
     each.name = "";

@@ -15,9 +15,8 @@ namespace lamina {
 namespace {
 
 constexpr const char* kStyle = R"(
-.figure .dot{cursor:pointer;fill:currentColor;fill-opacity:.55;stroke-width:1.5}
-.figure .dot.c0{color:var(--c0)}.figure .dot.c4{color:var(--c4)}
-.figure .dot.on{fill-opacity:1;stroke:var(--ink);stroke-width:3}
+.chart .dot[data-key]{cursor:pointer}
+.chart .dot.on{fill-opacity:1;stroke:var(--ink);stroke-width:3}
 tr.on,p.on{background:var(--panel)}
 tr.best td{font-weight:600}
 .trials th,.trials td{white-space:nowrap}
@@ -32,7 +31,7 @@ const point = key => {
   if (shown !== null) for (const node of nodes(shown)) node.classList.remove('on');
   if (key !== null) for (const node of nodes(key)) {
     node.classList.add('on');
-    if (node.tagName === 'circle') node.parentNode.append(node);
+    if (node.tagName === 'path') node.parentNode.append(node);
   }
   shown = key;
 };
@@ -40,7 +39,7 @@ const keyOf = event => event.target.closest('[data-key]')?.dataset.key ?? null;
 document.addEventListener('pointerover', event => point(keyOf(event)));
 document.addEventListener('focusin', event => point(keyOf(event)));
 document.addEventListener('click', event => {
-  const dot = event.target.closest('circle[data-key]');
+  const dot = event.target.closest('path[data-key]');
   if (dot) document.querySelector(`tr[data-key="${dot.dataset.key}"]`).scrollIntoView({block: 'center'});
 });
 )";
@@ -191,6 +190,7 @@ Figure range_figure(const SearchPlan& plan, const std::vector<SearchTrial>& tria
   }
   stopped.name = "stopped early";
   stopped.colour = 4;
+  finished.colour = 0;
   finished.name = plan.halving > 1 ? "trained to the end" : "";
   const auto place = [&](Index trial) {
     const double x = range.place(trials[at(trial)].values[k]);
@@ -219,6 +219,7 @@ Figure learning_figure(const SearchResult& result) {
   figure.title = "How the trials learned";
   figure.x_label = "epoch";
   figure.y_label = "validation accuracy";
+  figure.smooth = false;
   figure.percent = true;
   const Index best = result.best();
   for (const Index trial : result.ranking()) {
@@ -228,6 +229,8 @@ Figure learning_figure(const SearchResult& result) {
     s.faint = trial != best;
     s.colour = trial == best ? 0 : 4;
     s.dots = s.y.size() == 1;
+    s.name = fmt::format("trial {}", trial + 1);
+    s.listed = false;
     figure.series.push_back(std::move(s));
   }
   return figure;
@@ -244,18 +247,17 @@ std::string search_html(const SearchPlan& plan, const std::vector<SearchTrial>& 
       title + "</title>\n<style>\n" + figure_style() + detail::kReportStyle + kStyle +
       "</style>\n</head>\n<body>\n<header>\n<h1>" + title + "</h1>\n";
   add_lead(page, plan, trials, data, result);
-  page += "</header>\n<main>\n<section><h2>Accuracy against each setting</h2>\n<div class=\"figures\">\n";
-  for (std::size_t k = 0; k < plan.ranges.size(); ++k)
-    page += "<figure class=\"plot\">\n" + to_svg(range_figure(plan, trials, result, k), false) + "</figure>\n";
-  page += "<figure class=\"plot\">\n" + to_svg(learning_figure(result), false) +
-          "</figure>\n</div>\n<p class=\"hint\">Point at a trial, in a figure or in the table, and it stands out "
+  page += "</header>\n<main>\n<section><h2>Accuracy against each setting</h2>\n<div class=\"charts wide\">\n";
+  for (std::size_t k = 0; k < plan.ranges.size(); ++k) page += figure_html(range_figure(plan, trials, result, k));
+  page += figure_html(learning_figure(result)) + "</div>\n" + detail::kFigureHint +
+          "<p class=\"hint\">Point at a trial, in a figure or in the table, and it stands out "
           "everywhere.</p></section>\n";
   add_table(page, plan, trials, result);
   add_rungs(page, plan, result);
   add_commands(page, trials, result, directory);
   add_settings(page, plan);
-  return page + "</main>\n<footer>Written by lamina " LAMINA_VERSION ".</footer>\n<script>" + kScript +
-         "</script>\n</body>\n</html>\n";
+  return page + "</main>\n<footer>Written by lamina " LAMINA_VERSION ".</footer>\n<script>" + figure_script() +
+         kScript + "</script>\n</body>\n</html>\n";
 }
 
 void write_search_pages(const std::filesystem::path& directory, const SearchPlan& plan,

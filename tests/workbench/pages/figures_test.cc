@@ -17,6 +17,7 @@ namespace lamina {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::array<double, 4> kPlot = {66, 62, 556, 264};  // left, top, width and height, in units of the viewBox
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -28,8 +29,14 @@ std::size_t count(const std::string& text, const std::string& part) {
 Figure figure_of(std::vector<double> x, std::vector<double> y) {
   Figure figure;
   figure.title = "T";
-  figure.series = {{"s", std::move(x), std::move(y), true, true, false, 0}};
+  figure.series = {{"s", std::move(x), std::move(y), true, true}};
   return figure;
+}
+
+/// The JSON of a figure of a page.
+std::string data_of(const std::string& html) {
+  const std::size_t begin = html.find("json\">") + 6;
+  return html.substr(begin, html.find("</script>") - begin);
 }
 
 /// Every coordinate of the drawing is a number within the picture.
@@ -74,17 +81,15 @@ TEST_F(Figures, AreWellFormedXmlWhateverTheirNumbersAndTexts) {
     const std::string svg = to_svg(figures[i]);
     expect_inside(svg);
     write_file_atomically(dir_ / (std::to_string(i) + ".svg"), svg);
-    EXPECT_TRUE(nlohmann::json::accept(figure_data(figures[i])));
+    EXPECT_TRUE(nlohmann::json::accept(figure_json(figures[i])));
+    EXPECT_FALSE(figure_html(figures[i]).empty());
   }
   EXPECT_TRUE(python("import glob, xml.dom.minidom\nfor f in glob.glob('*.svg'): xml.dom.minidom.parse(f)\n"));
 }
 
 TEST(Svg, PutsPointsWhereTheAxesSay) {
   Figure figure = figure_of({0, 5, 10}, {0, 0.5, 1});
-  const nlohmann::json data = nlohmann::json::parse(figure_data(figure));
-  EXPECT_EQ(data["x"], (std::vector<double>{0, 10}));
-  EXPECT_EQ(data["y"], (std::vector<double>{0, 1}));
-  const double left = data["plot"][0], top = data["plot"][1], width = data["plot"][2], height = data["plot"][3];
+  const auto [left, top, width, height] = kPlot;
   const std::string svg = to_svg(figure);
   const std::regex circle("cx=\"([0-9.]+)\" cy=\"([0-9.]+)\"");
   std::vector<std::pair<double, double>> points;
@@ -104,8 +109,8 @@ TEST(Svg, PutsLabelsBesideCurvesInsideThePlotAndOffOneAnother) {
   Figure figure = figure_of({0, 1, 2, 3, 4}, {0.1, 0.35, 0.5, 0.55, 0.6});
   figure.series.push_back(figure.series[0]);
   figure.series[1].y = {0.1, 0.3, 0.45, 0.5, 0.45};
-  const nlohmann::json plot = nlohmann::json::parse(figure_data(figure))["plot"];
-  const double left = plot[0], top = plot[1], width = plot[2], height = plot[3];
+  const auto [left, top, width, height] = kPlot;
+  figure.series[0].colour = figure.series[1].colour = 0;
   const std::regex text("mark-text\" text-anchor=\"(end|start)\" x=\"([0-9.]+)\" y=\"([0-9.]+)\"");
   const std::regex path("class=\"c0 line\" d=\"M([0-9. L]+)\"");
   const std::string label = "best of all: 51.0%";
@@ -162,13 +167,46 @@ TEST(Svg, ThinsLongCurvesAndKeepsTheirPeaks) {
   EXPECT_LT(svg.size(), 60000u);
   EXPECT_EQ(count(svg, " 62.0"), 2u);  // both peaks reach the plot's top, both troughs its bottom
   EXPECT_EQ(count(svg, " 326.0"), 2u);
-  EXPECT_LT(figure_data(figure).size(), 60000u);
+
+  const nlohmann::json page = nlohmann::json::parse(data_of(figure_html(figure)));
+  const std::vector<double> kept = page["series"][0]["y"];
+  EXPECT_EQ(kept.size(), page["series"][0]["x"].size());
+  EXPECT_LE(kept.size(), 8000u);
+  EXPECT_EQ(std::count(kept.begin(), kept.end(), 10), 2);
+  EXPECT_EQ(std::count(kept.begin(), kept.end(), -10), 2);
 }
 
 TEST(Svg, FollowsLightAndDarkPages) {
   const std::string svg = to_svg(figure_of({1}, {1}));
   EXPECT_NE(svg.find("prefers-color-scheme:dark"), std::string::npos);
-  EXPECT_EQ(to_svg(figure_of({1}, {1}), false).find("<style>"), std::string::npos);
+  for (const char* colour : {"--c0:", "--c13:", "--page:", "--ink:"}) EXPECT_EQ(count(svg, colour), 2u) << colour;
+}
+
+TEST(FigureJson, HoldsWhatIsNotTheDefault) {
+  Figure figure{"T", "x", "y", true, {{"a", {1, 2}, {0.5, kNan}}, {"b", {1, 2}, {kInf, -kInf}}}};
+  EXPECT_EQ(figure_json(figure),
+            R"({"title":"T","x_label":"x","y_label":"y","log_x":true,"series":[{"name":"a","x":[1,2],"y":[0.5,null]},)"
+            R"({"name":"b","x":[1,2],"y":["inf","-inf"]}]})");
+  figure.log_y = figure.percent = figure.from_zero = true;
+  figure.smooth = false;
+  figure.lines = {{0.5, "half"}};
+  figure.marks = {{1, 2, "here"}};
+  figure.x_names = {"one"};
+  figure.series = {{"a", {1}, {1.0 / 3}, false, true, true, 3, "", false, {"told"}, {7}}};
+  EXPECT_EQ(figure_json(figure, 3),
+            R"({"title":"T","x_label":"x","y_label":"y","log_x":true,"series":[{"name":"a","x":[1],"y":[0.333],)"
+            R"("line":false,"dots":true,"faint":true,"colour":3,"listed":false,"titles":["told"],"keys":[7]}],)"
+            R"("log_y":true,"percent":true,"from_zero":true,"smooth":false,"lines":[{"y":0.5,"label":"half"}],)"
+            R"("marks":[{"x":1,"y":2,"label":"here"}],"x_names":["one"]})");
+}
+
+TEST(FigureHtml, LetsNoTextBecomeMarkup) {
+  Figure figure = figure_of({1}, {4e-310});  // a number that is not normal is one too
+  figure.title = figure.series[0].name = "</script><b>";
+  const std::string html = figure_html(figure);
+  EXPECT_EQ(count(html, "<b>"), 0u);
+  EXPECT_EQ(count(html, "</script>"), 1u);
+  EXPECT_EQ(nlohmann::json::parse(data_of(html))["series"][0]["name"], "</script><b>");
 }
 
 TEST(LossFigure, SmoothsLongRunsAndGoesLogarithmic) {

@@ -1,123 +1,22 @@
-// The figures of lamina's pages. Each <figure class="chart"> holds its numbers as JSON, in the form that chart_json()
+// The figures of lamina's pages. Each <figure class="chart"> holds its numbers as JSON, in the form that figure_json()
 // writes; this draws them as SVG of the place's own width, with values under the pointer or the arrow keys, a legend
 // that hides series, and zoom.
-'use strict';
-(() => {
-const kShapes = [
-  r => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
-  r => `M${-r} ${-r}h${2 * r}v${2 * r}h${-2 * r}z`,
-  r => `M0 ${-1.25 * r}L${1.2 * r} ${0.9 * r}H${-1.2 * r}z`,
-  r => `M0 ${-1.35 * r}L${1.35 * r} 0L0 ${1.35 * r}L${-1.35 * r} 0z`,
-  r => `M${-1.2 * r} ${-0.9 * r}H${1.2 * r}L0 ${1.25 * r}z`,
-];
-const kColours = 6;
-const kDots = 60;  // series of more points have no marks
-const kSmooth = 150;  // series of more points, where not accuracies, are drawn pale behind their running mean
-const kRows = 400;
-
-const svg = (name, attributes, parent) => {
-  const node = document.createElementNS('http://www.w3.org/2000/svg', name);
-  for (const key in attributes) node.setAttribute(key, attributes[key]);
-  if (parent) parent.append(node);
-  return node;
-};
-const html = (name, properties, ...children) => {
-  const node = Object.assign(document.createElement(name), properties);
-  node.append(...children);
-  return node;
-};
-const clamp = (v, low, high) => Math.max(low, Math.min(high, v));
-const colour = i => `var(--c${i % kColours})`;
-
-// Numbers as text.
-const superscript = n => String(n).replace(/./g, c => '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'['-0123456789'.indexOf(c)]);
-const short = (v, digits = 4) => {
-  if (v === 0) return '0';
-  const size = Math.abs(v);
-  if (size >= 1e6 || size < 1e-3) {
-    const [factor, power] = v.toExponential(Math.min(digits - 1, 2)).split('e');
-    return `${(+factor === 1 ? '' : +factor + ' · ')}10${superscript(+power)}`;
-  }
-  return (+v.toPrecision(digits)).toLocaleString('en', {maximumFractionDigits: 6});
-};
-const percent = (v, decimals) => (100 * v).toFixed(decimals) + '%';
-
-// 1, 2 or 5 times a power of ten, at least `step`.
-const niceStep = step => {
-  const power = 10 ** Math.floor(Math.log10(step));
-  for (const factor of [1, 2, 5]) if (factor * power >= step * (1 - 1e-9)) return factor * power;
-  return 10 * power;
-};
-
-// An axis from `low` to `high` over the pixels from..to, with its marks.
-class Axis {
-  constructor(low, high, log, from, to, count, whole) {
-    Object.assign(this, {low, high, log, from, to, ticks: [], step: 0});
-    if (log) {
-      const first = Math.log10(low), last = Math.log10(high);
-      const step = Math.max(1, Math.ceil((last - first) / count));
-      const factors = last - first <= 1.2 ? [1, 2, 3, 5, 7] : last - first <= 2.2 ? [1, 2, 5] : [1];
-      for (let power = Math.floor(first); power <= last; ++power)
-        for (const factor of factors) {
-          const v = factor * 10 ** power;
-          if (v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9) && (step === 1 || power % step === 0)) this.ticks.push(v);
-        }
-    } else {
-      this.step = niceStep((high - low) / count);
-      if (whole) this.step = Math.max(1, this.step);
-      for (let k = Math.ceil(low / this.step - 1e-6); k * this.step <= high + 1e-6 * this.step; ++k)
-        this.ticks.push(k * this.step);
-    }
-  }
-  pixel(v) {
-    const t = this.log ? Math.log(v / this.low) / Math.log(this.high / this.low) : (v - this.low) / (this.high - this.low);
-    return this.from + t * (this.to - this.from);
-  }
-  value(pixel) {
-    const t = (pixel - this.from) / (this.to - this.from);
-    return this.log ? this.low * (this.high / this.low) ** t : this.low + t * (this.high - this.low);
-  }
-  text(v, asPercent) {
-    if (asPercent) return percent(v, this.step < 0.00999 ? 1 : 0);
-    const power = Math.round(Math.log10(v));
-    if (this.log) return Math.abs(Math.log10(v) - power) < 1e-9 && (this.low < 5e-3 || this.high > 2e4) && v !== 1
-      ? '10' + superscript(power) : short(v, 2);
-    if (Math.abs(v) < 1e-9 * this.step) return '0';
-    return this.step >= 1e6 || this.step < 1e-4 ? short(v, 3)
-      : v.toLocaleString('en', {maximumFractionDigits: Math.max(0, Math.ceil(-Math.log10(this.step) - 1e-9))});
-  }
-}
-
-const runningMean = (y, width) => y.map((_, i) => {
-  const half = Math.min(width >> 1, i), end = Math.min(i + half, y.length - 1);
-  let sum = 0, count = 0;
-  for (let k = i - half; k <= end; ++k) if (y[k] !== null) sum += y[k], ++count;
-  return count ? sum / count : null;
-});
-
-const nearest = (list, v) => {
-  let low = 0, high = list.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (list[middle] > v) high = middle; else low = middle;
-  }
-  return Math.abs(list[low] - v) <= Math.abs(list[high] - v) ? low : high;
-};
-
 class Chart {
   constructor(figure) {
     this.figure = figure;
     const data = this.data = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
     this.series = data.series.map((s, index) => {
-      const smooth = s.y.length > kSmooth && !data.percent;
+      const smooth = s.y.length > kSmooth && !data.percent && data.smooth !== false;
       const width = clamp(s.y.length / 40 | 1, 5, 501);
-      const y = s.y.map(v => Number.isFinite(v) ? v : null);
+      const y = s.y.map(v => Number.isFinite(v) && Math.abs(v) < kLargest ? v : null);
       return {...s, y, index, shown: true, mean: smooth ? runningMean(y, width) : null};
     });
+    this.scattered = this.series.some(s => s.line === false);  // its points are told of one by one
     this.logY = Boolean(data.log_y);
     const all = data.series.flatMap(s => s.x.filter(x => Number.isFinite(x) && (!data.log_x || x > 0)));
     this.whole = all.reduce(([low, high], x) => [Math.min(low, x), Math.max(high, x)], [Infinity, -Infinity]);
-    if (!all.length) this.whole = [0.1, 1];
+    if (data.x_names) this.whole = [-0.5, data.x_names.length - 0.5];
+    else if (!all.length) this.whole = [0.1, 1];
     else if (this.whole[0] === this.whole[1])
       this.whole = data.log_x ? [this.whole[0] / 2, this.whole[0] * 2] : [this.whole[0] - 0.5, this.whole[0] + 0.5];
     this.view = [...this.whole];
@@ -148,11 +47,12 @@ class Chart {
     }
     figure.querySelector('figcaption').after(this.tools);
     this.legend = html('div', {className: 'chart-legend'});
-    if (this.series.length > 1) this.series.forEach(s => this.legend.append(this.legendButton(s)));
+    const named = this.series.filter(s => s.name && s.listed !== false);
+    if (named.length > 1) named.forEach(s => this.legend.append(this.legendButton(s)));
     this.plot = html('div', {className: 'chart-plot', tabIndex: 0});
     this.plot.setAttribute('role', 'group');
-    this.plot.setAttribute('aria-label', `${what}: ${data.y_label} against ${data.x_label}. Arrow keys show values, ` +
-                                             'plus and minus zoom, 0 shows the whole range.');
+    this.plot.setAttribute('aria-label', `${what}: ${data.y_label} against ${data.x_label}. ` + (this.scattered ? 'Plus' : 'Arrow keys show values, plus') +
+                                             ' and minus zoom, 0 shows the whole range.');
     this.svg = svg('svg', {role: 'img', 'aria-label': `${what}, ${this.series.length} series`}, this.plot);
     this.box = html('div', {className: 'chart-values', hidden: true});
     this.box.setAttribute('role', 'status');
@@ -163,8 +63,8 @@ class Chart {
 
   legendButton(s) {
     const mark = svg('svg', {width: 26, height: 12, viewBox: '-13 -6 26 12', 'aria-hidden': 'true'});
-    svg('path', {d: 'M-12 0H12', class: 'line', stroke: colour(s.index)}, mark);
-    if (s.y.length <= kDots) svg('path', {d: kShapes[s.index % 5](3.6), class: 'dot', stroke: colour(s.index)}, mark);
+    if (s.line !== false) svg('path', {d: 'M-12 0H12', class: s.faint ? 'pale' : 'line', stroke: colour(s)}, mark);
+    if (this.marked(s, s.y.length)) svg('path', {d: this.shape(s), class: this.dotClass(s), stroke: colour(s), ...this.fill(s)}, mark);
     const node = html('button', {type: 'button', title: 'Hide or show this series'}, mark, s.name);
     node.setAttribute('aria-pressed', 'true');
     node.onclick = () => {
@@ -201,8 +101,22 @@ class Chart {
     return this.data.percent ? percent(v, 1) : short(v);
   }
 
+  // Whether the points of a series are marked, of which so many are in view.
+  marked(s, points) {
+    return s.dots || s.line === false || (!s.faint && !s.mean && points <= kDots);
+  }
+  shape(s) {
+    return s.titles ? kShapes[0](5) : kShapes[s.index % 5](3.6);
+  }
+  dotClass(s) {
+    return s.titles ? 'dot filled' : 'dot';
+  }
+  fill(s) {
+    return s.titles ? {style: `fill:${colour(s)}`} : {};
+  }
+
   usable(x, y) {
-    return y !== null && (!this.logY || y > 0) && (!this.data.log_x || x > 0);
+    return y !== null && (!this.logY || y > 1 / kLargest) && (!this.data.log_x || x > 0);
   }
 
   // The lowest and highest value in view, with room around.
@@ -213,6 +127,7 @@ class Chart {
         for (let i = 0; i < s.x.length; ++i)
           if (s.x[i] >= this.view[0] && s.x[i] <= this.view[1] && this.usable(s.x[i], s.y[i]))
             low = Math.min(low, s.y[i]), high = Math.max(high, s.y[i]);
+    if (this.data.from_zero && !this.logY && low <= high) low = Math.min(low, 0), high = Math.max(high, this.data.percent ? 0.1 : high);
     for (const line of this.data.lines || []) low = Math.min(low, line.y), high = Math.max(high, line.y);
     if (low > high) [low, high] = [0.1, 1];
     if (this.logY) {
@@ -230,14 +145,18 @@ class Chart {
     const width = Math.floor(this.plot.clientWidth);
     if (width < 40) return;
     const height = Math.round(clamp(width * 0.6, 210, 330));
-    const top = 12, bottom = height - 44, right = width - 14;
+    const top = 28, bottom = height - 44, right = width - 14;
     const {data} = this, [low, high] = this.range();
     this.y = new Axis(low, high, this.logY, bottom, top, height > 260 ? 6 : 4, false);
     const labels = this.y.ticks.map(v => this.y.text(v, data.percent));
     const left = 16 + 7.2 * Math.max(3, ...labels.map(text => text.length));
     const span = this.view[1] - this.view[0];
     const epochs = this.series.every(s => s.x.every(Number.isInteger));
+    const names = data.x_names;
     this.x = new Axis(...this.view, data.log_x, left, right, clamp(Math.round((right - left) / 75), 2, 9), epochs && span >= 2);
+    if (names) this.x.ticks = names.map((_, i) => i).filter(i => i >= this.view[0] && i <= this.view[1]);
+    const room = Math.max(2, Math.floor((right - left) / Math.max(1, span) / 7.2));  // letters of a name
+    const tick = v => !names ? this.x.text(v, false) : names[v].length <= room ? names[v] : names[v].slice(0, room - 1) + '…';
     Object.assign(this, {width, height, top, bottom, left, right});
     const root = this.svg;
     root.setAttribute('viewBox', `0 0 ${width} ${height}`);
@@ -252,9 +171,10 @@ class Chart {
     for (const v of this.x.ticks) {
       const x = this.x.pixel(v);
       svg('line', {class: 'axis', x1: x, x2: x, y1: bottom, y2: bottom + 5}, root);
-      svg('text', {class: 'tick', 'text-anchor': 'middle', x, y: bottom + 19}, root).textContent = this.x.text(v, false);
+      svg('text', {class: 'tick', 'text-anchor': 'middle', x, y: bottom + 19}, root).textContent = tick(v);
     }
     svg('text', {class: 'label', 'text-anchor': 'middle', x: (left + right) / 2, y: height - 7}, root).textContent = data.x_label;
+    svg('text', {class: 'label', x: 2, y: 14}, root).textContent = data.y_label;
     const inside = svg('svg', {class: 'inside', x: left - 6, y: top - 6, width: right - left + 12, height: bottom - top + 12,
                                viewBox: `${left - 6} ${top - 6} ${right - left + 12} ${bottom - top + 12}`}, root);
     for (const line of data.lines || []) {
@@ -263,7 +183,9 @@ class Chart {
       svg('text', {class: 'note', x: left + 6, y: y - 5}, inside).textContent = line.label;
     }
     this.places = [];
-    for (const s of this.series) if (s.shown) this.drawSeries(s, inside);
+    for (const faint of [true, false])
+      for (const s of this.series) if (s.shown && Boolean(s.faint) === faint) this.drawSeries(s, inside);
+    this.drawMarks(inside);
     this.places = [...new Set(this.places)].sort((a, b) => a - b);
     if (!this.places.length)
       svg('text', {class: 'note', x: (left + right) / 2, y: (top + bottom) / 2, 'text-anchor': 'middle'}, root).textContent =
@@ -286,13 +208,69 @@ class Chart {
       }
     group.dataset.name = s.name;
     group.dataset.points = points;
-    if (s.mean) svg('path', {class: 'pale', d: this.path(s.x, s.y), stroke: colour(s.index)}, group);
-    svg('path', {class: 'line', d: this.path(s.x, s.mean || s.y), stroke: colour(s.index)}, group);
-    if (s.mean || points > kDots) return;
+    if (s.mean) svg('path', {class: 'pale', d: this.path(s.x, s.y), stroke: colour(s)}, group);
+    if (s.line !== false)
+      svg('path', {class: s.faint ? 'pale' : 'line', d: this.path(s.x, s.mean || s.y), stroke: colour(s)}, group);
+    if (!this.marked(s, points)) return;
     for (let i = 0; i < s.x.length; ++i)
-      if (this.usable(s.x[i], s.y[i]) && s.x[i] >= this.view[0] && s.x[i] <= this.view[1])
-        svg('path', {class: 'dot', stroke: colour(s.index), d: kShapes[s.index % 5](3.6),
-                     transform: `translate(${this.x.pixel(s.x[i]).toFixed(1)} ${this.y.pixel(s.y[i]).toFixed(1)})`}, group);
+      if (this.usable(s.x[i], s.y[i]) && s.x[i] >= this.view[0] && s.x[i] <= this.view[1]) {
+        const dot = svg('path', {class: this.dotClass(s), stroke: colour(s), d: this.shape(s), ...this.fill(s),
+                                 transform: `translate(${this.x.pixel(s.x[i]).toFixed(1)} ${this.y.pixel(s.y[i]).toFixed(1)})`}, group);
+        if (s.keys) dot.dataset.key = s.keys[i];
+        if (s.titles) svg('title', {}, dot).textContent = s.titles[i];
+      }
+  }
+
+  // Points that are ringed, each with its label where it hides least: inside the plot, off rings, curves and one another.
+  drawMarks(parent) {
+    const taken = [];
+    for (const mark of this.data.marks || []) {
+      if (!this.usable(mark.x, mark.y) || mark.x < this.view[0] || mark.x > this.view[1]) continue;
+      const x = this.x.pixel(mark.x), y = this.y.pixel(mark.y);
+      svg('circle', {class: 'ring', r: 7.5, cx: x, cy: y}, parent);
+      const text = svg('text', {class: 'mark', x, y}, parent);
+      text.textContent = mark.label;
+      const {width} = text.getBBox();
+      let best = null;
+      for (const down of [26, -14, 5, 44, -32, 62, -50, 80, -68])
+        for (const aside of down === 5 ? [14, -14 - width] : [-6, 6 - width]) {
+          const left = clamp(x + aside, this.left, Math.max(this.left, this.right - width)), base = y + down;
+          const box = [left - 2, base - 13, left + width + 2, base + 5];
+          let cost = this.under(box) + (base - 13 < this.top || base + 5 > this.bottom ? 1000 : 0);
+          if (box[0] < x + 8 && box[2] > x - 8 && box[1] < y + 8 && box[3] > y - 8) cost += 50;
+          for (const other of taken)
+            if (box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]) cost += 100;
+          if (!best || cost < best.cost) best = {cost, left, base, box};
+        }
+      text.setAttribute('x', best.left);
+      text.setAttribute('y', best.base);
+      taken.push(best.box);
+    }
+  }
+
+  // How many dots and stretches of curves lie under a box.
+  under([left, top, right, bottom]) {
+    let found = 0;
+    for (const s of this.series) {
+      if (!s.shown) continue;
+      let from = null;
+      const ys = s.mean || s.y;
+      for (let i = 0; i < s.x.length; ++i) {
+        if (!this.usable(s.x[i], ys[i])) {
+          from = null;
+          continue;
+        }
+        const to = [this.x.pixel(s.x[i]), this.y.pixel(ys[i])];
+        if (this.marked(s, s.x.length) && to[0] > left - 4 && to[0] < right + 4 && to[1] > top - 4 && to[1] < bottom + 4) ++found;
+        if (from && s.line !== false && to[0] > left && from[0] < right) {
+          const at = x => from[1] + (to[1] - from[1]) * (to[0] === from[0] ? 0 : (x - from[0]) / (to[0] - from[0]));
+          const ends = [at(Math.max(left, from[0])), at(Math.min(right, to[0]))];
+          if (Math.max(...ends) > top && Math.min(...ends) < bottom) ++found;
+        }
+        from = to;
+      }
+    }
+    return found;
   }
 
   // Of many points in one column of pixels the first, the lowest, the highest and the last stand for all.
@@ -333,24 +311,30 @@ class Chart {
   // Values at a place; `place` is an x.
   show(place) {
     this.cursor.replaceChildren();
-    if (!this.places.length) return this.hide();
+    if (!this.places.length || this.scattered) return this.hide();
     const x = this.places[nearest(this.places, place)];
     this.at = x;
     const px = this.x.pixel(x);
     svg('line', {x1: px, x2: px, y1: this.top, y2: this.bottom}, this.cursor);
     this.box.replaceChildren(html('div', {className: 'where', textContent: `${this.data.x_label} ${short(x, 6)}`}));
+    let listed = 0, more = 0;
     for (const s of this.series) {
       if (!s.shown || !s.x.length) continue;
       const i = nearest(s.x, x), other = s.x[i ? i - 1 : 1] ?? s.x[i];
       if (Math.abs(s.x[i] - x) > Math.abs(other - s.x[i]) * 0.51) continue;
+      if (++listed > kListed) {
+        ++more;
+        continue;
+      }
       const value = this.text(s.y[i]) + (s.mean && s.mean[i] !== null ? ` (mean ${this.text(s.mean[i])})` : '');
       const key = html('i', {});
-      key.style.background = colour(s.index);
+      key.style.background = colour(s);
       this.box.append(html('div', {}, key, `${s.name} `, html('b', {textContent: value})));
       const y = s.mean ? s.mean[i] : s.y[i];
       if (this.usable(x, y))
-        svg('circle', {r: 4.5, cx: this.x.pixel(s.x[i]), cy: this.y.pixel(y), fill: colour(s.index)}, this.cursor);
+        svg('circle', {r: 4.5, cx: this.x.pixel(s.x[i]), cy: this.y.pixel(y), fill: colour(s)}, this.cursor);
     }
+    if (more) this.box.append(html('div', {className: 'where', textContent: `and ${more} more`}));
     this.box.hidden = false;
     const fits = px + 16 + this.box.offsetWidth < this.width;
     this.box.style.left = (fits ? px + 14 : Math.max(0, px - 14 - this.box.offsetWidth)) + 'px';
@@ -436,4 +420,3 @@ class Chart {
 }
 
 for (const figure of document.querySelectorAll('figure.chart')) new Chart(figure);
-})();
