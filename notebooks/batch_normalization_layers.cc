@@ -22,9 +22,6 @@ Tensor<double> two_layers(View X, View W1, View W2) {
                                        none2);
 }
 
-/// Half a unit of the eighth decimal place, and rounding.
-constexpr double kPrinted = 5.1e-9;
-
 struct NormInputs {
   Tensor<double> x, gamma, beta, dout;
 };

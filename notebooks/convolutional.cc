@@ -17,7 +17,7 @@
 namespace lamina::reproduce {
 namespace {
 
-constexpr const char* kModelFile = "best-convolutional.safetensors";
+constexpr const char* kConvNetFile = "best-convolutional.safetensors";
 constexpr const char* kFiltersFile = "filters.png";
 
 constexpr double kGoodNet = 0.60, kGoodNetTest = 0.59;
@@ -100,7 +100,7 @@ void good_net(Cell& cell) {
   RandomState beside = notebook.random;
   const auto model = make_net<float>(config, notebook.random);
   const History history = train(cell, "the good ConvNet", *model, conv_data(notebook), options);
-  keep_model(notebook, kModelFile, *model, config);
+  keep_model(notebook, kConvNetFile, *model, config);
   const auto other = make_net<float>(config, beside);
   const double printed = printed_value("good_conv_net.first_loss");
   cell.equals("first loss", {first_loss(*other, notebook.data().train, options.batch_size, beside)}, {printed},
@@ -122,7 +122,7 @@ void good_net(Cell& cell) {
 }
 
 void test_good_net(Cell& cell) {
-  const auto [val, test] = accuracies_of(cell.notebook(), kModelFile);
+  const auto [val, test] = accuracies_of(cell.notebook(), kConvNetFile);
   cell.above("Validation set accuracy", val, kGoodNet, printed_value("good_conv_net.val_acc"),
              std::string(kGoodNetNote) +
                  "; here it is the best accuracy that Solver saw; the notebook prints another one (" +
@@ -142,7 +142,7 @@ void test_good_net(Cell& cell) {
 
 void filters(Cell& cell) {
   const Notebook& notebook = cell.notebook();
-  const Tensor<float> W = first_parameter(notebook, kModelFile);
+  const Tensor<float> W = first_parameter(notebook, kConvNetFile);
   Tensor<double> weights(W.shape());
   std::copy(W.begin(), W.end(), weights.begin());
   NotebookExperiment& experiment = cell.experiment(

@@ -19,9 +19,6 @@
 namespace lamina::reproduce {
 namespace {
 
-/// Half a unit of the eighth decimal place, and rounding.
-constexpr double kPrinted = 5.1e-9;
-
 /// Each image's groups of channels: out_g = out.reshape((N * G, -1)).
 Statistics of_groups(View x, Index G) {
   const Index size = x.size() / (x.dim(0) * G);

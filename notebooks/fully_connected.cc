@@ -16,7 +16,7 @@
 namespace lamina::reproduce {
 namespace {
 
-constexpr const char* kModelFile = "best-fully-connected.safetensors";
+constexpr const char* kFullyConnectedFile = "best-fully-connected.safetensors";
 constexpr int kTrials = 5;
 
 FullyConnectedNetOptions net_options(const Dataset& data, std::vector<Index> hidden_dims) {
@@ -256,7 +256,7 @@ void best_model(Cell& cell) {
     if (trial == 0 || best_acc < history.best_val_acc) {
       best_acc = history.best_val_acc;
       best = history;
-      keep_model(notebook, kModelFile, model, config);
+      keep_model(notebook, kFullyConnectedFile, model, config);
     }
   }
   cell.above("best acc", best_acc, 0.5, printed_value("best_net.best_acc"), "the text asks for at least 50%",
@@ -272,7 +272,7 @@ void best_model(Cell& cell) {
 }
 
 void test_best_model(Cell& cell) {
-  const auto [val, test] = accuracies_of(cell.notebook(), kModelFile);
+  const auto [val, test] = accuracies_of(cell.notebook(), kFullyConnectedFile);
   cell.above("Validation set accuracy", val, 0.5, printed_value("best_net.val_acc"),
              "here it is the best accuracy that Solver saw; the notebook prints another one (" +
                  printed_text("best_net.best_acc") +

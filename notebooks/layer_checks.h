@@ -18,6 +18,9 @@ namespace lamina::reproduce {
 
 using View = const TensorView<double>&;
 
+/// Half a unit of the eighth decimal place, and rounding: the tolerance for arrays as NumPy prints them.
+inline constexpr double kPrinted = 5.1e-9;
+
 /// np.linspace(first, last, num=size).reshape(shape)
 inline Tensor<double> linspace(double first, double last, const Shape& shape) {
   Tensor<double> x(shape);

@@ -16,10 +16,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char* kRead = "read_history";
+constexpr const char* kReadHistory = "read_history";
 
 // The shortest decimal text that reads back as the same number.
-std::string number(double value) {
+std::string digits_of(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   std::array<char, 32> text{};
@@ -74,18 +74,20 @@ ordered_json parse_shallow(const std::string& text) {
 double number_from(const fs::path& path, const ordered_json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !(found->is_number() || found->is_null()))
-    fail_file(kRead, path, "expected a number ", key, ", got ", found == object.end() ? "none" : found->type_name());
+    fail_file(kReadHistory, path, "expected a number ", key, ", got ",
+              found == object.end() ? "none" : found->type_name());
   return found->is_null() ? std::numeric_limits<double>::quiet_NaN() : found->get<double>();
 }
 
 std::vector<double> numbers_from(const fs::path& path, const ordered_json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_array())
-    fail_file(kRead, path, "expected a list ", key, ", got ", found == object.end() ? "none" : found->type_name());
+    fail_file(kReadHistory, path, "expected a list ", key, ", got ",
+              found == object.end() ? "none" : found->type_name());
   std::vector<double> values;
   for (const ordered_json& value : *found) {
     if (!value.is_number() && !value.is_null())
-      fail_file(kRead, path, "expected numbers in ", key, ", got ", value.type_name());
+      fail_file(kReadHistory, path, "expected numbers in ", key, ", got ", value.type_name());
     values.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>());
   }
   return values;
@@ -129,9 +131,10 @@ std::string metrics_csv(const RunRecord& record) {
   for (std::size_t i = 0; i < record.history.loss_history.size(); ++i) {
     const auto iteration = static_cast<Index>(i) + 1;
     text += std::to_string(iteration) + ',' + std::to_string(iteration / record.iterations_per_epoch) + ',' +
-            number(record.history.loss_history[i]) + ',';
+            digits_of(record.history.loss_history[i]) + ',';
     if (check < checks.size() && checks[check] == iteration) {
-      text += number(record.history.train_acc_history[check]) + ',' + number(record.history.val_acc_history[check]);
+      text +=
+          digits_of(record.history.train_acc_history[check]) + ',' + digits_of(record.history.val_acc_history[check]);
       ++check;
     } else {
       text += ',';
@@ -150,7 +153,7 @@ void write_run_files(const fs::path& directory, const RunRecord& record) {
 
 RunRecord read_history(const fs::path& path) {
   const ordered_json object = parse_shallow(read_file(path, std::uintmax_t{1} << 30));
-  if (!object.is_object()) fail_file(kRead, path, "expected a JSON object, got text that is none");
+  if (!object.is_object()) fail_file(kReadHistory, path, "expected a JSON object, got text that is none");
   RunRecord record;
   record.history.loss_history = numbers_from(path, object, "loss_history");
   record.history.train_acc_history = numbers_from(path, object, "train_acc_history");
@@ -160,16 +163,16 @@ RunRecord read_history(const fs::path& path) {
   record.images_per_second = number_from(path, object, "images_per_second");
   const double per_epoch = number_from(path, object, "iterations_per_epoch");
   if (!(per_epoch >= 1 && per_epoch <= 1e15))
-    fail_file(kRead, path, "expected at least 1 iteration an epoch, got ", per_epoch);
+    fail_file(kReadHistory, path, "expected at least 1 iteration an epoch, got ", per_epoch);
   record.iterations_per_epoch = static_cast<Index>(per_epoch);
   for (const double check : numbers_from(path, object, "check_iterations"))
     record.check_iterations.push_back(check >= 1 && check <= 1e15 ? static_cast<Index>(check) : 0);
   if (const auto config = object.find("config"); config != object.end())
     record.config = config->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   try {
-    (void)checks_of(kRead, record);
+    (void)checks_of(kReadHistory, record);
   } catch (const std::invalid_argument& e) {
-    fail_file(kRead, path, e.what());
+    fail_file(kReadHistory, path, e.what());
   }
   return record;
 }
