@@ -10,23 +10,23 @@
 namespace lamina {
 namespace {
 
-constexpr const char* kWhere = "FullyConnectedNet";
+constexpr const char* kFullyConnected = "FullyConnectedNet";
 
 NetOptions net_options(const FullyConnectedNetOptions& options) {
-  return {.reg = options.reg, .precision = options.precision, .name = kWhere};
+  return {.reg = options.reg, .precision = options.precision, .name = kFullyConnected};
 }
 
 }  // namespace
 
 Blocks blocks_of(const FullyConnectedNetOptions& options) {
-  detail::check_size(kWhere, "input_dim", options.input_dim);
-  detail::check_common_options(kWhere, options);
+  detail::check_size(kFullyConnected, "input_dim", options.input_dim);
+  detail::check_common_options(kFullyConnected, options);
   if (!(options.dropout > 0 && options.dropout <= 1))
-    fail(kWhere, "expected dropout, the probability of keeping, above 0 and at most 1, got ", options.dropout);
+    fail(kFullyConnected, "expected dropout, the probability of keeping, above 0 and at most 1, got ", options.dropout);
   const Initial init = detail::initial_of(options);
   Blocks blocks;
   for (std::size_t i = 0; i < options.hidden_dims.size(); ++i) {
-    detail::check_size(kWhere, "hidden_dims[" + std::to_string(i) + "]", options.hidden_dims[i]);
+    detail::check_size(kFullyConnected, "hidden_dims[" + std::to_string(i) + "]", options.hidden_dims[i]);
     blocks.emplace_back(Affine{.outputs = options.hidden_dims[i], .init = init});
     if (options.normalization == Normalization::batchnorm) blocks.emplace_back(BatchNorm{});
     if (options.normalization == Normalization::layernorm) blocks.emplace_back(LayerNorm{});

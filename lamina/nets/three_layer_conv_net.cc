@@ -9,22 +9,22 @@
 namespace lamina {
 namespace {
 
-constexpr const char* kWhere = "ThreeLayerConvNet";
+constexpr const char* kThreeLayer = "ThreeLayerConvNet";
 
 NetOptions net_options(const ThreeLayerConvNetOptions& options) {
-  return {.reg = options.reg, .precision = options.precision, .name = kWhere};
+  return {.reg = options.reg, .precision = options.precision, .name = kThreeLayer};
 }
 
 }  // namespace
 
 Blocks blocks_of(const ThreeLayerConvNetOptions& options) {
-  detail::check_image_dims(kWhere, options.input_dim);
-  detail::check_size(kWhere, "num_filters", options.num_filters);
-  detail::check_filter_size(kWhere, "filter_size", options.filter_size);
-  detail::check_size(kWhere, "hidden_dim", options.hidden_dim);
-  detail::check_common_options(kWhere, options);
+  detail::check_image_dims(kThreeLayer, options.input_dim);
+  detail::check_size(kThreeLayer, "num_filters", options.num_filters);
+  detail::check_filter_size(kThreeLayer, "filter_size", options.filter_size);
+  detail::check_size(kThreeLayer, "hidden_dim", options.hidden_dim);
+  detail::check_common_options(kThreeLayer, options);
   if (options.input_dim[1] < 2 || options.input_dim[2] < 2)
-    fail(kWhere, "expected images of at least 2 x 2 before the 2x2 max pool, got ", options.input_dim[1], " x ",
+    fail(kThreeLayer, "expected images of at least 2 x 2 before the 2x2 max pool, got ", options.input_dim[1], " x ",
          options.input_dim[2], " after the convolution on input_dim ", options.input_dim);
   const Initial init = detail::initial_of(options);
   return {Conv{.filters = options.num_filters, .size = options.filter_size, .init = init},

@@ -1,10 +1,21 @@
 #include "lamina/nets/blocks/dropout.h"
 
-#include <fmt/format.h>
+#include <charconv>
+#include <string>
 
 #include "lamina/check.h"
 
 namespace lamina {
+namespace {
+
+// The fewest digits that read back as the probability, without an exponent down to 0.0001.
+std::string digits_of(double p) {
+  char text[32];
+  const std::chars_format format = p >= 1e-4 ? std::chars_format::fixed : std::chars_format::scientific;
+  return {text, std::to_chars(text, text + sizeof text, p, format).ptr};
+}
+
+}  // namespace
 
 void Dropout::visit(BlockVisitor& v) {
   v.number("keep", keep, {.least = 0, .most = 1, .above_least = true});
@@ -47,7 +58,7 @@ TensorView<T> DropoutBlock<T>::backward(const TensorView<T>& dout, const Pass<T>
 
 template <class T>
 void DropoutBlock<T>::describe(SummaryWriter& summary) const {
-  summary.elementwise(fmt::format("dropout (keeps {})", param_.p), shape_, false);
+  summary.elementwise("dropout (keeps " + digits_of(param_.p) + ")", shape_, false);
 }
 
 template class DropoutBlock<float>;
