@@ -16,8 +16,8 @@
 namespace lamina::reproduce {
 namespace {
 
-FullyConnectedNetOptions net_options(const Dataset& data, std::vector<Index> hidden_dims, double weight_scale,
-                                     Normalization normalization) {
+FullyConnectedNetOptions batchnorm_net_options(const Dataset& data, std::vector<Index> hidden_dims, double weight_scale,
+                                               Normalization normalization) {
   FullyConnectedNetOptions options;
   options.hidden_dims = std::move(hidden_dims);
   options.input_dim = data.example_shape().size();
@@ -46,8 +46,9 @@ void deep_nets(Cell& cell) {
   notebook.random.seed(231);
   const std::vector<Index> hidden_dims = {100, 100, 100, 100, 100};
   const SolverData data = small_data(notebook.data(), 1000);
-  const auto bn_model = make(notebook, net_options(notebook.data(), hidden_dims, 2e-2, Normalization::batchnorm));
-  const auto model = make(notebook, net_options(notebook.data(), hidden_dims, 2e-2, Normalization::none));
+  const auto bn_model =
+      make(notebook, batchnorm_net_options(notebook.data(), hidden_dims, 2e-2, Normalization::batchnorm));
+  const auto model = make(notebook, batchnorm_net_options(notebook.data(), hidden_dims, 2e-2, Normalization::none));
   const History with = train(cell, "with batch normalization", *bn_model, data, adam(1e-3, 50, 10));
   const History without = train(cell, "without batch normalization", *model, data, adam(1e-3, 50, 10));
   const auto first = [&](const char* name, const History& history, double printed) {
@@ -97,8 +98,9 @@ void weight_scales(Cell& cell) {
   for (int i = 0; i < kScales; ++i) {
     const double weight_scale = std::pow(10, -4 + i * (4.0 / (kScales - 1)));
     scales.push_back(weight_scale);
-    auto bn_model = make(notebook, net_options(notebook.data(), hidden_dims, weight_scale, Normalization::batchnorm));
-    auto model = make(notebook, net_options(notebook.data(), hidden_dims, weight_scale, Normalization::none));
+    auto bn_model =
+        make(notebook, batchnorm_net_options(notebook.data(), hidden_dims, weight_scale, Normalization::batchnorm));
+    auto model = make(notebook, batchnorm_net_options(notebook.data(), hidden_dims, weight_scale, Normalization::none));
     trainings.push_back(take_turn(notebook, fmt::format("batch normalization, weight scale {:.3g}", weight_scale),
                                   std::move(bn_model), data, options));
     trainings.push_back(take_turn(notebook, fmt::format("no normalization, weight scale {:.3g}", weight_scale),
@@ -158,7 +160,7 @@ NotebookExperiment& batch_sizes(Cell& cell, Normalization normalization, const s
     cell.say(kind == Normalization::none ? "No normalization: batch size =  " : "Normalization: batch size =  ",
              batch_size);
     trainings.push_back(take_turn(notebook, fmt::format("{}, batches of {}", label, batch_size),
-                                  make(notebook, net_options(notebook.data(), hidden_dims, 2e-2, kind)), data,
+                                  make(notebook, batchnorm_net_options(notebook.data(), hidden_dims, 2e-2, kind)), data,
                                   adam(learning_rate, batch_size, epochs)));
   };
   add("no normalization", Normalization::none, 5);

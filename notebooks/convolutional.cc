@@ -62,7 +62,7 @@ SolverOptions conv_options(const Notebook& notebook, double learning_rate) {
   return options;
 }
 
-void overfit(Cell& cell) {
+void overfit_conv_net(Cell& cell) {
   Notebook& notebook = cell.notebook();
   notebook.random.seed(231);
   const Dataset& data = notebook.data();
@@ -268,7 +268,7 @@ void run_convolutional(Notebook& notebook) {
   notebook.cell("12", "Spatial group normalization: backward", groupnorm_backward_cell);
   notebook.cell("13", "ConvNet: sanity check loss", conv_net_loss_cell);
   notebook.cell("14", "ConvNet: gradient check", conv_net_gradients_cell);
-  notebook.cell("15", "Overfit small data", overfit);
+  notebook.cell("15", "Overfit small data", overfit_conv_net);
   notebook.cell("17", "Train a good CNN", good_net);
   notebook.cell("18", "Test your model", test_good_net);
   notebook.cell("19", "Visualize filters", filters);

@@ -18,7 +18,7 @@ double zeros(View x) {
   return static_cast<double>(std::count(x.begin(), x.end(), 0.0)) / static_cast<double>(x.size());
 }
 
-void forward(Cell& cell) {
+void dropout_forward_cell(Cell& cell) {
   RandomState& random = cell.notebook().random;
   random.seed(231);
   const auto x = scaled(random.randn({500, 500}), 1, 10);
@@ -42,7 +42,7 @@ void forward(Cell& cell) {
   }
 }
 
-void backward(Cell& cell) {
+void dropout_backward_cell(Cell& cell) {
   RandomState& random = cell.notebook().random;
   random.seed(231);
   const auto x = scaled(random.randn({10, 10}), 1, 10), dout = random.randn({10, 10});
@@ -132,8 +132,8 @@ void regularization(Cell& cell) {
 
 void run_dropout(Notebook& notebook) {
   notebook.cell("4", "Load the data", data_cell);
-  notebook.cell("5", "Dropout forward pass", forward);
-  notebook.cell("6", "Dropout backward pass", backward);
+  notebook.cell("5", "Dropout forward pass", dropout_forward_cell);
+  notebook.cell("6", "Dropout backward pass", dropout_backward_cell);
   notebook.cell("Question 1", "Inline question 1: dropout without dividing by p", dropout_scale_question);
   notebook.cell("7", "Fully-connected nets with dropout", nets);
   notebook.cell("8", "Regularization experiment", regularization);

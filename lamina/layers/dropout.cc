@@ -11,8 +11,8 @@ namespace lamina {
 namespace {
 
 template <class T>
-T forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
-          Tensor<T>* mask) {
+T drop(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
+       Tensor<T>* mask) {
   const double p = dropout_param.p;
   if (!(p > 0 && p <= 1))
     fail("dropout_forward", "expected p, the probability of keeping, above 0 and at most 1, got ", p);
@@ -35,13 +35,13 @@ T forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState
 template <class T>
 void dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random, Tensor<T>& out,
                      DropoutCache<T>& cache) {
-  forward(x, dropout_param, random, out, &cache.mask);
+  drop(x, dropout_param, random, out, &cache.mask);
 }
 
 template <class T>
 T detail::dropout_forward(const TensorView<T>& x, const DropoutParam& dropout_param, RandomState& random,
                           Tensor<T>& out) {
-  return forward<T>(x, dropout_param, random, out, nullptr);
+  return drop<T>(x, dropout_param, random, out, nullptr);
 }
 
 template <class T>

@@ -27,7 +27,7 @@ kernels::PoolShape pool_shape(std::string_view where, const Shape& x, const Pool
   return {N, H, W, C, PH, PW, param.stride, 1 + (H - PH) / param.stride, 1 + (W - PW) / param.stride};
 }
 
-Shape out_shape(const kernels::PoolShape& s, Layout layout) {
+Shape pooled_shape(const kernels::PoolShape& s, Layout layout) {
   return layout == Layout::nhwc ? Shape{s.N, s.OH, s.OW, s.C} : Shape{s.N, s.C, s.OH, s.OW};
 }
 
@@ -39,7 +39,7 @@ void max_pool_forward(const TensorView<T>& x, const PoolParam& pool_param, Tenso
   cache.x_shape = x.shape();
   cache.param = pool_param;
   cache.argmax.resize({s.N, s.OH, s.OW, s.C});
-  out.resize(out_shape(s, pool_param.layout));
+  out.resize(pooled_shape(s, pool_param.layout));
   if (s.N == 0) return;
   if (pool_param.layout == Layout::nhwc) {
     kernels::max_pool_forward(s, x.data(), out.data(), cache.argmax.data());
@@ -55,7 +55,7 @@ void max_pool_forward(const TensorView<T>& x, const PoolParam& pool_param, Tenso
 template <class T>
 void max_pool_backward(const TensorView<T>& dout, const PoolCache<T>& cache, Tensor<T>& dx) {
   const kernels::PoolShape s = pool_shape("max_pool_backward", cache.x_shape, cache.param);
-  check_shape("max_pool_backward", "dout", dout.shape(), out_shape(s, cache.param.layout), "out");
+  check_shape("max_pool_backward", "dout", dout.shape(), pooled_shape(s, cache.param.layout), "out");
   dx.resize(cache.x_shape);
   if (s.N == 0) return;
   if (cache.param.layout == Layout::nhwc) {

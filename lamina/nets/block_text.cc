@@ -84,7 +84,7 @@ class Words {
 
 // --- Reading
 
-Blocks blocks_of(const std::vector<Word>& words, std::size_t end);
+Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end);
 
 // Reads the options of one block from its words.
 class Reader : public BlockVisitor {
@@ -135,18 +135,18 @@ class Reader : public BlockVisitor {
   void blocks(std::string_view word, Blocks& blocks) override {
     const Word found = take(word.empty() ? "blocks in parentheses" : word);
     if (found.text != "(") wrong(found.at, "expected '(' after ", name_, ", got ", quoted(found.text));
-    blocks = blocks_of(found.list, found.at);
+    blocks = blocks_of_option(found.list, found.at);
   }
   void blocks(std::string_view word, std::optional<Blocks>& blocks) override {
     const auto found = take_option(word);
     if (!found) return;
     if (found->text != "(") wrong(found->at, "expected '(' after ", word, ", got ", quoted(found->text));
-    blocks = blocks_of(found->list, found->at);
+    blocks = blocks_of_option(found->list, found->at);
   }
   void branches(std::vector<Blocks>& branches) override {
     while (!words_.empty() && words_.front().text == "(") {
       const Word word = take("");
-      branches.push_back(blocks_of(word.list, word.at));
+      branches.push_back(blocks_of_option(word.list, word.at));
     }
     if (branches.size() < 2)
       wrong(words_.empty() ? end_ : words_.front().at, "expected two or more lists in parentheses after ", name_,
@@ -382,7 +382,7 @@ const Kind& kind_named(const Word& word) {
   fail("net", "expected a block (", names, "), got ", quoted(word.text), " at ", word.at);
 }
 
-Blocks blocks_of(const std::vector<Word>& words, std::size_t end) {
+Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end) {
   Blocks blocks;
   for (auto first = words.begin(); true;) {
     const auto last = std::find_if(first, words.end(), [](const Word& word) { return word.text == "|"; });
@@ -406,7 +406,7 @@ std::string Bounds::to_string() const {
 
 std::unique_ptr<BlockVisitor> block_checker(std::string_view where) { return std::make_unique<Checker>(where); }
 
-Blocks parse_net(std::string_view text) { return blocks_of(Words(text).all(), text.size()); }
+Blocks parse_net(std::string_view text) { return blocks_of_option(Words(text).all(), text.size()); }
 
 std::string to_text(const Blocks& blocks) {
   std::string text;

@@ -46,7 +46,7 @@ void check_pools(const ConvNetOptions& options) {
   }
 }
 
-void check_options(const ConvNetOptions& options) {
+void check_conv_net_options(const ConvNetOptions& options) {
   detail::check_image_dims(kWhere, options.input_dim);
   detail::check_common_options(kWhere, options);
   detail::check_size(kWhere, "conv_stride", options.conv_stride);
@@ -64,14 +64,14 @@ void check_options(const ConvNetOptions& options) {
   check_pools(options);
 }
 
-NetOptions net_options(const ConvNetOptions& options) {
+NetOptions conv_net_options(const ConvNetOptions& options) {
   return {.reg = options.reg, .precision = options.precision, .name = kWhere, .separator = "_"};
 }
 
 }  // namespace
 
 Blocks blocks_of(const ConvNetOptions& options) {
-  check_options(options);
+  check_conv_net_options(options);
   const Initial init = detail::initial_of(options);
   Blocks blocks;
   for (std::size_t i = 0; i < options.num_filters.size(); ++i) {
@@ -89,12 +89,12 @@ Blocks blocks_of(const ConvNetOptions& options) {
 
 ParameterLayout parameter_layout(const ConvNetOptions& options) {
   const Blocks blocks = blocks_of(options);
-  return parameter_layout(options.input_dim, blocks, net_options(options));
+  return parameter_layout(options.input_dim, blocks, conv_net_options(options));
 }
 
 template <class T>
 ConvNet<T>::ConvNet(const Options& options, RandomState& random, Weights weights)
-    : Net<T>(options.input_dim, blocks_of(options), random, net_options(options), weights), options_(options) {}
+    : Net<T>(options.input_dim, blocks_of(options), random, conv_net_options(options), weights), options_(options) {}
 
 template class ConvNet<float>;
 template class ConvNet<double>;

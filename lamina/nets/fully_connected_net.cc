@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kFullyConnected = "FullyConnectedNet";
 
-NetOptions net_options(const FullyConnectedNetOptions& options) {
+NetOptions fully_connected_options(const FullyConnectedNetOptions& options) {
   return {.reg = options.reg, .precision = options.precision, .name = kFullyConnected};
 }
 
@@ -39,12 +39,13 @@ Blocks blocks_of(const FullyConnectedNetOptions& options) {
 
 ParameterLayout parameter_layout(const FullyConnectedNetOptions& options) {
   const Blocks blocks = blocks_of(options);
-  return parameter_layout({options.input_dim}, blocks, net_options(options));
+  return parameter_layout({options.input_dim}, blocks, fully_connected_options(options));
 }
 
 template <class T>
 FullyConnectedNet<T>::FullyConnectedNet(const Options& options, RandomState& random, Weights weights)
-    : Net<T>({options.input_dim}, blocks_of(options), random, net_options(options), weights), options_(options) {}
+    : Net<T>({options.input_dim}, blocks_of(options), random, fully_connected_options(options), weights),
+      options_(options) {}
 
 template class FullyConnectedNet<float>;
 template class FullyConnectedNet<double>;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kThreeLayer = "ThreeLayerConvNet";
 
-NetOptions net_options(const ThreeLayerConvNetOptions& options) {
+NetOptions three_layer_options(const ThreeLayerConvNetOptions& options) {
   return {.reg = options.reg, .precision = options.precision, .name = kThreeLayer};
 }
 
@@ -37,12 +37,12 @@ Blocks blocks_of(const ThreeLayerConvNetOptions& options) {
 
 ParameterLayout parameter_layout(const ThreeLayerConvNetOptions& options) {
   const Blocks blocks = blocks_of(options);
-  return parameter_layout(options.input_dim, blocks, net_options(options));
+  return parameter_layout(options.input_dim, blocks, three_layer_options(options));
 }
 
 template <class T>
 ThreeLayerConvNet<T>::ThreeLayerConvNet(const Options& options, RandomState& random, Weights weights)
-    : Net<T>(options.input_dim, blocks_of(options), random, net_options(options), weights), options_(options) {}
+    : Net<T>(options.input_dim, blocks_of(options), random, three_layer_options(options), weights), options_(options) {}
 
 template class ThreeLayerConvNet<float>;
 template class ThreeLayerConvNet<double>;

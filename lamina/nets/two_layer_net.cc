@@ -7,7 +7,7 @@
 namespace lamina {
 namespace {
 
-NetOptions net_options(const TwoLayerNetOptions& options) {
+NetOptions two_layer_options(const TwoLayerNetOptions& options) {
   return {.reg = options.reg, .precision = options.precision, .name = "TwoLayerNet"};
 }
 
@@ -24,12 +24,12 @@ Blocks blocks_of(const TwoLayerNetOptions& options) {
 
 ParameterLayout parameter_layout(const TwoLayerNetOptions& options) {
   const Blocks blocks = blocks_of(options);
-  return parameter_layout({options.input_dim}, blocks, net_options(options));
+  return parameter_layout({options.input_dim}, blocks, two_layer_options(options));
 }
 
 template <class T>
 TwoLayerNet<T>::TwoLayerNet(const Options& options, RandomState& random, Weights weights)
-    : Net<T>({options.input_dim}, blocks_of(options), random, net_options(options), weights), options_(options) {}
+    : Net<T>({options.input_dim}, blocks_of(options), random, two_layer_options(options), weights), options_(options) {}
 
 template class TwoLayerNet<float>;
 template class TwoLayerNet<double>;

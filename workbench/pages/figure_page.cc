@@ -23,7 +23,7 @@ using nlohmann::ordered_json;
 constexpr std::size_t kMostPoints = 8000;
 
 // JSON has no infinities and no NaN.
-ordered_json number(double value, int digits) {
+ordered_json json_number(double value, int digits) {
   if (std::isnan(value)) return nullptr;
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   if (value == std::trunc(value) && std::abs(value) < 1e15) return static_cast<std::int64_t>(value);
@@ -32,7 +32,7 @@ ordered_json number(double value, int digits) {
 
 ordered_json list(const std::vector<double>& values, int digits) {
   ordered_json json = ordered_json::array();
-  for (const double value : values) json.push_back(number(value, digits));
+  for (const double value : values) json.push_back(json_number(value, digits));
   return json;
 }
 
@@ -84,9 +84,10 @@ std::string figure_json(const Figure& figure, int digits) {
   if (!figure.smooth) json["smooth"] = false;
   for (const Series& series : figure.series) json["series"].push_back(to_json(series, digits));
   for (const FigureLine& line : figure.lines)
-    json["lines"].push_back({{"y", number(line.y, digits)}, {"label", line.label}});
+    json["lines"].push_back({{"y", json_number(line.y, digits)}, {"label", line.label}});
   for (const Mark& mark : figure.marks)
-    json["marks"].push_back({{"x", number(mark.x, digits)}, {"y", number(mark.y, digits)}, {"label", mark.label}});
+    json["marks"].push_back(
+        {{"x", json_number(mark.x, digits)}, {"y", json_number(mark.y, digits)}, {"label", mark.label}});
   if (!figure.x_names.empty()) json["x_names"] = figure.x_names;
   return json.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
 }

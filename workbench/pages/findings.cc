@@ -31,12 +31,12 @@ double median(Values values) {
   return *middle;
 }
 
-std::string number(double value) {
+std::string short_number(double value) {
   return value >= 100 && value < 1e5 ? fmt::format("{:.0f}", value) : fmt::format("{:.2g}", value);
 }
 /// An update relative to the weights: "0.03 of", "20 times".
-std::string part_of(double ratio) { return number(ratio) + (ratio < 1 ? " of" : " times"); }
-std::string percent(double share) { return fmt::format("{:.0f}%", 100 * share); }
+std::string part_of(double ratio) { return short_number(ratio) + (ratio < 1 ? " of" : " times"); }
+std::string whole_percent(double share) { return fmt::format("{:.0f}%", 100 * share); }
 
 /// The measurements, and the questions that the rules ask of them.
 class Run {
@@ -134,13 +134,13 @@ void find_not_finite(const Run& run, std::vector<Finding>& found) {
     text += fmt::format(": the first layer whose outputs are not finite is {}; all weights still are.", outputs);
   else
     text += fmt::format(": all weights and outputs still are, but the scores, with a deviation of {}, are too large.",
-                        number(last.layers.back()[Quantity::output_std]));
+                        short_number(last.layers.back()[Quantity::output_std]));
   found.push_back({Finding::Kind::not_finite, std::move(text)});
 }
 
 /// How far outputs spread in the first layer and in the scores, before any update, as part of a sentence.
 std::string outputs_of(const Run& run) {
-  const auto deviation = [&](std::size_t i) { return number(run.all.front().layers[i][Quantity::output_std]); };
+  const auto deviation = [&](std::size_t i) { return short_number(run.all.front().layers[i][Quantity::output_std]); };
   return fmt::format("their standard deviation is {} after {} and {} after {}, the scores", deviation(0),
                      run.layers.front().name, deviation(run.layers.size() - 1), run.layers.back().name);
 }
@@ -152,8 +152,9 @@ void find_exploding(const Run& run, std::vector<Finding>& found) {
   if (std::isfinite(first.loss) && loss < kFirstLoss * run.even_loss()) return;
   const double growth =
       first.layers.back()[Quantity::output_std] / std::max(1e-300, first.layers.front()[Quantity::output_std]);
-  std::string text = fmt::format("The untrained net's outputs {}: its loss is {}; equal scores would give {:.2f}",
-                                 growth < kExploded ? "are too large" : "explode", number(first.loss), run.even_loss());
+  std::string text =
+      fmt::format("The untrained net's outputs {}: its loss is {}; equal scores would give {:.2f}",
+                  growth < kExploded ? "are too large" : "explode", short_number(first.loss), run.even_loss());
   if (run.layers.size() > 1 && outputs_are_finite(first.layers.back()) && outputs_are_finite(first.layers.front()))
     text += "; " + outputs_of(run);
   text += ". A smaller weight scale helps, and so does a normalization.";
@@ -190,10 +191,11 @@ void find_vanishing(const Run& run, std::vector<Finding>& found) {
     if (norm >= largest) largest = norm, strongest = i;
   }
   std::string text = fmt::format("Gradients vanish in {}: at iteration {} {} {}", names_of(run, gone), shown->iteration,
-                                 gone.size() == 1 ? "the norm is" : "the smallest norm is", number(least));
+                                 gone.size() == 1 ? "the norm is" : "the smallest norm is", short_number(least));
   if (largest > 0 && least < 0.1 * largest)
-    text += least > 0 ? fmt::format(", {} times less than {}'s", number(largest / least), run.layers[strongest].name)
-                      : fmt::format(", where {}'s is {}", run.layers[strongest].name, number(largest));
+    text += least > 0
+                ? fmt::format(", {} times less than {}'s", short_number(largest / least), run.layers[strongest].name)
+                : fmt::format(", where {}'s is {}", run.layers[strongest].name, short_number(largest));
   const Measurement& first = run.all.front();
   if (at_start && first.iteration == 1 && run.layers.size() > 2 &&
       first.layers.back()[Quantity::output_std] < 1e-3 * first.layers.front()[Quantity::output_std])
@@ -224,7 +226,8 @@ void find_rate_too_high(const Run& run, std::vector<Finding>& found) {
     std::string text = fmt::format("The learning rate is too high: at iteration {} an update was {} the weights, and ",
                                    update_at, part_of(update));
     if (rose && top_at > 1)
-      text += fmt::format("the loss rose from {} to {} at iteration {}.", number(first), number(*top), top_at);
+      text +=
+          fmt::format("the loss rose from {} to {} at iteration {}.", short_number(first), short_number(*top), top_at);
     else
       text += fmt::format("the loss was not finite at iteration {}.", run.all.back().iteration);
     text += " An update of about 0.001 of the weights is usual.";
@@ -262,7 +265,7 @@ void find_dead(const Run& run, std::vector<Finding>& found) {
         from = m.iteration;
     if (from > 0 && (since == 0 || from < since)) since = from;
     blocked = blocked || dead >= kAllDead;
-    layers.push_back(fmt::format("{} of {}", dead > 0.995 ? "all" : percent(dead), run.layers[i].name));
+    layers.push_back(fmt::format("{} of {}", dead > 0.995 ? "all" : whole_percent(dead), run.layers[i].name));
   }
   if (layers.empty()) return;
   std::string text = "Dead ReLUs, 0 for every image of a batch: ";
@@ -303,7 +306,7 @@ void find_rate_too_low(const Run& run, std::vector<Finding>& found) {
   found.push_back({Finding::Kind::rate_too_low,
                    fmt::format("The learning rate is too low: in {} iterations no layer's weights have moved by more "
                                "than {} of themselves.",
-                               run.all.back().iteration, number(most))});
+                               run.all.back().iteration, short_number(most))});
 }
 
 Finding nothing_found(const Run& run) {
@@ -326,13 +329,13 @@ Finding nothing_found(const Run& run) {
                                 "learning rate fits can be judged from {} on. So far ",
                                 last, kEnoughIterations);
   if (run.layers.size() > 1)
-    text += fmt::format("gradients reach every layer (norms of {} to {}), ", number(least), number(most));
-  text += fmt::format("an update is {} to {} a layer's weights", number(small), part_of(large));
+    text += fmt::format("gradients reach every layer (norms of {} to {}), ", short_number(least), short_number(most));
+  text += fmt::format("an update is {} to {} a layer's weights", short_number(small), part_of(large));
   if (large >= kLargeUpdate) text += ", where about 0.001 is usual later";
   if (relus && dead < 0.005)
     text += ", and no ReLU is dead";
   else if (relus)
-    text += fmt::format(", and no layer has more than {} dead ReLUs", percent(dead));
+    text += fmt::format(", and no layer has more than {} dead ReLUs", whole_percent(dead));
   return {told ? Finding::Kind::well : Finding::Kind::too_short, text + "."};
 }
 

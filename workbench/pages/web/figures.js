@@ -63,7 +63,7 @@ class Chart {
 
   legendButton(s) {
     const mark = svg('svg', {width: 26, height: 12, viewBox: '-13 -6 26 12', 'aria-hidden': 'true'});
-    if (s.line !== false) svg('path', {d: 'M-12 0H12', class: s.faint ? 'pale' : 'line', stroke: colour(s)}, mark);
+    if (s.line !== false) svg('path', {d: 'M-12 0H12', class: s.faint ? 'faint' : 'line', stroke: colour(s)}, mark);
     if (this.marked(s, s.y.length)) svg('path', {d: this.shape(s), class: this.dotClass(s), stroke: colour(s), ...this.fill(s)}, mark);
     const node = html('button', {type: 'button', title: 'Hide or show this series'}, mark, s.name);
     node.setAttribute('aria-pressed', 'true');
@@ -106,7 +106,7 @@ class Chart {
     return s.dots || s.line === false || (!s.faint && !s.mean && points <= kDots);
   }
   shape(s) {
-    return s.titles ? kShapes[0](5) : kShapes[s.index % 5](3.6);
+    return s.titles ? kShapes[0](5) : kShapes[s.listed === false ? 0 : s.index % 5](3.6);
   }
   dotClass(s) {
     return s.titles ? 'dot filled' : 'dot';
@@ -210,7 +210,7 @@ class Chart {
     group.dataset.points = points;
     if (s.mean) svg('path', {class: 'pale', d: this.path(s.x, s.y), stroke: colour(s)}, group);
     if (s.line !== false)
-      svg('path', {class: s.faint ? 'pale' : 'line', d: this.path(s.x, s.mean || s.y), stroke: colour(s)}, group);
+      svg('path', {class: s.faint ? 'faint' : 'line', d: this.path(s.x, s.mean || s.y), stroke: colour(s)}, group);
     if (!this.marked(s, points)) return;
     for (let i = 0; i < s.x.length; ++i)
       if (this.usable(s.x[i], s.y[i]) && s.x[i] >= this.view[0] && s.x[i] <= this.view[1]) {
