@@ -58,7 +58,7 @@ def measures_and_changes_nothing(base, data):
         check(of == QUANTITIES[:None if layer != "affine 6" else 6], layer, of)
 
     page = read(looked, "report.html").decode()
-    check("Inside the net" in page and page.count("<svg") == 2 + 7, page.count("<svg"))
+    check("Inside the net" in page and page.count("<figcaption>") == 2 + 7, page.count("<figcaption>"))
     for sentence in sentences:
         text = sentence.replace("&", "&amp;").replace("'", "&#39;")
         check(text in page or sentence in page, "not in report.html:", sentence)

@@ -42,7 +42,7 @@ def files_of_a_run(base, data):
         check(len(list(csv.reader(file))) == 19, "metrics.csv")
     check(Image.open(os.path.join(out, "filters.png")).size[0] > 10, "filters.png")
     page = open(os.path.join(out, "report.html")).read()
-    check("<svg" in page and not re.search(r'(src|href)="https?:', page), "report.html")
+    check(page.count("<figcaption>") == 2 and not re.search(r'(src|href)="https?:', page), "report.html")
 
     # Evaluation, from the run and from a copy of its model alone.
     for place in [out, os.path.join(out, "model.safetensors")]:

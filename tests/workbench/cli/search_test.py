@@ -73,9 +73,10 @@ def whole_search(base):
 
     page = open(os.path.join(out, "report.html")).read()
     check(not re.search(r'(src|href)="', page), "report.html needs no other file")
-    check(page.count("<svg") == 5 and page.count("<tr tabindex") == 12, "report.html")
+    check(page.count("<figcaption>") == 5 and page.count("<tr tabindex") == 12, "report.html")
+    figures = [json.loads(text) for text in re.findall('<script type="application/json">(.*?)</script>', page)]
     for row in trials:
-        shown = len(re.findall('<circle[^>]*data-key="%s"' % row["trial"], page))
+        shown = sum(int(row["trial"]) in series.get("keys", []) for figure in figures for series in figure["series"])
         check(shown == (0 if row["status"] == "failed" else 4), "trial", row["trial"], "in", shown, "figures")
 
     # The same call goes on, and finds nothing to do. So does one thread, from the start.
