@@ -36,9 +36,9 @@ struct Case {
 Case convnet(std::vector<Index> filters, Index stride, Index batch) {
   Case c;
   c.net.model = "convnet";
-  c.net.num_filters = std::move(filters);
-  c.net.filter_sizes = {7, 7, 3};
-  c.net.conv_stride = stride;
+  c.net.convnet.num_filters = std::move(filters);
+  c.net.convnet.filter_sizes = {7, 7, 3};
+  c.net.convnet.conv_strides = {stride};
   c.net.weight_scale = 0.01;
   c.batch = batch;
   return c;
@@ -47,7 +47,7 @@ Case convnet(std::vector<Index> filters, Index stride, Index batch) {
 Case fully_connected(std::vector<Index> hidden, Index batch) {
   Case c;
   c.net.model = "fc";
-  c.net.hidden = std::move(hidden);
+  c.net.fc.hidden_dims = std::move(hidden);
   c.net.weight_scale = 0.02;
   c.batch = batch;
   return c;
@@ -66,13 +66,13 @@ Case find_case(const std::string& name) {
   if (name == "c128") return fully_connected({100, 100, 100, 100, 100}, 128);
   if (name == "d50") {
     Case c = fully_connected({50, 50, 50, 50, 50, 50, 50}, 50);
-    c.net.normalization = Normalization::batchnorm;
+    c.net.fc.normalization = Normalization::batchnorm;
     c.rule = UpdateRule::adam;
     return c;
   }
   if (name == "e100") {
     Case c = fully_connected({500}, 100);
-    c.net.dropout = 0.75;
+    c.net.fc.dropout = 0.75;
     c.rule = UpdateRule::adam;
     return c;
   }

@@ -19,12 +19,12 @@ std::vector<RunConfig> forty() {
     for (const Normalization normalization : {Normalization::none, Normalization::batchnorm}) {
       RunConfig run;
       run.net.model = "fc";
-      run.net.hidden = {50, 50, 50, 50, 50, 50, 50};
+      run.net.fc.hidden_dims = {50, 50, 50, 50, 50, 50, 50};
       run.net.weight_scale = std::pow(10, -4 + 4 * i / 19.0);
-      run.net.normalization = normalization;
-      run.update_rule = UpdateRule::adam;
-      run.epochs = 10;
-      run.batch_size = 50;
+      run.net.fc.normalization = normalization;
+      run.solver.update_rule = UpdateRule::adam;
+      run.solver.num_epochs = 10;
+      run.solver.batch_size = 50;
       run.num_train = 1000;
       runs.push_back(run);
     }
@@ -34,9 +34,9 @@ std::vector<RunConfig> forty() {
 void train(const RunConfig& config, const Dataset& data) {
   RandomState random(config.seed);
   const auto net = make_net<float>(config.net, random);
-  SolverOptions options = solver_options(config);
+  SolverOptions options = config.solver;
   options.verbose = false;
-  Solver<Net<float>> solver(*net, {data.train.first(config.num_train), data.val}, options, random);
+  Solver<Net<float>> solver(*net, {data.train.first(*config.num_train), data.val}, options, random);
   solver.train();
 }
 

@@ -11,7 +11,7 @@
 using namespace lamina;
 
 int main() {
-  const Dataset images = synthetic_dataset(0, 3000, 500);
+  const Dataset images = synthetic_dataset();
   RandomState random(231);
   const Residual block{{Conv{.filters = 16}, BatchNorm{}, Relu{}, Conv{.filters = 16}, BatchNorm{}}};
   Net<float> net(images.example_shape(),
@@ -22,7 +22,7 @@ int main() {
 
   SolverOptions training;
   training.update_rule = UpdateRule::adam;
-  training.num_epochs = 3;
+  training.num_epochs = 1;
   Solver(net, {images.train, images.val}, training, random).train();
   save_model("res_net.safetensors", net, {config_of(net), images.class_names, *images.mean, {}});
 

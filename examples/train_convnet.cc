@@ -14,7 +14,7 @@ int main() {
   ConvNetOptions net_options;
   net_options.num_filters = {8, 16};
   net_options.filter_sizes = {5, 3};
-  net_options.conv_stride = 2;
+  net_options.conv_strides = {2};
   net_options.weight_scale = 1e-2;
   ConvNet<float> net(net_options, random);
   std::cout << net.summary().to_string(50) << '\n';

@@ -13,8 +13,9 @@
 #include "workbench/cli/commands.h"
 #include "workbench/cli/flags.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/run_flags.h"
 #include "workbench/cli/signals.h"
-#include "workbench/cli/train_flags.h"
+#include "workbench/runs/run_data.h"
 
 namespace lamina::cli {
 namespace {
@@ -22,10 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ReproduceFlags {
-  std::string notebook, data = "auto";
-  std::string precision = "full";
-  fs::path data_dir, out = "runs/reproduce";
-  ImageFolderOptions images;
+  std::string notebook;
+  FlagValues values;  // those of data, and precision
+  fs::path out = "runs/reproduce";
   int threads = 0;
   bool quick = false, overwrite = false;
 };
@@ -78,28 +78,22 @@ class Pace {
 /// The call with these flags, for a shell.
 std::string call_of(const ReproduceFlags& flags) {
   std::string call = "lamina reproduce " + flags.notebook;
-  if (flags.data != "auto") call += " --data " + shown(flags.data);
-  const ImageFolderOptions usual;
-  if (flags.images.height != usual.height || flags.images.width != usual.width)
-    call += fmt::format(" --image-size {}x{}", flags.images.height, flags.images.width);
-  if (flags.images.split_seed != usual.split_seed) call += fmt::format(" --split-seed {}", flags.images.split_seed);
-  if (!flags.data_dir.empty()) call += " --data-dir " + shown(flags.data_dir);
+  for (const auto& [flag, value] : flags.values) call += " --" + flag + " " + shown(value);
   if (flags.quick) call += " --quick";
-  if (flags.precision != "full") call += " --precision " + flags.precision;
   if (flags.threads != 0) call += fmt::format(" --threads {}", flags.threads);
   return call + " --out " + shown(flags.out);
 }
 
-int run_reproduce(const ReproduceFlags& flags, const CLI::App& app) {
-  check_folder_flags(app, flags.data);
+int run_reproduce(const ReproduceFlags& flags) {
+  const RunConfig config = run_config_of(flags.values);
   set_num_threads(flags.threads);
   StatusLine status;
   Pace pace;
   const bool terminal = on_terminal();
   LoadOptions load;
   load.say = [](std::string_view line) { fmt::print(stderr, "lamina reproduce: {}\n", line); };
-  load.images = flags.images;
-  const Dataset data = load_dataset(flags.data, flags.data_dir, load);
+  load.images = image_options(config);
+  const Dataset data = load_dataset(config.data, config.data_dir, load);
   fmt::print("{}: {} train, {} val and {} test images of {}\n", data.name, with_commas(data.train.size()),
              with_commas(data.val.size()), with_commas(data.test.size()), data.example_shape().to_string());
 
@@ -119,7 +113,7 @@ int run_reproduce(const ReproduceFlags& flags, const CLI::App& app) {
   ReproduceOptions options;
   options.quick = flags.quick;
   options.overwrite = flags.overwrite;
-  options.precision = precision_of(flags.precision, "float32");
+  options.precision = config.net.precision;
   catch_signals();
   watcher.should_stop = [] { return stop_requested(); };
   ReproduceResults results;
@@ -161,16 +155,7 @@ Command add_reproduce(CLI::App& app) {
       ->type_name("NAME")
       ->check(one_of(names))
       ->required();
-  reproduce
-      ->add_option(
-          "--data", flags->data,
-          "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, "
-          "a directory that holds one, a directory with one folder of PNG and JPEG images a class, or a .npz file")
-      ->type_name("NAME|PATH")
-      ->capture_default_str();
-  add_image_size(*reproduce, flags->images.height, flags->images.width);
-  add_split_seed(*reproduce, flags->images.split_seed);
-  add_data_dir(*reproduce, flags->data_dir);
+  run_flags().add_to(*reproduce, {"data", "image-size", "split-seed", "data-dir", "precision"});
   reproduce
       ->add_option("--out", flags->out, "Where report.html and results.json go; what is finished there is not repeated")
       ->type_name("DIR")
@@ -178,7 +163,7 @@ Command add_reproduce(CLI::App& app) {
   reproduce->add_flag("--overwrite", flags->overwrite,
                       "Start the named notebooks anew; what --out holds of the others stays");
   reproduce->add_flag("--quick", flags->quick, "Train for less long: all notebooks in about a minute");
-  add_precision(*reproduce, flags->precision)
+  reproduce->get_option("--precision")
       ->description(
           "full or bf16, for the four ConvNets that train on the whole training split: bf16 rounds the operands of "
           "products to bfloat16, and takes about two thirds of the time where the processor multiplies them");
@@ -187,7 +172,10 @@ Command add_reproduce(CLI::App& app) {
       "The exit code is 1 where a check fails. Ctrl-C stops it and says how to go on; then, or killed and\n"
       "run again, it goes on after the last finished cell, or within a long training from its checkpoint.\n"
       "Example: lamina reproduce all --data cifar10 --out runs/notebooks");
-  return {reproduce, [flags, reproduce] { return run_reproduce(*flags, *reproduce); }};
+  return {reproduce, [flags, reproduce] {
+            flags->values = run_flags().given(*reproduce);
+            return run_reproduce(*flags);
+          }};
 }
 
 }  // namespace lamina::cli

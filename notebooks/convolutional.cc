@@ -36,11 +36,11 @@ NetConfig config_of(const Dataset& data, const ConvRun& run, Precision precision
   config.model = "convnet";
   config.input_dim = data.example_shape();
   config.num_classes = static_cast<Index>(data.class_names.size());
-  config.num_filters = run.num_filters;
-  config.filter_sizes = run.filter_sizes;
+  config.convnet.num_filters = run.num_filters;
+  config.convnet.filter_sizes = run.filter_sizes;
   config.weight_scale = 0.01;
   config.reg = run.reg;
-  config.use_batch_norm = run.use_batch_norm;
+  config.convnet.use_batch_norm = run.use_batch_norm;
   config.precision = precision;
   return config;
 }

@@ -211,11 +211,11 @@ void best_model(Cell& cell) {
   for (; best_acc <= 0.51 && trial < (notebook.quick() ? 1 : kTrials); ++trial) {
     NetConfig config;
     config.model = "fc";
-    config.hidden = {100, 100, 100, 100};
-    config.normalization = Normalization::batchnorm;
+    config.fc.hidden_dims = {100, 100, 100, 100};
+    config.fc.normalization = Normalization::batchnorm;
     config.reg = random.uniform(1, 8) * 1e-2;
     const double learning_rate = random.uniform(1, 9) * 1e-4;
-    config.dropout = random.uniform(6, 8) * 1e-1;
+    config.fc.dropout = random.uniform(6, 8) * 1e-1;
     const Index epochs = random.randint(10, 21);
     if (trial == 0) {
       const std::string note = "drawn after all that four nets and their Solvers drew";
@@ -223,16 +223,16 @@ void best_model(Cell& cell) {
       cell.unless(reason).equals("solver_reg", {config.reg}, printed_values("best_net.reg"), 1e-17, note);
       cell.unless(reason).equals("solver_learning_rate", {learning_rate}, printed_values("best_net.learning_rate"),
                                  1e-18, note);
-      cell.unless(reason).equals("dropout", {config.dropout}, printed_values("best_net.dropout"), 1e-15, note);
+      cell.unless(reason).equals("dropout", {config.fc.dropout}, printed_values("best_net.dropout"), 1e-15, note);
       cell.unless(reason).equals("epoch", {static_cast<double>(epochs)}, printed_values("best_net.epoch"), 0, note);
     } else {
-      cell.say("solver_reg: ", config.reg, " solver_learning_rate: ", learning_rate, " dropout is: ", config.dropout,
+      cell.say("solver_reg: ", config.reg, " solver_learning_rate: ", learning_rate, " dropout is: ", config.fc.dropout,
                " epoch: ", epochs);
     }
-    FullyConnectedNetOptions net = net_options(notebook.data(), config.hidden);
-    net.normalization = config.normalization;
+    FullyConnectedNetOptions net = net_options(notebook.data(), config.fc.hidden_dims);
+    net.normalization = config.fc.normalization;
     net.reg = config.reg;
-    net.dropout = config.dropout;
+    net.dropout = config.fc.dropout;
     RandomState beside = random;
     FullyConnectedNet<float> model(net, random);
     SolverOptions options;

@@ -129,8 +129,8 @@ void skip_training(RandomState& random, const SolverData& data, const SolverOpti
   const Index total = data.train.size(), per_epoch = std::max<Index>(1, total / options.batch_size);
   const Index iterations = per_epoch * options.num_epochs;
   std::vector<Index> rows(static_cast<std::size_t>(options.batch_size));
-  const auto check = [&random](Index size, Index samples) {
-    if (samples != 0 && size > samples) random.choice(size, samples);
+  const auto check = [&random](Index size, std::optional<Index> samples) {
+    if (samples && size > *samples) random.choice(size, *samples);
   };
   for (Index t = 1; t <= iterations; ++t) {
     random.choice(total, rows);

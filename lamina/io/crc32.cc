@@ -8,8 +8,8 @@ namespace {
 
 using Table = std::array<std::uint32_t, 256>;
 
-// kTables[k][b] is the register after the byte b and k bytes of zeros, starting from 0. The register is linear over XOR,
-// so eight bytes can be looked up at once, each in the table of its distance from the end ("slicing by eight").
+// kTables[k][b] is the register after the byte b and k bytes of zeros, starting from 0. The register is linear over
+// XOR, so eight bytes can be looked up at once, each in the table of its distance from the end ("slicing by eight").
 constexpr std::array<Table, 8> make_tables() {
   std::array<Table, 8> tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {

@@ -1,9 +1,9 @@
 #include "lamina/layers/global_average_pool.h"
 
 #include "lamina/check.h"
-#include "lamina/kernels/pool.h"
 #include "lamina/kernels/layout.h"
 #include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/pool.h"
 
 namespace lamina {
 namespace {

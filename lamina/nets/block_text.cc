@@ -1,12 +1,14 @@
 #include "lamina/nets/block_text.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <numeric>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "lamina/check.h"
+#include "lamina/nearest.h"
 #include "lamina/nets/block.h"
 #include "lamina/nets/blocks/blocks.h"
 
@@ -94,10 +96,10 @@ class Reader : public BlockVisitor {
       : name_(name.text), words_(std::move(words)), end_(end) {}
 
   void number(std::string_view what, Index& value) override { value = whole(take(what), what, 1); }
-  void number(std::string_view what, double& value, const Bounds& bounds) override {
+  void number(std::string_view what, double& value, const OptionRange& bounds) override {
     value = real(take(what), what, bounds);
   }
-  void number(std::string_view what, double& value, const Bounds& bounds, double absent) override {
+  void number(std::string_view what, double& value, const OptionRange& bounds, double absent) override {
     const bool there = !words_.empty() && words_.front().text.find_first_not_of("+-.0123456789eE") == std::string::npos;
     value = there ? real(take(what), what, bounds) : absent;
   }
@@ -113,7 +115,7 @@ class Reader : public BlockVisitor {
   void option(std::string_view word, std::optional<Index>& value, Index least) override {
     if (const auto found = take_option(word)) value = whole(*found, word, least);
   }
-  void option(std::string_view word, double& value, const Bounds& bounds, double absent) override {
+  void option(std::string_view word, double& value, const OptionRange& bounds, double absent) override {
     const auto found = take_option(word);
     value = found ? real(*found, word, bounds) : absent;
   }
@@ -189,7 +191,7 @@ class Reader : public BlockVisitor {
       wrong(word.at, "expected ", what, " to be a whole number of ", at_least(least), ", got ", quoted(word.text));
     return value;
   }
-  static double real(const Word& word, std::string_view what, const Bounds& bounds) {
+  static double real(const Word& word, std::string_view what, const OptionRange& bounds) {
     double value = 0;
     if (!read(word.text, value) || !bounds.contains(value))
       wrong(word.at, "expected ", what, " to be a number ", bounds.to_string(), ", got ", quoted(word.text));
@@ -208,15 +210,15 @@ class Writer : public BlockVisitor {
   explicit Writer(std::string_view name) : text_(name) {}
 
   void number(std::string_view, Index& value) override { add(text_of(value)); }
-  void number(std::string_view, double& value, const Bounds&) override { add(text_of(value)); }
-  void number(std::string_view, double& value, const Bounds&, double absent) override {
+  void number(std::string_view, double& value, const OptionRange&) override { add(text_of(value)); }
+  void number(std::string_view, double& value, const OptionRange&, double absent) override {
     if (value != absent) add(text_of(value));
   }
   void filter_size(Index& side) override { add(text_of(side) + "x" + text_of(side)); }
   void option(std::string_view word, std::optional<Index>& value, Index) override {
     if (value) add(std::string(word) + " " + text_of(*value));
   }
-  void option(std::string_view word, double& value, const Bounds&, double absent) override {
+  void option(std::string_view word, double& value, const OptionRange&, double absent) override {
     if (value != absent) add(std::string(word) + " " + text_of(value));
   }
   void initial(Initial& value, Initial::Kind absent) override {
@@ -248,11 +250,13 @@ class GrammarWriter : public BlockVisitor {
   explicit GrammarWriter(std::string_view name) : text_(name) {}
 
   void number(std::string_view what, Index&) override { add(name_of(what)); }
-  void number(std::string_view what, double&, const Bounds&) override { add(name_of(what)); }
-  void number(std::string_view what, double&, const Bounds&, double) override { add("[" + name_of(what) + "]"); }
+  void number(std::string_view what, double&, const OptionRange&) override { add(name_of(what)); }
+  void number(std::string_view what, double&, const OptionRange&, double) override { add("[" + name_of(what) + "]"); }
   void filter_size(Index&) override { add("KxK"); }
   void option(std::string_view word, std::optional<Index>&, Index) override { add("[" + std::string(word) + " N]"); }
-  void option(std::string_view word, double&, const Bounds&, double) override { add("[" + std::string(word) + " X]"); }
+  void option(std::string_view word, double&, const OptionRange&, double) override {
+    add("[" + std::string(word) + " X]");
+  }
   void initial(Initial&, Initial::Kind) override { add("[init he|xavier|zeros|scale X]"); }
   void blocks(std::string_view word, Blocks&) override {
     add((word.empty() ? "" : std::string(word) + " ") + "( ... )");
@@ -277,19 +281,19 @@ class Checker : public BlockVisitor {
   explicit Checker(std::string_view name) : name_(name) {}
 
   void number(std::string_view what, Index& value) override { check(what, value, 1); }
-  void number(std::string_view what, double& value, const Bounds& bounds) override { check(what, value, bounds); }
-  void number(std::string_view what, double& value, const Bounds& bounds, double) override {
+  void number(std::string_view what, double& value, const OptionRange& bounds) override { check(what, value, bounds); }
+  void number(std::string_view what, double& value, const OptionRange& bounds, double) override {
     check(what, value, bounds);
   }
   void filter_size(Index& side) override { check("the side of a filter", side, 1); }
   void option(std::string_view word, std::optional<Index>& value, Index least) override {
     if (value) check(word, *value, least);
   }
-  void option(std::string_view word, double& value, const Bounds& bounds, double) override {
+  void option(std::string_view word, double& value, const OptionRange& bounds, double) override {
     check(word, value, bounds);
   }
   void initial(Initial& value, Initial::Kind) override {
-    if (value.kind == Initial::Kind::scale) check("init scale", value.scale, Bounds{});
+    if (value.kind == Initial::Kind::scale) check("init scale", value.scale, OptionRange{});
   }
   void blocks(std::string_view, Blocks&) override {}
   void blocks(std::string_view, std::optional<Blocks>&) override {}
@@ -301,7 +305,7 @@ class Checker : public BlockVisitor {
   void check(std::string_view what, Index value, Index least) const {
     if (value < least) fail(name_, "expected ", what, " of ", at_least(least), ", got ", value);
   }
-  void check(std::string_view what, double value, const Bounds& bounds) const {
+  void check(std::string_view what, double value, const OptionRange& bounds) const {
     if (!bounds.contains(value)) fail(name_, "expected ", what, " ", bounds.to_string(), ", got ", value);
   }
   std::string name_;
@@ -332,47 +336,18 @@ constexpr Kind kind_of() {
           }};
 }
 
-constexpr Kind kKinds[] = {
-    kind_of<Affine>(),
-    kind_of<Conv>(),
-    kind_of<BatchNorm>(),
-    kind_of<LayerNorm>(),
-    kind_of<GroupNorm>(),
-    kind_of<Relu>(),
-    kind_of<LeakyRelu>(),
-    kind_of<Sigmoid>(),
-    kind_of<Dropout>(),
-    kind_of<MaxPool>(),
-    kind_of<GlobalAveragePool>(),
-    kind_of<Flatten>(),
-    kind_of<Residual>(),
-    kind_of<Concat>(),
-    kind_of<Repeat>(),
-};
-
-// The edit distance: how many letters must be replaced, inserted or deleted to turn a into b (Levenshtein, 1966). Two
-// swapped neighbours count once.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  std::iota(above.begin(), above.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    std::swap(before, above);
-    std::swap(above, row);
-  }
-  return above.back();
+template <class... Options>
+constexpr std::array<Kind, sizeof...(Options)> kinds_of(std::type_identity<std::tuple<Options...>>) {
+  return {kind_of<Options>()...};
 }
+constexpr auto kKinds = kinds_of(std::type_identity<AllBlocks>{});
 
 const Kind& kind_named(const Word& word) {
   const Kind* nearest = nullptr;
   std::size_t least = 3;
   for (const Kind& kind : kKinds) {
     if (kind.name == word.text) return kind;
-    const std::size_t far = word.text.size() > 40 ? least : distance(word.text, kind.name);
+    const std::size_t far = word.text.size() > 40 ? least : edit_distance(word.text, kind.name);
     if (far < least) least = far, nearest = &kind;
   }
   if (nearest)
@@ -397,12 +372,6 @@ Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end) {
 }
 
 }  // namespace
-
-std::string Bounds::to_string() const {
-  const bool all = most == std::numeric_limits<double>::infinity();
-  if (above_least) return "above " + text_of(least) + (all ? "" : " and at most " + text_of(most));
-  return all ? "of " + text_of(least) + " or more" : "of " + text_of(least) + " to " + text_of(most);
-}
 
 std::unique_ptr<BlockVisitor> block_checker(std::string_view where) { return std::make_unique<Checker>(where); }
 

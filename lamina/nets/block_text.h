@@ -2,13 +2,13 @@
 // Net (net.h) takes the list of blocks that parse_net() returns.
 #pragma once
 
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lamina/options.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -31,14 +31,6 @@ struct Initial {
   static Initial scaled(double scale) { return {Kind::scale, scale}; }
 };
 
-/// The range of an option.
-struct Bounds {
-  double least = 0, most = std::numeric_limits<double>::infinity();
-  bool above_least = false;  ///< `least` itself is not allowed
-  bool contains(double x) const { return (above_least ? x > least : x >= least) && x <= most; }
-  std::string to_string() const;  ///< "above 0 and at most 1"
-};
-
 /// Visits the options of a block, to read them from a text, write them as text, or check them. A block's `visit` calls
 /// these functions in the order of the text: first for what directly follows the block's name, then for the options
 /// that have a word and may come in any order, then for lists of blocks in parentheses.
@@ -48,15 +40,15 @@ class BlockVisitor {
 
   /// A required number; `what` names it in errors.
   virtual void number(std::string_view what, Index& value) = 0;
-  virtual void number(std::string_view what, double& value, const Bounds& bounds) = 0;
+  virtual void number(std::string_view what, double& value, const OptionRange& bounds) = 0;
   /// An optional number, whose default is `absent`.
-  virtual void number(std::string_view what, double& value, const Bounds& bounds, double absent) = 0;
+  virtual void number(std::string_view what, double& value, const OptionRange& bounds, double absent) = 0;
   /// The side of square filters: "3x3".
   virtual void filter_size(Index& side) = 0;
 
   /// "word value", left out if the value is the default.
   virtual void option(std::string_view word, std::optional<Index>& value, Index least) = 0;
-  virtual void option(std::string_view word, double& value, const Bounds& bounds, double absent) = 0;
+  virtual void option(std::string_view word, double& value, const OptionRange& bounds, double absent) = 0;
   /// "init he", left out if the kind is `absent`, the default.
   virtual void initial(Initial& value, Initial::Kind absent) = 0;
 

@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kWhere = "ConvNet";
 
 Index stride_of(const ConvNetOptions& options, std::size_t i) {
-  return options.conv_strides.empty() ? options.conv_stride : options.conv_strides[i];
+  return options.conv_strides.size() == 1 ? options.conv_strides[0] : options.conv_strides[i];
 }
 
 Index pool_of(const ConvNetOptions& options, std::size_t i) {
@@ -22,11 +22,13 @@ Index pool_of(const ConvNetOptions& options, std::size_t i) {
   return options.pools[i];
 }
 
-void check_each(const char* name, const std::vector<Index>& values, std::size_t M) {
-  if (values.empty()) return;
-  if (values.size() != M)
-    fail(kWhere, "expected as many ", name, " as num_filters, ", M, ", or none, got ", values.size());
-  for (std::size_t i = 0; i < M; ++i) detail::check_size(kWhere, name + ("[" + std::to_string(i) + "]"), values[i]);
+// `otherwise` is how many values stand for something else than one for each convolution.
+void check_each(const char* name, const std::vector<Index>& values, std::size_t M, std::size_t otherwise) {
+  if (values.size() != M && values.size() != otherwise)
+    fail(kWhere, "expected as many ", name, " as num_filters, ", M, ", or ", otherwise == 0 ? "none" : "one", ", got ",
+         values.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    detail::check_size(kWhere, name + ("[" + std::to_string(i) + "]"), values[i]);
 }
 
 // Throws if an image becomes smaller than its pooling window. With a pad of (k - 1) / 2, stride s turns a height of H
@@ -49,7 +51,6 @@ void check_pools(const ConvNetOptions& options) {
 void check_conv_net_options(const ConvNetOptions& options) {
   detail::check_image_dims(kWhere, options.input_dim);
   detail::check_common_options(kWhere, options);
-  detail::check_size(kWhere, "conv_stride", options.conv_stride);
   const std::size_t M = options.num_filters.size();
   if (M == 0 || options.filter_sizes.size() != M)
     fail(kWhere, "expected as many filter_sizes as num_filters, at least one, got ", options.filter_sizes.size(),
@@ -59,8 +60,8 @@ void check_conv_net_options(const ConvNetOptions& options) {
     detail::check_size(kWhere, "num_filters" + at, options.num_filters[i]);
     detail::check_filter_size(kWhere, "filter_sizes" + at, options.filter_sizes[i]);
   }
-  check_each("conv_strides", options.conv_strides, M);
-  check_each("pools", options.pools, M);
+  check_each("conv_strides", options.conv_strides, M, 1);
+  check_each("pools", options.pools, M, 0);
   check_pools(options);
 }
 
@@ -69,6 +70,33 @@ NetOptions conv_net_options(const ConvNetOptions& options) {
 }
 
 }  // namespace
+
+void visit_options(ConvNetOptions& options, const VisitOption& visit) {
+  visit({.name = "num_filters", .help = "Filters of each convolution, comma-separated", .range = {1, 100'000}},
+        &options.num_filters);
+  visit({.name = "filter_sizes",
+         .help = "Side of each convolution's filters in pixels, odd, as many as --num-filters",
+         .range = {1, 1023}},
+        &options.filter_sizes);
+  visit({.name = "conv_strides",
+         .help = "Step of the convolutions in pixels, one for all or one each",
+         .range = {1, 1024},
+         .flag = "conv-stride",
+         .newer = true},
+        &options.conv_strides);
+  visit({.name = "pools",
+         .help = "Side and step of the max pooling after each convolution, 1 for none [2 after the last one]",
+         .range = {1, 1024},
+         .flag = "pool",
+         .newer = true},
+        &options.pools);
+  visit({.name = "global_average",
+         .help = "The affine layer takes the mean of each channel instead of all its pixels",
+         .newer = true},
+        &options.global_average);
+  visit({.name = "use_batch_norm", .help = "No batch normalisation after the convolutions", .flag = "no-batch-norm"},
+        &options.use_batch_norm);
+}
 
 Blocks blocks_of(const ConvNetOptions& options) {
   check_conv_net_options(options);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lamina/nets/net.h"
+#include "lamina/options.h"
 
 namespace lamina {
 
@@ -16,15 +17,17 @@ struct ConvNetOptions {
   double weight_scale = 1e-3;
   double reg = 0;
   bool use_batch_norm = true;
-  Index conv_stride = 1;                  ///< of every convolution
+  std::vector<Index> conv_strides = {1};  ///< one for all convolutions, or one each
   Precision precision = Precision::full;  ///< of the matrix products
-  std::vector<Index> conv_strides = {};   ///< one per convolution; if empty, conv_stride holds for all
   /// Side and stride of the max pooling after each convolution's relu, 1 for none; if empty, 2 after the last relu
   /// only.
   std::vector<Index> pools = {};
   bool global_average = false;  ///< the affine layer takes each channel's mean instead of all pixels
   bool he_init = false;         ///< use He et al.'s initial weights; weight_scale is then ignored
 };
+
+/// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.
+void visit_options(ConvNetOptions& options, const VisitOption& visit);
 
 /// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const ConvNetOptions& options);

@@ -11,12 +11,25 @@ namespace lamina {
 namespace {
 
 constexpr const char* kFullyConnected = "FullyConnectedNet";
+constexpr std::string_view kNormalizations[] = {"none", "batchnorm", "layernorm"};  // in the order of Normalization
 
 NetOptions fully_connected_options(const FullyConnectedNetOptions& options) {
   return {.reg = options.reg, .precision = options.precision, .name = kFullyConnected};
 }
 
 }  // namespace
+
+void visit_options(FullyConnectedNetOptions& options, const VisitOption& visit) {
+  visit({.name = "hidden", .help = "Sizes of the hidden layers, comma-separated", .range = {1, 1'000'000}},
+        &options.hidden_dims);
+  visit_choice(visit, {.name = "normalization", .help = "none, batchnorm or layernorm after each hidden affine layer"},
+               options.normalization, kNormalizations);
+  visit({.name = "dropout",
+         .help = "Probability of KEEPING a hidden activation; 1: no dropout",
+         .range = {.least = 0, .most = 1, .open_least = true},
+         .type = "KEEP"},
+        &options.dropout);
+}
 
 Blocks blocks_of(const FullyConnectedNetOptions& options) {
   detail::check_size(kFullyConnected, "input_dim", options.input_dim);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lamina/nets/net.h"
+#include "lamina/options.h"
 #include "lamina/sandwiches/affine_norm_relu_dropout.h"
 
 namespace lamina {
@@ -23,6 +24,9 @@ struct FullyConnectedNetOptions {
   Precision precision = Precision::full;  ///< of the matrix products
   bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
 };
+
+/// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.
+void visit_options(FullyConnectedNetOptions& options, const VisitOption& visit);
 
 /// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const FullyConnectedNetOptions& options);

@@ -1,14 +1,12 @@
 #include "lamina/nets/net_config.h"
 
-#include <cmath>
-#include <limits>
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "lamina/check.h"
-#include "lamina/nets/conv_net.h"
-#include "lamina/nets/fully_connected_net.h"
-#include "lamina/nets/three_layer_conv_net.h"
-#include "lamina/nets/two_layer_net.h"
+#include "lamina/option_json.h"
 
 namespace lamina {
 
@@ -16,21 +14,88 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kModels = "two-layer, fc, convnet or three-layer-convnet";
+constexpr const char* kFrom = "net_config_from_json";
 
-// What a model of the course is called: by the command, in summaries and errors; and its parameters' names.
+// A model of the course: what it is called by the command, and in summaries and errors; what stands between a
+// parameter's letter and its number; and its options.
 struct CourseNet {
   std::string_view model, title, separator;
+  void (*visit)(NetConfig& config, const VisitOption& visit);
 };
-constexpr CourseNet kCourseNets[] = {{"two-layer", "TwoLayerNet", ""},
-                                     {"fc", "FullyConnectedNet", ""},
-                                     {"convnet", "ConvNet", "_"},
-                                     {"three-layer-convnet", "ThreeLayerConvNet", ""}};
+constexpr CourseNet kCourseNets[] = {
+    {"two-layer", "TwoLayerNet", "", [](NetConfig& c, const VisitOption& visit) { visit_options(c.two_layer, visit); }},
+    {"fc", "FullyConnectedNet", "", [](NetConfig& c, const VisitOption& visit) { visit_options(c.fc, visit); }},
+    {"convnet", "ConvNet", "_", [](NetConfig& c, const VisitOption& visit) { visit_options(c.convnet, visit); }},
+    {"three-layer-convnet", "ThreeLayerConvNet", "",
+     [](NetConfig& c, const VisitOption& visit) { visit_options(c.three_layer_convnet, visit); }}};
+constexpr std::string_view kModels[] = {kCourseNets[0].model, kCourseNets[1].model, kCourseNets[2].model,
+                                        kCourseNets[3].model, kNetOfBlocks};
+constexpr std::string_view kPrecisions[] = {"full", "bf16"};  // in the order of Precision
 
 const CourseNet* course_net(std::string_view model) {
   for (const CourseNet& net : kCourseNets)
     if (net.model == model) return &net;
   return nullptr;
+}
+
+[[noreturn]] void unknown_model(const NetConfig& config) {
+  fail("make_net", "expected a model of two-layer, fc, convnet or three-layer-convnet, got '", config.model, "'");
+}
+
+// The options of all nets.
+void visit_common(NetConfig& config, const VisitOption& visit) {
+  visit({.name = "net",
+         .help = "A net of any blocks, from the images on, in place of --model: 'conv 32 3x3 | batchnorm | relu | "
+                 "max_pool 2 | affine 10'",
+         .newer = true},
+        &config.net);
+  // The word for a net of blocks is one where there are blocks.
+  const std::span<const std::string_view> models(kModels,
+                                                 config.net.empty() ? std::size(kCourseNets) : std::size(kModels));
+  const auto found = std::find(models.begin(), models.end(), config.model);
+  if (found == models.end()) unknown_model(config);
+  auto model = static_cast<std::size_t>(found - models.begin());
+  visit({.name = "model",
+         .help = "two-layer (affine - relu - affine), fc (any depth), convnet ([conv - batch norm - relu] x M - pool - "
+                 "affine) or three-layer-convnet (conv - relu - pool - affine - relu - affine)"},
+        Choice{models, &model});
+  config.model = models[model];
+  std::vector<Index> input_dim(config.input_dim.begin(), config.input_dim.end());
+  visit({.name = "input_dim", .help = "Shape of an image, (C, H, W)", .flag = "-"}, &input_dim);
+  if (input_dim.size() != 3) fail(kFrom, "expected input_dim to be (C, H, W), got ", json(input_dim).dump());
+  config.input_dim = Shape(std::span<const Index>(input_dim));
+  visit({.name = "num_classes", .help = "Classes of the data", .flag = "-"}, &config.num_classes);
+}
+
+void visit_initial_weights(NetConfig& config, const VisitOption& visit) {
+  constexpr std::string_view kInitials[] = {"normal", "he"};
+  visit_choice(visit,
+               {.name = "init",
+                .help = "First weights: normal (of deviation --weight-scale) or he (of deviation sqrt(2 / inputs))",
+                .newer = true},
+               config.he_init, kInitials);
+  visit({.name = "weight_scale",
+         .help = "Standard deviation of the first weights [1e-3; fc: 1e-2]",
+         .range = {.open_least = true},
+         .needs = "init",
+         .needs_value = "normal"},
+        &config.weight_scale);
+}
+
+void visit_rest(NetConfig& config, const VisitOption& visit) {
+  if (config.model != kNetOfBlocks) visit_initial_weights(config, visit);  // whose text says how they begin
+  visit({.name = "label_smoothing",
+         .help = "Share of the loss's target that is spread over all classes",
+         .range = {.most = 1, .open_most = true},
+         .newer = true},
+        &config.label_smoothing);
+  visit({.name = "reg", .help = "Strength of L2 regularisation: the loss has 0.5 reg sum(W^2)"}, &config.reg);
+  visit_choice(visit,
+               {.name = "precision",
+                .help = "Of the products: full, which is --dtype, or bf16: operands rounded to bfloat16, sums in "
+                        "float32",
+                .newer = true},
+               config.precision, kPrecisions);
 }
 
 // A net of any blocks, its parameters named as the model's.
@@ -41,64 +106,36 @@ NetOptions net_options(const NetConfig& config) {
   return options;
 }
 
-Index only(const NetConfig& config, const char* name, const std::vector<Index>& values) {
-  if (values.size() != 1)
-    fail("make_net", "expected one value of ", name, " for ", config.model, ", got ", values.size());
-  return values[0];
-}
-
-// Sets what the options of all models of the course have.
+// The options of one of the course's models, completed by those that all nets have.
 template <class Options>
-Options common(const NetConfig& config) {
-  Options options;
+Options completed(const NetConfig& config, Options options) {
   options.num_classes = config.num_classes;
-  if (config.weight_scale != 0) options.weight_scale = config.weight_scale;
+  if (config.weight_scale) options.weight_scale = *config.weight_scale;
   options.reg = config.reg;
   options.precision = config.precision;
   options.he_init = config.he_init;
+  if constexpr (std::is_same_v<decltype(options.input_dim), Shape>)
+    options.input_dim = config.input_dim;
+  else
+    options.input_dim = config.input_dim.size();
   return options;
 }
 
 /// Calls `use` with the options of the course's model that `config` names.
 template <class Use>
 auto with_options(const NetConfig& config, Use use) {
-  if (config.model == "two-layer") {
-    auto options = common<TwoLayerNetOptions>(config);
-    options.input_dim = config.input_dim.size();
-    options.hidden_dim = only(config, "hidden", config.hidden);
-    return use(options);
+  const CourseNet* net = course_net(config.model);
+  if (!net) unknown_model(config);
+  switch (net - kCourseNets) {
+    case 0:
+      return use(completed(config, config.two_layer));
+    case 1:
+      return use(completed(config, config.fc));
+    case 2:
+      return use(completed(config, config.convnet));
+    default:
+      return use(completed(config, config.three_layer_convnet));
   }
-  if (config.model == "fc") {
-    auto options = common<FullyConnectedNetOptions>(config);
-    options.hidden_dims = config.hidden;
-    options.input_dim = config.input_dim.size();
-    options.dropout = config.dropout;
-    options.normalization = config.normalization;
-    return use(options);
-  }
-  if (config.model == "convnet") {
-    auto options = common<ConvNetOptions>(config);
-    options.input_dim = config.input_dim;
-    options.num_filters = config.num_filters;
-    options.filter_sizes = config.filter_sizes;
-    options.use_batch_norm = config.use_batch_norm;
-    options.conv_stride = config.conv_stride;
-    options.conv_strides = config.conv_strides;
-    options.pools = config.pools;
-    options.global_average = config.global_average;
-    return use(options);
-  }
-  if (config.model == "three-layer-convnet") {
-    auto options = common<ThreeLayerConvNetOptions>(config);
-    options.input_dim = config.input_dim;
-    if (config.num_filters != NetConfig{}.num_filters)
-      options.num_filters = only(config, "num_filters", config.num_filters);
-    if (config.filter_sizes != NetConfig{}.filter_sizes)
-      options.filter_size = only(config, "filter_sizes", config.filter_sizes);
-    options.hidden_dim = only(config, "hidden", config.hidden);
-    return use(options);
-  }
-  fail("make_net", "expected a model of ", kModels, ", got '", config.model, "'");
 }
 
 void check_input(const NetConfig& config) {
@@ -135,81 +172,24 @@ std::unique_ptr<Net<T>> make(const ThreeLayerConvNetOptions& options, RandomStat
   return std::make_unique<ThreeLayerConvNet<T>>(options, random, weights);
 }
 
-constexpr const char* kNormalizations[] = {"none", "batchnorm", "layernorm"};
-constexpr const char* kPrecisions[] = {"full", "bf16"};
-constexpr const char* kFrom = "net_config_from_json";
-
-/// Reads one option from JSON, or says what it should have been.
-class Reader {
- public:
-  explicit Reader(const json& object) : object_(object) {}
-
-  std::string text(const char* key) const {
-    const json& value = at(key);
-    if (!value.is_string()) wrong(key, "text", value);
-    return value.get<std::string>();
+// What earlier versions called otherwise: a common weight_scale of 0 was the model's own, he_init was true or false,
+// the strides of convolutions were one number and a list, and files had the options of all models.
+void bring_up_to_date(json& object) {
+  if (object.contains("weight_scale") && object["weight_scale"] == 0) object.erase("weight_scale");
+  if (object.contains("he_init")) {
+    if (object["he_init"].is_boolean()) object["init"] = object["he_init"] == true ? "he" : "normal";
+    object.erase("he_init");
   }
-  double number(const char* key) const {
-    const json& value = at(key);
-    if (!value.is_number()) wrong(key, "a number", value);
-    return value.get<double>();
+  if (object.contains("conv_stride")) {
+    if (!object.contains("conv_strides") || object["conv_strides"].empty())
+      object["conv_strides"] = object["conv_stride"];
+    object.erase("conv_stride");
   }
-  Index integer(const char* key) const { return integer(key, at(key)); }
-  std::vector<Index> integers(const char* key) const {
-    const json& value = at(key);
-    if (!value.is_array()) wrong(key, "a list of whole numbers", value);
-    std::vector<Index> result;
-    for (const json& element : value) result.push_back(integer(key, element));
-    return result;
+  if (object.contains("model") &&
+      object["model"] == "three-layer-convnet") {  // the defaults of convnet stood for its own
+    if (object.contains("num_filters") && object["num_filters"] == json({32, 32})) object["num_filters"] = 32;
+    if (object.contains("filter_sizes") && object["filter_sizes"] == json({7, 3})) object["filter_sizes"] = 7;
   }
-  bool boolean(const char* key) const {
-    const json& value = at(key);
-    if (!value.is_boolean()) wrong(key, "true or false", value);
-    return value.get<bool>();
-  }
-  [[noreturn]] static void wrong(const char* key, const char* expected, const json& got) {
-    std::string found = got.dump(-1, ' ', true, json::error_handler_t::replace);
-    if (found.size() > 60) found = found.substr(0, 57) + "...";
-    fail(kFrom, "expected ", key, " to be ", expected, ", got ", found);
-  }
-
- private:
-  const json& at(const char* key) const {
-    const auto found = object_.find(key);
-    if (found == object_.end()) fail(kFrom, "expected the option ", key, ", got none of that name");
-    return *found;
-  }
-  static Index integer(const char* key, const json& value) {
-    if (!value.is_number_integer() ||
-        (value.is_number_unsigned() &&
-         value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())))
-      wrong(key, "made of whole numbers", value);
-    return value.get<Index>();
-  }
-
-  const json& object_;
-};
-
-json as_json(const NetConfig& config) {
-  return {{"model", config.model},
-          {"net", config.net},
-          {"input_dim", std::vector<Index>(config.input_dim.begin(), config.input_dim.end())},
-          {"num_classes", config.num_classes},
-          {"hidden", config.hidden},
-          {"normalization", kNormalizations[static_cast<std::size_t>(config.normalization)]},
-          {"dropout", config.dropout},
-          {"num_filters", config.num_filters},
-          {"filter_sizes", config.filter_sizes},
-          {"conv_stride", config.conv_stride},
-          {"use_batch_norm", config.use_batch_norm},
-          {"weight_scale", config.weight_scale},
-          {"reg", config.reg},
-          {"he_init", config.he_init},
-          {"label_smoothing", config.label_smoothing},
-          {"conv_strides", config.conv_strides},
-          {"pools", config.pools},
-          {"global_average", config.global_average},
-          {"precision", kPrecisions[static_cast<std::size_t>(config.precision)]}};
 }
 
 }  // namespace
@@ -267,59 +247,44 @@ std::string title_of(const NetConfig& config) {
   return std::string(net ? net->title : "Net");
 }
 
+void visit_options(NetConfig& config, const VisitOption& visit) {
+  visit_common(config, visit);
+  if (const CourseNet* net = course_net(config.model); net && config.net.empty()) net->visit(config, visit);
+  visit_rest(config, visit);
+}
+
+void visit_all_options(NetConfig& config, const VisitOption& visit) {
+  visit_common(config, visit);
+  for (const CourseNet& net : kCourseNets)
+    net.visit(config, [&](Option option, const OptionValue& value) {
+      option.model = net.model;
+      visit(option, value);
+    });
+  visit_rest(config, visit);
+}
+
+bool is_net_option(std::string_view name) {
+  static const auto& known = *[] {
+    auto* names = new std::set<std::string, std::less<>>{"he_init", "conv_stride"};  // of earlier versions
+    NetConfig config;
+    visit_all_options(config, [&](const Option& option, const OptionValue&) { names->emplace(option.name); });
+    return names;
+  }();
+  return known.contains(name);
+}
+
 std::string to_json(const NetConfig& config) {
-  return as_json(config).dump(-1, ' ', true, json::error_handler_t::replace);
+  NetConfig copy = config;
+  return json_text(options_to_json([&](const VisitOption& visit) { visit_options(copy, visit); }));
 }
 
 NetConfig net_config_from_json(const std::string& text) {
-  json object;
-  try {
-    object = json::parse(text);
-  } catch (const json::parse_error& error) {
-    fail(kFrom, "expected JSON, got text that is none at byte ", error.byte);
-  } catch (const json::exception&) {
-    fail(kFrom, "expected JSON, got a number out of range");
-  }
-  if (!object.is_object()) Reader::wrong("the configuration", "an object", object);
-  const json known = as_json({});
+  json object = parse_json_object(kFrom, text);
   for (const auto& [key, value] : object.items())
-    if (!known.contains(key)) fail(kFrom, "expected the options of a net, got an unknown one: ", json(key).dump());
-
-  const Reader reader(object);
+    if (!is_net_option(key)) fail(kFrom, "expected the options of a net, got an unknown one: ", json(key).dump());
+  bring_up_to_date(object);
   NetConfig config;
-  config.model = reader.text("model");
-  if (object.contains("net")) config.net = reader.text("net");  // files of before it have none
-  if (!course_net(config.model) && !(config.model == kNetOfBlocks && !config.net.empty()))
-    Reader::wrong("model", kModels, object["model"]);
-  const std::vector<Index> input_dim = reader.integers("input_dim");
-  if (input_dim.size() != 3) Reader::wrong("input_dim", "(C, H, W)", object["input_dim"]);
-  config.input_dim = Shape(std::span<const Index>(input_dim));
-  config.num_classes = reader.integer("num_classes");
-  config.hidden = reader.integers("hidden");
-  const std::string normalization = reader.text("normalization");
-  const auto* found = std::find(std::begin(kNormalizations), std::end(kNormalizations), normalization);
-  if (found == std::end(kNormalizations))
-    Reader::wrong("normalization", "none, batchnorm or layernorm", object["normalization"]);
-  config.normalization = static_cast<Normalization>(found - std::begin(kNormalizations));
-  config.dropout = reader.number("dropout");
-  config.num_filters = reader.integers("num_filters");
-  config.filter_sizes = reader.integers("filter_sizes");
-  config.conv_stride = reader.integer("conv_stride");
-  config.use_batch_norm = reader.boolean("use_batch_norm");
-  config.weight_scale = reader.number("weight_scale");
-  config.reg = reader.number("reg");
-  if (object.contains("he_init")) {  // files of before it have none of these
-    config.he_init = reader.boolean("he_init");
-    config.label_smoothing = reader.number("label_smoothing");
-    config.conv_strides = reader.integers("conv_strides");
-    config.pools = reader.integers("pools");
-    config.global_average = reader.boolean("global_average");
-  }
-  if (object.contains("precision")) {  // files of before it have none
-    const std::string precision = reader.text("precision");
-    if (precision != "full" && precision != "bf16") Reader::wrong("precision", "full or bf16", object["precision"]);
-    config.precision = precision == "bf16" ? Precision::bf16 : Precision::full;
-  }
+  options_from_json(kFrom, object, [&](const VisitOption& visit) { visit_options(config, visit); });
   return config;
 }
 

@@ -17,6 +17,13 @@ NetOptions three_layer_options(const ThreeLayerConvNetOptions& options) {
 
 }  // namespace
 
+void visit_options(ThreeLayerConvNetOptions& options, const VisitOption& visit) {
+  visit({.name = "num_filters", .help = "Filters of the convolution", .range = {1, 100'000}}, &options.num_filters);
+  visit({.name = "filter_sizes", .help = "Side of the convolution's filters in pixels, odd", .range = {1, 1023}},
+        &options.filter_size);
+  visit({.name = "hidden", .help = "Size of the hidden layer", .range = {1, 1'000'000}}, &options.hidden_dim);
+}
+
 Blocks blocks_of(const ThreeLayerConvNetOptions& options) {
   detail::check_image_dims(kThreeLayer, options.input_dim);
   detail::check_size(kThreeLayer, "num_filters", options.num_filters);

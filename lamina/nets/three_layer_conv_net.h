@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lamina/nets/net.h"
+#include "lamina/options.h"
 
 namespace lamina {
 
@@ -17,6 +18,9 @@ struct ThreeLayerConvNetOptions {
   Precision precision = Precision::full;  ///< of the matrix products
   bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
 };
+
+/// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.
+void visit_options(ThreeLayerConvNetOptions& options, const VisitOption& visit);
 
 /// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const ThreeLayerConvNetOptions& options);

@@ -13,6 +13,10 @@ NetOptions two_layer_options(const TwoLayerNetOptions& options) {
 
 }  // namespace
 
+void visit_options(TwoLayerNetOptions& options, const VisitOption& visit) {
+  visit({.name = "hidden", .help = "Size of the hidden layer", .range = {1, 1'000'000}}, &options.hidden_dim);
+}
+
 Blocks blocks_of(const TwoLayerNetOptions& options) {
   detail::check_size("TwoLayerNet", "input_dim", options.input_dim);
   detail::check_size("TwoLayerNet", "hidden_dim", options.hidden_dim);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lamina/nets/net.h"
+#include "lamina/options.h"
 
 namespace lamina {
 
@@ -14,6 +15,9 @@ struct TwoLayerNetOptions {
   Precision precision = Precision::full;  ///< of the matrix products
   bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
 };
+
+/// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.
+void visit_options(TwoLayerNetOptions& options, const VisitOption& visit);
 
 /// The net as a list of blocks. Throws std::invalid_argument if the options do not describe a net.
 Blocks blocks_of(const TwoLayerNetOptions& options);

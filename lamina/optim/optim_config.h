@@ -1,24 +1,12 @@
 // What an update rule is told: the notebooks' `optim_config`.
 #pragma once
 
-#include <limits>
 #include <optional>
-#include <string>
 #include <string_view>
 
+#include "lamina/options.h"
+
 namespace lamina {
-
-/// The numbers that an option may be.
-struct OptionRange {
-  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  double least = 0, most = kInfinity;
-  bool open_least = false, open_most = false;  ///< whether the range ends before that number
-
-  /// Whether it contains x. It never contains infinity or NaN.
-  bool contains(double x) const;
-  /// "of 0 to 1", "of 0 or more and below 1", "above 0": what a message says after the option's name.
-  std::string to_string() const;
-};
 
 /// The options of all update rules with their defaults. Each rule reads some of them, see optim/rule.h.
 struct OptimConfig {
@@ -32,21 +20,46 @@ struct OptimConfig {
   std::optional<double> weight_decay = {};  ///< none: the rule's own default
 };
 
-/// Calls visit(name, value, range, help) for each option of `config`, an OptimConfig that may be const. `value` is a
-/// reference to the member: a double, an optional double or a bool.
+/// Calls visit(option, value) for each option of `config`, an OptimConfig that may be const; `value` is a reference to
+/// the member. The help is for the command and for Python.
 template <class Config, class Visit>
-void visit_options(Config& config, Visit&& visit) {
+void visit_members(Config& config, Visit&& visit) {
   constexpr OptionRange positive{.open_least = true}, share{.most = 1}, below_one{.most = 1, .open_most = true};
-  visit("learning_rate", config.learning_rate, positive, "step size");
-  visit("momentum", config.momentum, share, "share of the velocity that is kept in each step");
-  visit("decay_rate", config.decay_rate, share, "share of the mean square gradient that is kept in each step");
-  visit("beta1", config.beta1, below_one, "share of the mean gradient that is kept in each step");
-  visit("beta2", config.beta2, below_one, "share of the mean square gradient that is kept in each step");
-  visit("epsilon", config.epsilon, positive, "added to the denominator");
-  visit("nesterov", config.nesterov, share, "whether the step looks ahead along the velocity");
-  visit("weight_decay", config.weight_decay, OptionRange{},
-        "the weights lose this share of themselves times the step size");
+  using O = Option;
+  visit(O{.name = "learning_rate",
+          .help = "Step size of the update rule [1e-2; 1e-3 for adam and adamw, and for two-layer, fc and convnet "
+                  "without normalisation]",
+          .range = positive},
+        config.learning_rate);
+  visit(O{.name = "momentum", .help = "Share of the velocity that is kept in each step", .range = share},
+        config.momentum);
+  visit(O{.name = "decay_rate",
+          .help = "Share of the mean square gradient that is kept in each step",
+          .range = share,
+          .newer = true},
+        config.decay_rate);
+  visit(O{.name = "beta1",
+          .help = "Share of the mean gradient that is kept in each step",
+          .range = below_one,
+          .newer = true},
+        config.beta1);
+  visit(O{.name = "beta2",
+          .help = "Share of the mean square gradient that is kept in each step",
+          .range = below_one,
+          .newer = true},
+        config.beta2);
+  visit(O{.name = "epsilon", .help = "Added to the denominator", .range = positive, .newer = true}, config.epsilon);
+  visit(O{.name = "nesterov", .help = "Nesterov's momentum: the step looks ahead along the velocity", .newer = true},
+        config.nesterov);
+  visit(O{.name = "weight_decay",
+          .help = "Before each step the weights lose this share times the learning rate; unlike reg it does not touch "
+                  "the gradients [0; 0.01 for adamw]",
+          .newer = true},
+        config.weight_decay);
 }
+
+/// The same, as for the options of any other struct.
+void visit_options(OptimConfig& config, const VisitOption& visit);
 
 /// Throws std::invalid_argument, as the function `where`, for the first option that is out of its range.
 void check_options(std::string_view where, const OptimConfig& config);

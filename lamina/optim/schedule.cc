@@ -5,36 +5,39 @@
 #include <limits>
 #include <numbers>
 
-#include "lamina/check.h"
-
 namespace lamina {
 namespace {
 
-constexpr std::string_view kNames[] = {"none", "step", "cosine", "one-cycle"};
+constexpr std::string_view kNames[] = {"none", "step", "cosine", "one-cycle"};  // in the order of ScheduleKind
 constexpr double kOneCycleStart = 1.0 / 25, kOneCycleWarmup = 0.3;
 
 }  // namespace
 
-ScheduleKind schedule_from_name(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(kNames); ++i)
-    if (kNames[i] == name) return static_cast<ScheduleKind>(i);
-  fail("schedule", "expected one of none, step, cosine, one-cycle, got '", name, "'");
-}
-
-std::string_view name_of(ScheduleKind kind) {
-  const auto i = static_cast<std::size_t>(kind);
-  if (i >= std::size(kNames)) fail("schedule", "expected one of none, step, cosine, one-cycle, got number ", i);
-  return kNames[i];
-}
-
-void check_schedule(const Schedule& schedule) {
-  name_of(schedule.kind);
-  if (!(std::isfinite(schedule.warmup_epochs) && schedule.warmup_epochs >= 0))
-    fail("schedule", "expected warmup_epochs of 0 or more, got ", schedule.warmup_epochs);
-  if (!(std::isfinite(schedule.step_epochs) && schedule.step_epochs > 0))
-    fail("schedule", "expected step_epochs above 0, got ", schedule.step_epochs);
-  if (!(schedule.step_factor > 0 && schedule.step_factor <= 1))
-    fail("schedule", "expected step_factor above 0 and at most 1, got ", schedule.step_factor);
+void visit_options(Schedule& schedule, const VisitOption& visit) {
+  visit_choice(visit,
+               {.name = "schedule",
+                .help = "The learning rate's course: none, step (drops), cosine (falls to 0) or one-cycle (rises, then "
+                        "falls to 0)",
+                .newer = true},
+               schedule.kind, kNames);
+  visit({.name = "warmup_epochs",
+         .help = "The learning rate rises for so many epochs; one-cycle: 30% of all where it is 0",
+         .newer = true},
+        &schedule.warmup_epochs);
+  visit({.name = "step_epochs",
+         .help = "Epochs from one drop to the next",
+         .range = {.open_least = true},
+         .needs = "schedule",
+         .needs_value = "step",
+         .newer = true},
+        &schedule.step_epochs);
+  visit({.name = "step_factor",
+         .help = "What a drop multiplies by",
+         .range = {.most = 1, .open_least = true},
+         .needs = "schedule",
+         .needs_value = "step",
+         .newer = true},
+        &schedule.step_factor);
 }
 
 double schedule_factor(const Schedule& schedule, Index t, Index T, Index P) {

@@ -1,8 +1,7 @@
 // Learning-rate schedules. A schedule gives a factor for each iteration, by which Solver multiplies the learning rate.
 #pragma once
 
-#include <string_view>
-
+#include "lamina/options.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -10,10 +9,6 @@ namespace lamina {
 /// none: 1.  step: step_factor^floor(t / (step_epochs P)).  cosine: (1 + cos(pi p)) / 2 (Loshchilov and Hutter, 2017).
 /// one_cycle: the same, after a warm-up (Smith and Topin, 2018).
 enum class ScheduleKind { none, step, cosine, one_cycle };
-
-/// The names are "none", "step", "cosine" and "one-cycle". Throws std::invalid_argument for any other.
-ScheduleKind schedule_from_name(std::string_view name);
-std::string_view name_of(ScheduleKind kind);
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::none;
@@ -28,7 +23,6 @@ struct Schedule {
 /// warm-up of w iterations. The factor is always above 0, and 1 without schedule and warm-up.
 double schedule_factor(const Schedule& schedule, Index t, Index T, Index P);
 
-/// Throws std::invalid_argument if an option is out of range.
-void check_schedule(const Schedule& schedule);
+void visit_options(Schedule& schedule, const VisitOption& visit);
 
 }  // namespace lamina

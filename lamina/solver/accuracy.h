@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,13 +43,13 @@ class AccuracyCheck {
   /// Whether a label that is not a class counts as wrong instead of being an error.
   bool any_label = false;
 
-  /// If num_samples is not 0 and the split has more examples, draws choice(N, num_samples) to be checked; otherwise all
+  /// If num_samples is given and the split has more examples, draws choice(N, num_samples) to be checked; otherwise all
   /// are. An example that is drawn k times counts k times, but is scored once. The split must outlive the check.
-  void begin(const Split& split, Index num_samples, RandomState& random) {
+  void begin(const Split& split, std::optional<Index> num_samples, RandomState& random) {
     split_ = &split;
     first_ = right_ = 0;
-    drawn_ = num_samples != 0 && split.size() > num_samples;
-    count_ = drawn_ ? num_samples : split.size();
+    drawn_ = num_samples && split.size() > *num_samples;
+    count_ = drawn_ ? *num_samples : split.size();
     times_.assign(static_cast<std::size_t>(drawn_ ? 0 : count_), 1);
     if (!drawn_) return;
     rows_.resize(static_cast<std::size_t>(count_));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stdexcept>
 
 #include "lamina/data/dataset.h"
@@ -49,10 +50,11 @@ class Solver {
   /// current parameters.
   bool train();
 
-  /// The fraction of examples whose label has the highest score. If num_samples is not 0 and the split has more
-  /// examples, only choice(N, num_samples) are checked. The model scores batch_size examples at a time; 0 means the
-  /// model's check_batch(), or 100 if it has none. Throws std::invalid_argument for labels beyond the scores.
-  double check_accuracy(const Split& split, Index num_samples = 0, Index batch_size = 0);
+  /// The fraction of examples whose label has the highest score. If num_samples is given and the split has more
+  /// examples, only choice(N, num_samples) are checked. The model scores batch_size examples at a time; by default as
+  /// many as its check_batch() says, or 100 if it has none. Throws std::invalid_argument for labels beyond the scores.
+  double check_accuracy(const Split& split, std::optional<Index> num_samples = {},
+                        std::optional<Index> batch_size = {});
 
   const History& history() const { return state_.history; }
   /// May be changed between two calls of train(), except for the learning rate, which only the constructor reads.

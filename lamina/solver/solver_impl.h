@@ -82,9 +82,9 @@ template <Model M>
 bool Solver<M>::out_of_patience(Index per_epoch) const {
   const auto& accuracies = state_.history.val_acc_history;
   const Index checks = state_.iteration / per_epoch + (per_epoch > 1 ? 1 : 0);
-  if (options_.patience == 0 || checks <= options_.patience) return false;
+  if (!options_.patience || checks <= *options_.patience) return false;
   const auto best = std::max_element(accuracies.begin(), accuracies.end());  // the first, if several are equal
-  return accuracies.end() - 1 - best >= options_.patience;
+  return accuracies.end() - 1 - best >= *options_.patience;
 }
 
 template <Model M>
@@ -148,18 +148,19 @@ void Solver<M>::check_accuracies() {
 }
 
 template <Model M>
-double Solver<M>::check_accuracy(const Split& split, Index num_samples, Index batch_size) {
+double Solver<M>::check_accuracy(const Split& split, std::optional<Index> num_samples,
+                                 std::optional<Index> batch_size) {
   const Index total = split.size();
   if (total < 1) fail("check_accuracy", "expected 1 example or more, got none");
   if (static_cast<Index>(split.y.size()) != total)
     fail("check_accuracy", "expected one label for each of ", total, " examples, got ", split.y.size());
-  if (num_samples < 0) fail("check_accuracy", "expected num_samples of 0 or more, got ", num_samples);
-  if (batch_size < 0) fail("check_accuracy", "expected batch_size of 0 or more, got ", batch_size);
-  if (batch_size == 0) batch_size = std::max<Index>(1, detail::check_batch(model_));
+  if (num_samples && *num_samples < 1) fail("check_accuracy", "expected num_samples of 1 or more, got ", *num_samples);
+  if (batch_size && *batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", *batch_size);
+  const Index batch = batch_size ? *batch_size : std::max<Index>(1, detail::check_batch(model_));
 
   check_.mirror_averaging = options_.mirror_averaging;
   check_.begin(split, num_samples, random_);
-  while (check_.left()) check_.next(model_, batch_size);
+  while (check_.left()) check_.next(model_, batch);
   return check_.accuracy();
 }
 

@@ -1,43 +1,102 @@
 #include "lamina/solver/solver_options.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 
 #include "lamina/check.h"
 
-namespace lamina::detail {
+namespace lamina {
 namespace {
 
-void at_least(const char* name, Index got, Index least) {
-  if (got < least) fail("Solver", "expected ", name, " of ", least, " or more, got ", got);
+void visit_update_rule(UpdateRule& rule, const VisitOption& visit) {
+  std::array<std::string_view, kUpdateRules.size()> names;
+  std::transform(kUpdateRules.begin(), kUpdateRules.end(), names.begin(), [](UpdateRule each) { return each->name; });
+  const auto found = std::find(kUpdateRules.begin(), kUpdateRules.end(), rule);
+  auto chosen = static_cast<std::size_t>(found - kUpdateRules.begin());
+  if (found == kUpdateRules.end()) return;  // a rule of the user's own, which no word stands for
+  const std::string help = update_rule_names();
+  visit({.name = "update_rule", .help = help}, Choice{names, &chosen});
+  rule = kUpdateRules[chosen];
 }
 
-void in_range(const char* name, double got, bool fits, const char* range) {
-  if (!(std::isfinite(got) && fits)) fail("Solver", "expected ", name, " ", range, ", got ", got);
+// The help says which rules read an option that not all of them do.
+void visit_optim_config(OptimConfig& config, const VisitOption& visit) {
+  visit_options(config, [&](Option option, const OptionValue& value) {
+    std::string rules;
+    for (const UpdateRule rule : kUpdateRules)
+      if (rule->reads(option.name)) rules += (rules.empty() ? "" : ", ") + std::string(rule->name);
+    const std::string help = std::string(option.help) + " (" + rules + ")";
+    if (option.name != "learning_rate" && option.name != "weight_decay") option.help = help;
+    visit(option, value);
+  });
 }
 
 }  // namespace
 
+void visit_options(SolverOptions& options, const VisitOption& visit) {
+  visit_update_rule(options.update_rule, visit);
+  visit_optim_config(options.optim_config, visit);
+  visit({.name = "clip_norm",
+         .help = "Where the norm of all gradients together is larger, the update sees them scaled down to it",
+         .range = {.open_least = true},
+         .newer = true},
+        &options.clip_norm);
+  visit({.name = "lr_decay",
+         .help = "The learning rate is multiplied by it after each epoch",
+         .range = {.open_least = true}},
+        &options.lr_decay);
+  visit_options(options.schedule, visit);
+  visit({.name = "shuffle",
+         .help = "Each image once an epoch, shuffled, instead of drawn with replacement",
+         .newer = true},
+        &options.shuffle);
+  visit({.name = "mirror", .help = "Mirror every other training image, drawn at random", .newer = true},
+        &options.augmentation.mirror);
+  visit({.name = "shift",
+         .help = "Move training images by up to so many pixels each way, drawn at random",
+         .range = {0, 1 << 20},
+         .newer = true},
+        &options.augmentation.max_shift);
+  visit({.name = "average_weights",
+         .help = "Validation and the model take moving averages of the weights, which keep this share in each step; 0: "
+                 "none",
+         .range = {.most = 1, .open_most = true},
+         .newer = true},
+        &options.average_weights);
+  visit({.name = "mirror_averaging",
+         .help = "Accuracies and predictions take the mean of an image's scores and those of its mirror image",
+         .newer = true},
+        &options.mirror_averaging);
+  visit({.name = "patience",
+         .help = "End the run after so many epochs without a better validation accuracy [never]",
+         .range = {.least = 1},
+         .newer = true},
+        &options.patience);
+  visit({.name = "num_epochs", .help = "Passes over the training split", .range = {.least = 1}, .flag = "epochs"},
+        &options.num_epochs);
+  visit({.name = "batch_size", .help = "Images a step", .range = {1, kLargestWhole}}, &options.batch_size);
+  visit({.name = "num_train_samples",
+         .help = "Training images that an accuracy check draws where there are more",
+         .range = {.least = 1},
+         .newer = true},
+        &options.num_train_samples);
+  visit({.name = "num_val_samples",
+         .help = "Validation images that an accuracy check draws where there are more [all]",
+         .range = {.least = 1},
+         .newer = true},
+        &options.num_val_samples);
+  visit({.name = "print_every",
+         .help = "In a pipe: iterations from one printed loss to the next",
+         .range = {.least = 1},
+         .group = "Output"},
+        &options.print_every);
+}
+
+namespace detail {
+
 void check_options(const SolverOptions& options) {
-  check_options("Solver", options.optim_config);
-  in_range("lr_decay", options.lr_decay, options.lr_decay > 0, "above 0");
-  if (options.clip_norm) in_range("clip_norm", *options.clip_norm, *options.clip_norm > 0, "above 0");
-  check_schedule(options.schedule);
-  in_range("average_decay", options.average_decay, options.average_decay >= 0 && options.average_decay < 1,
-           "of 0 or more and below 1");
-  at_least("max_shift", options.augmentation.max_shift, 0);
-  constexpr Index kLargestShift = 1 << 20;
-  if (options.augmentation.max_shift > kLargestShift)
-    fail("Solver", "expected max_shift of at most ", kLargestShift, ", got ", options.augmentation.max_shift);
-  at_least("patience", options.patience, 0);
-  at_least("batch_size", options.batch_size, 1);
-  constexpr Index kLargestBatch = (Index{1} << 31) - 1;
-  if (options.batch_size > kLargestBatch)
-    fail("Solver", "expected batch_size of at most ", kLargestBatch, ", got ", options.batch_size);
-  at_least("num_epochs", options.num_epochs, 1);
-  at_least("num_train_samples", options.num_train_samples, 0);
-  at_least("num_val_samples", options.num_val_samples, 0);
-  at_least("print_every", options.print_every, 1);
+  SolverOptions copy = options;
+  lamina::check_options("Solver", [&](const VisitOption& visit) { visit_options(copy, visit); });
 }
 
 Index iterations_per_epoch(Index num_train, Index batch_size) { return std::max(num_train / batch_size, Index{1}); }
@@ -49,4 +108,5 @@ Index count_iterations(Index num_train, const SolverOptions& options) {
   return count;
 }
 
-}  // namespace lamina::detail
+}  // namespace detail
+}  // namespace lamina

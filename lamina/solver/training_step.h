@@ -27,7 +27,7 @@ namespace lamina {
 /// read the gradients, stop because the loss is not finite, or let others use the random stream. A part that was
 /// interrupted may be called again.
 ///
-/// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation and average_decay. It
+/// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation and average_weights. It
 /// changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and `num_iterations` for the
 /// schedule.
 template <Model M>
@@ -82,7 +82,7 @@ class TrainingStep {
       ++i;
     }
     updates_.run(gradient_scale());
-    if (options_.average_decay > 0) average();
+    if (options_.average_weights > 0) average();
   }
 
   /// Calls look() with the moving averages, if there are any, in place of the model's parameters and buffers.
@@ -155,7 +155,7 @@ class TrainingStep {
       return;
     }
     const auto t = static_cast<double>(++state_.averaged);
-    const auto fresh = static_cast<T>(1 - std::min(options_.average_decay, (1 + t) / (10 + t)));
+    const auto fresh = static_cast<T>(1 - std::min(options_.average_weights, (1 + t) / (10 + t)));
     const auto take_in = [fresh](const TensorView<T>& now, TensorView<T> average) {
       kernels::average_update(now.size(), average.data(), now.data(), fresh);
     };
@@ -164,7 +164,7 @@ class TrainingStep {
   }
 
   void swap_averages() {
-    if (options_.average_decay == 0 || state_.average_params.size() == 0) return;
+    if (options_.average_weights == 0 || state_.average_params.size() == 0) return;
     list_buffers();
     for (std::size_t i = 0; i < buffers_.size(); ++i)
       std::swap_ranges(buffers_[i].value.begin(), buffers_[i].value.end(), state_.average_buffers[i].begin());

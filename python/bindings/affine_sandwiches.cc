@@ -67,7 +67,7 @@ py::tuple backward(const std::string& where, const std::string& layer, py::handl
       state.affine.w = ws;
       state.batchnorm.x = state.layernorm.x = state.a;
       state.batchnorm.gamma = state.layernorm.gamma = gammas;
-      state.out = state.hidden;
+      state.out = state.relu.out = state.hidden;
       dw.resize(ws.view().shape());
       for (Tensor<T>* grad : {&db, &dgamma, &dbeta}) grad->resize({ws.view().dim(1)});
       affine_norm_relu_dropout_backward<T>(douts, state, &dx, dw, db, dgamma, dbeta);

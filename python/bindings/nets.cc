@@ -11,6 +11,7 @@
 #include "lamina/check.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/interrupt.h"
+#include "python/bindings/options.h"
 #include "python/bindings/random.h"
 
 namespace lamina::python {
@@ -66,7 +67,7 @@ void keep_norms(ModelState& state, Averages<T>&& averages, bool batchnorm, bool 
 // Dropout blocks behind all hidden layers of the course's net, whose probability a Python net may change at any time.
 NetConfig with_dropout(NetConfig config) {
   constexpr double kAny = 0.5;
-  if (config.model == "fc" && config.net.empty()) config.dropout = kAny;
+  config.fc.dropout = kAny;
   return config;
 }
 
@@ -101,8 +102,7 @@ void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
   }
 }
 
-PyNet::PyNet(const std::string& config)
-    : config_(net_config_from_json(config)), name_(title_of(config_)), layout_(parameter_layout(config_)) {
+PyNet::PyNet(const NetConfig& config) : config_(config), name_(title_of(config_)), layout_(parameter_layout(config_)) {
   for (const auto& [name, shape] : layout_) {
     keys_.emplace_back(name);
     in_messages_.push_back("params['" + name + "']");
@@ -349,8 +349,22 @@ template class NetCopy<float>;
 template class NetCopy<double>;
 
 void bind_nets(py::module_& m) {
+  m.def(
+      "net_options",
+      [](const std::string& model) {
+        NetConfig config;
+        config.model = model;
+        if (model == kNetOfBlocks) config.net = "affine 1";  // any blocks
+        return described([&](const VisitOption& visit) { visit_options(config, visit); });
+      },
+      py::arg("model"));
   py::class_<PyNet>(m, "Net", "A net's configuration, and the memory that it computes in.")
-      .def(py::init<const std::string&>(), py::arg("config"))
+      .def(py::init([](const std::string& where, py::dict options) {
+             NetConfig config;
+             read_options(where, options, [&](const VisitOption& visit) { visit_options(config, visit); });
+             return std::make_unique<PyNet>(config);
+           }),
+           py::arg("where"), py::arg("options"))
       .def_property_readonly("config", [](const PyNet& net) { return to_json(net.config()); })
       .def_property_readonly(
           "layout",
@@ -375,7 +389,7 @@ void bind_nets(py::module_& m) {
           },
           py::arg("wide"), py::arg("batch_size"))
       .def(py::pickle([](const PyNet& net) { return to_json(net.config()); },
-                      [](const std::string& config) { return std::make_unique<PyNet>(config); }));
+                      [](const std::string& config) { return std::make_unique<PyNet>(net_config_from_json(config)); }));
   m.def("loss_seconds", &loss_seconds, py::arg("model"), py::arg("X"), py::arg("y"), py::arg("times"),
         "Of the fastest of so many training passes of a net's copy in C++, with nothing of Python's in between.");
   m.def(

@@ -55,8 +55,8 @@ struct MadeNet {
 /// are set anew from the Python object at each call.
 class PyNet {
  public:
-  /// ValueError where the configuration (net_config.h) is not one of a net.
-  explicit PyNet(const std::string& config);
+  /// ValueError where the configuration is not one of a net.
+  explicit PyNet(const NetConfig& config);
 
   const NetConfig& config() const { return config_; }
   const ParameterLayout& layout() const { return layout_; }

@@ -71,8 +71,8 @@ struct Names {
 // Calls visit(name, value, help) for each option that the rule reads, in the order of OptimConfig.
 template <class Config, class Visit>
 void visit_read(const Rule& rule, Config& config, Visit&& visit) {
-  visit_options(config, [&](std::string_view name, auto& value, const OptionRange&, std::string_view help) {
-    if (name == "learning_rate" || rule.reads(name)) visit(name, value, help);
+  visit_members(config, [&](const Option& option, auto& value) {
+    if (option.name == "learning_rate" || rule.reads(option.name)) visit(option.name, value, option.help);
   });
 }
 

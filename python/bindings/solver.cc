@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,9 +94,9 @@ void check_signals() {
 
 // The accuracy of the net that `copy` holds.
 template <class T>
-double accuracy_of(NetCopy<T>& copy, AccuracyCheck<Net<T>>& check, const Split& split, Index num_samples,
+double accuracy_of(NetCopy<T>& copy, AccuracyCheck<Net<T>>& check, const Split& split, std::optional<Index> num_samples,
                    Index batch_size) {
-  if (num_samples < 0) fail("check_accuracy", "expected num_samples of 1 or more, got ", num_samples);
+  if (num_samples && *num_samples < 1) fail("check_accuracy", "expected num_samples of 1 or more, got ", *num_samples);
   if (batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", batch_size);
   check.any_label = true;
   LentRandom lent(copy.random(), copy.dropout_seed().has_value());
@@ -113,7 +114,7 @@ double accuracy_of(NetCopy<T>& copy, AccuracyCheck<Net<T>>& check, const Split& 
 }
 
 // Solver.check_accuracy(); the model's dictionaries are left as the pass would have left them.
-double accuracy(py::handle model, const HeldSplit& examples, Index num_samples, Index batch_size,
+double accuracy(py::handle model, const HeldSplit& examples, std::optional<Index> num_samples, Index batch_size,
                 bool mirror_averaging) {
   return with_type(parameter_type(model), [&]<class T>() {
     NetCopy<T> copy(model);
@@ -134,7 +135,8 @@ class Loop {
   virtual ~Loop() = default;
   virtual std::vector<std::string> names() = 0;
   virtual void run(Index count, Index t, Index total, const py::list& configs, py::list losses) = 0;
-  virtual py::tuple accuracies(const HeldSplit& train, Index num_train, const HeldSplit& val, Index num_val) = 0;
+  virtual py::tuple accuracies(const HeldSplit& train, std::optional<Index> num_train, const HeldSplit& val,
+                               std::optional<Index> num_val) = 0;
   virtual void set_states(const py::list& configs) = 0;
   virtual void copy_states(const py::list& configs) const = 0;
   virtual void take_states(const py::list& configs) = 0;
@@ -187,7 +189,8 @@ class LoopOf : public Loop {
   }
 
   // Of training and of validation examples, by the averages where there are any.
-  py::tuple accuracies(const HeldSplit& train, Index num_train, const HeldSplit& val, Index num_val) override {
+  py::tuple accuracies(const HeldSplit& train, std::optional<Index> num_train, const HeldSplit& val,
+                       std::optional<Index> num_val) override {
     double train_acc = 0, val_acc = 0;
     step_.with_averages([&] {
       const Index batch = copy_.net().check_batch();

@@ -7,8 +7,8 @@
 
 namespace lamina::python {
 
-/// The options of a step from the dictionary that lamina._training.options() makes. ValueError for an option out of
-/// range, in Python's names.
-SolverOptions step_options(const pybind11::dict& given);
+/// The options of a step from the dictionary that lamina._training.options() makes, whose values are brought into their
+/// types. ValueError for an option out of range, TypeError for a value of another kind.
+SolverOptions step_options(pybind11::dict given);
 
 }  // namespace lamina::python

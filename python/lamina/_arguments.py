@@ -53,6 +53,18 @@ def as_whole(where: str, name: str, value: Any) -> int:
     return whole
 
 
+def as_wholes(where: str, name: str, values: Any) -> list[int]:
+    """A list of whole numbers: TypeError."""
+    if isinstance(values, (str, bytes, dict)):
+        raise TypeError(f"[{where}] expected {name} to be a list of whole numbers, got {type(values).__name__}")
+    try:
+        listed = list(values)
+    except TypeError:
+        raise TypeError(f"[{where}] expected {name} to be a list of whole numbers, got "
+                        f"{type(values).__name__}") from None
+    return [as_whole(where, f"{name}[{i}]", value) for i, value in enumerate(listed)]
+
+
 def array(where: str, name: str, value: Any) -> np.ndarray:
     """An array of real numbers, in its own type: TypeError for anything else."""
     try:

@@ -27,8 +27,8 @@ def _same_kind(solver: Solver) -> bool:
             and (solver.update_rule is not optim.sgd or all(w.flags.writeable for w in params)))
 
 
-def accuracy(model: Any, X: Any, y: Any, num_samples: int, batch_size: int, mirror_averaging: bool) -> float | None:
-    """Solver.check_accuracy for a net of the library, where 0 samples mean all examples; None for another model."""
+def accuracy(model: Any, X: Any, y: Any, num_samples: int | None, batch_size: int, mirror_averaging: bool) -> float | None:
+    """Solver.check_accuracy for a net of the library, on all examples without num_samples; None for another model."""
     if not _fits(model):
         return None
     return _core.accuracy(model, _core.Examples("check_accuracy", X, y), num_samples, batch_size, mirror_averaging)
@@ -69,8 +69,8 @@ class NetLoop:
 
     def accuracies(self) -> tuple[float, float]:
         """The accuracies on training and on validation examples."""
-        return self._loop.accuracies(self._train, self._solver.num_train_samples or 0, self._val,
-                                     self._solver.num_val_samples or 0)
+        return self._loop.accuracies(self._train, self._solver.num_train_samples, self._val,
+                                     self._solver.num_val_samples)
 
     def best(self) -> Averages:
         """Copies of the parameters and running averages that the accuracies are of, where the model's running averages

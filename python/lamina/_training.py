@@ -7,34 +7,23 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import numpy as np
 
-from lamina import _arguments, _core, optim
+from lamina import _arguments, _core, _options, optim
 
 if TYPE_CHECKING:
     from lamina.solver import Solver
 
+# Options of Solver in C++ that are keywords of the course's Solver, or entries of optim_config.
+_COURSE = {"update_rule", "learning_rate", "momentum", "decay_rate", "beta1", "beta2", "epsilon", "lr_decay", "batch_size",
+           "num_epochs", "num_train_samples", "num_val_samples", "print_every"}
+FURTHER = _options.without(_core.solver_options(), _COURSE)
 # Solver's further keywords, with their defaults: those of `lamina train`.
-OPTIONS: dict[str, Any] = {
-    "schedule": "none", "warmup_epochs": 0.0, "step_epochs": 10.0, "step_factor": 0.1, "shuffle": False, "mirror": False,
-    "shift": 0, "average_weights": 0.0, "mirror_averaging": False, "patience": 0, "weight_decay": None, "nesterov": False,
-    "clip_norm": None,
-}
+OPTIONS: dict[str, Any] = {name: default for name, default, _ in FURTHER}
 
 
 def check(solver: Solver) -> None:
     """Brings the options into their types: TypeError for other kinds, ValueError for what is out of range."""
-    for name, default in OPTIONS.items():
-        value = getattr(solver, name, default)
-        if isinstance(default, bool):
-            value = bool(value)
-        elif isinstance(default, int):
-            value = _arguments.as_whole("Solver", name, value)
-        elif isinstance(default, str):
-            if not isinstance(value, str):
-                raise TypeError(f"[Solver] expected {name} to be a name, got {type(value).__name__}")
-        elif value is not None or default is not None:
-            value = _arguments.as_number("Solver", name, value)
+    for name, value in _core.checked_solver_options(options(solver)).items():
         setattr(solver, name, value)
-    _core.check_step_options(options(solver))
     if solver.nesterov and solver.update_rule is not optim.sgd_momentum:
         raise ValueError("[Solver] expected nesterov with the update_rule sgd_momentum, got "
                          f"{getattr(solver.update_rule, '__name__', solver.update_rule)}")
@@ -46,7 +35,7 @@ def check(solver: Solver) -> None:
 
 def options(solver: Solver) -> dict[str, Any]:
     """What the step in C++ is told."""
-    return {**{name: getattr(solver, name) for name in OPTIONS}, "batch_size": solver.batch_size}
+    return {**{name: getattr(solver, name, default) for name, default in OPTIONS.items()}, "batch_size": solver.batch_size}
 
 
 def set_configs(solver: Solver) -> None:

@@ -15,45 +15,32 @@ TypeError for arguments of a wrong kind, KeyError where a parameter is missing.
 """
 from __future__ import annotations
 
-import json
 import math
 import os
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from lamina import _arguments, _core, _params_file
+from lamina import _arguments, _core, _options, _params_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, DTypeLike
 
 __all__ = ["Sequential", "TwoLayerNet", "FullyConnectedNet", "ConvNet", "ThreeLayerConvNet", "is_plain"]
 
-# All options of a net in C++; those that a model does not have are not read.
-_OPTIONS: dict[str, Any] = {
-    "model": "", "input_dim": [3, 32, 32], "num_classes": 10, "hidden": [100], "normalization": "none", "dropout": 1.0,
-    "num_filters": [32, 32], "filter_sizes": [7, 3], "conv_stride": 1, "use_batch_norm": True, "weight_scale": 0.0,
-    "reg": 0.0, "he_init": False, "label_smoothing": 0.0, "conv_strides": [], "pools": [], "global_average": False,
-    "precision": "full", "net": "",
-}
+# Options of nets in C++ that the classes here have by other names, or set themselves.
+_OWN = ("model", "net", "input_dim", "num_classes", "init", "weight_scale", "label_smoothing", "reg", "hidden")
 
 
-def _wholes(where: str, name: str, values: Any) -> list[int]:
-    """A list of whole numbers: TypeError."""
-    if isinstance(values, (str, bytes, dict)):
-        raise TypeError(f"[{where}] expected {name} to be a list of whole numbers, got {type(values).__name__}")
-    try:
-        listed = list(values)
-    except TypeError:
-        raise TypeError(f"[{where}] expected {name} to be a list of whole numbers, got "
-                        f"{type(values).__name__}") from None
-    return [_arguments.as_whole(where, f"{name}[{i}]", value) for i, value in enumerate(listed)]
+def _further(model: str, *own: str) -> list[tuple[str, Any, str]]:
+    """What a model has besides the course's keywords and the net's `own`: name, default and meaning."""
+    return _options.without(_core.net_options(model), _OWN + own)
 
 
 def _image_dim(where: str, input_dim: Any) -> list[int]:
-    dims = _wholes(where, "input_dim", input_dim)
+    dims = _arguments.as_wholes(where, "input_dim", input_dim)
     if len(dims) != 3:
         raise ValueError(f"[{where}] expected input_dim (C, H, W), got {tuple(dims)}")
     return dims
@@ -69,15 +56,8 @@ def _real_type(where: str, dtype: Any) -> None:
         raise TypeError(f"[{where}] expected dtype to be a type of real numbers, got {dtype!r}")
 
 
-def _precision(where: str, precision: Any) -> str:
-    """'full' or 'bf16', which C++ checks: TypeError."""
-    if not isinstance(precision, str):
-        raise TypeError(f"[{where}] expected precision to be 'full' or 'bf16', got {type(precision).__name__}")
-    return precision
-
-
-def _made(**options: Any) -> _core.Net:
-    return _core.Net(json.dumps({**_OPTIONS, **options}))
+def _made(where: str, **options: Any) -> _core.Net:
+    return _core.Net(where, options)
 
 
 def _pooled_from(C: int, inputs: int, F: int) -> list[int]:
@@ -101,7 +81,7 @@ class _Net:
         """All but the parameters."""
         where = type(self).__name__
         _real_type(where, dtype)
-        self._net = _made(**options)
+        self._net = _made(where, **options)
         self.reg = reg if isinstance(reg, float) else _arguments.as_number(where, "reg", reg)
         self.label_smoothing = label_smoothing
         self.dtype = dtype
@@ -166,19 +146,18 @@ class TwoLayerNet(_Net):
     """
 
     def __init__(self, input_dim: int = 3 * 32 * 32, hidden_dim: int = 100, num_classes: int = 10,
-                 weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64, *,
-                 precision: str = "full") -> None:
+                 weight_scale: float = 1e-3, reg: float = 0.0, dtype: DTypeLike = np.float64, **further: Any) -> None:
         where = "TwoLayerNet"
         self._set_up({
             "model": "two-layer", "input_dim": [_arguments.as_whole(where, "input_dim", input_dim), 1, 1],
-            "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
+            "hidden": _arguments.as_whole(where, "hidden_dim", hidden_dim),
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
-            "precision": _precision(where, precision)}, reg, dtype)
+            **_options.given(where, _further("two-layer"), further)}, reg, dtype)
         self._draw(weight_scale)
 
     def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
         (inputs, hidden), (_, classes) = shapes["W1"], shapes["W2"]
-        self._net = _made(model="two-layer", input_dim=[inputs, 1, 1], hidden=[hidden], num_classes=classes)
+        self._net = _made(type(self).__name__, model="two-layer", input_dim=[inputs, 1, 1], hidden=hidden, num_classes=classes)
 
     def save(self, fname: str | os.PathLike[str]) -> None:
         """Writes params to the file fname, NumPy's npz under whatever name."""
@@ -219,7 +198,7 @@ class FullyConnectedNet(_Net):
     def __init__(self, hidden_dims: Sequence[int], input_dim: int = 3 * 32 * 32, num_classes: int = 10,
                  dropout: float | None = 1, normalization: str | bool | None = None, reg: float = 0.0,
                  weight_scale: float = 1e-2, dtype: DTypeLike = np.float32, seed: int | None = None, *,
-                 use_batchnorm: bool = False, dropout_keep_ratio: float | None = None, precision: str = "full") -> None:
+                 use_batchnorm: bool = False, dropout_keep_ratio: float | None = None, **further: Any) -> None:
         where = "FullyConnectedNet"
         if isinstance(dropout, str) and dropout in ("batchnorm", "layernorm"):
             if normalization is not None:
@@ -238,9 +217,10 @@ class FullyConnectedNet(_Net):
                              f"{normalization!r}")
         self._set_up({
             "model": "fc", "input_dim": [_arguments.as_whole(where, "input_dim", input_dim), 1, 1],
-            "hidden": _wholes(where, "hidden_dims", hidden_dims), "dropout": keep,
+            "hidden": _arguments.as_wholes(where, "hidden_dims", hidden_dims), "dropout": keep,
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
-            "normalization": normalization or "none", "precision": _precision(where, precision)}, reg, dtype)
+            "normalization": normalization or "none",
+            **_options.given(where, _further("fc", "normalization", "dropout"), further)}, reg, dtype)
         if seed is not None and self.use_dropout:
             self.dropout_param["seed"] = _arguments.as_whole(where, "seed", seed)
         self._draw(weight_scale)
@@ -267,7 +247,7 @@ class FullyConnectedNet(_Net):
                  "use_dropout": bool(param), "bn_params": [{} for _ in range(layers - 1 if normalization else 0)]}
         self.__dict__.update({**found, **mine})
         hidden = [shapes[f"W{i}"][1] for i in range(1, layers)]
-        self._net = _made(model="fc", input_dim=[shapes["W1"][0], 1, 1], hidden=hidden,
+        self._net = _made(type(self).__name__, model="fc", input_dim=[shapes["W1"][0], 1, 1], hidden=hidden,
                           num_classes=shapes[f"W{layers}"][1], normalization=normalization or "none",
                           dropout=param.get("p", 1.0) or 1.0)
 
@@ -301,11 +281,8 @@ class ConvNet(_Net):
     reg             strength of the L2 regularization, 0.5 reg sum W^2
     use_batch_norm  whether spatial batch normalization follows each convolution; also as use_batchnorm
     dtype           of the parameters
-    conv_strides    of each convolution; None for 1
-    pools           side and stride of the max pooling after each convolution's relu, 1 for none; None for 2 after the
-                    last one alone
-    global_average  whether the affine layer takes each channel's mean instead of all pixels
-    precision       'full', or 'bf16' for products of bfloat16 where the parameters are float32
+    and by keyword, with the names and meanings of `lamina train`'s flags:
+{options}
 
     params: W_1 (F, C, k, k), b_1, [gamma1, beta1], ..., W_{M+1} (inputs, num_classes), b_{M+1}.
     ValueError for settings that make no net, TypeError for settings of a wrong kind.
@@ -314,18 +291,15 @@ class ConvNet(_Net):
     def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: Sequence[int] = (32, 32),
                  filter_sizes: Sequence[int] = (7, 3), num_classes: int = 10, weight_scale: float = 1e-3,
                  reg: float = 0.0, use_batch_norm: bool = True, dtype: DTypeLike = np.float32, *,
-                 use_batchnorm: bool | None = None, conv_strides: Iterable[int] | None = None,
-                 pools: Iterable[int] | None = None, global_average: bool = False, precision: str = "full") -> None:
+                 use_batchnorm: bool | None = None, **further: Any) -> None:
         where = "ConvNet"
         self._set_up({
             "model": "convnet", "input_dim": _image_dim(where, input_dim),
-            "num_filters": _wholes(where, "num_filters", num_filters),
-            "filter_sizes": _wholes(where, "filter_sizes", filter_sizes),
+            "num_filters": _arguments.as_wholes(where, "num_filters", num_filters),
+            "filter_sizes": _arguments.as_wholes(where, "filter_sizes", filter_sizes),
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
             "use_batch_norm": bool(use_batch_norm if use_batchnorm is None else use_batchnorm),
-            "conv_strides": [] if conv_strides is None else _wholes(where, "conv_strides", conv_strides),
-            "pools": [] if pools is None else _wholes(where, "pools", pools),
-            "global_average": bool(global_average), "precision": _precision(where, precision)}, reg, dtype)
+            **_options.given(where, _CONV_NET, further)}, reg, dtype)
         self._draw(weight_scale)
 
     def _set_up(self, options: dict[str, Any], reg: float, dtype: DTypeLike, label_smoothing: float = 0.0) -> None:
@@ -342,7 +316,7 @@ class ConvNet(_Net):
         found = {"num_filters": [F for F, *_ in filters], "filter_sizes": [shape[2] for shape in filters],
                  "use_batch_norm": normalized, "bn_params": [{} for _ in range(M if normalized else 0)]}
         self.__dict__.update({**found, **self.__dict__})
-        self._net = _made(model="convnet", input_dim=_pooled_from(filters[0][1], inputs, filters[-1][0]),
+        self._net = _made(type(self).__name__, model="convnet", input_dim=_pooled_from(filters[0][1], inputs, filters[-1][0]),
                           num_filters=found["num_filters"], filter_sizes=found["filter_sizes"], num_classes=classes,
                           use_batch_norm=normalized)
 
@@ -360,22 +334,26 @@ class ThreeLayerConvNet(_Net):
 
     def __init__(self, input_dim: Sequence[int] = (3, 32, 32), num_filters: int = 32, filter_size: int = 7,
                  hidden_dim: int = 100, num_classes: int = 10, weight_scale: float = 1e-3, reg: float = 0.0,
-                 dtype: DTypeLike = np.float32, *, precision: str = "full") -> None:
+                 dtype: DTypeLike = np.float32, **further: Any) -> None:
         where = "ThreeLayerConvNet"
         self._set_up({
             "model": "three-layer-convnet", "input_dim": _image_dim(where, input_dim),
-            "num_filters": [_arguments.as_whole(where, "num_filters", num_filters)],
-            "filter_sizes": [_arguments.as_whole(where, "filter_size", filter_size)],
-            "hidden": [_arguments.as_whole(where, "hidden_dim", hidden_dim)],
+            "num_filters": _arguments.as_whole(where, "num_filters", num_filters),
+            "filter_sizes": _arguments.as_whole(where, "filter_size", filter_size),
+            "hidden": _arguments.as_whole(where, "hidden_dim", hidden_dim),
             "num_classes": _arguments.as_whole(where, "num_classes", num_classes),
-            "precision": _precision(where, precision)}, reg, dtype)
+            **_options.given(where, _further("three-layer-convnet", "num_filters", "filter_sizes"), further)}, reg, dtype)
         self._draw(weight_scale)
 
     def _adopt(self, shapes: dict[str, tuple[int, ...]]) -> None:
         F, C, k, _ = shapes["W1"]
         inputs, hidden = shapes["W2"]
-        self._net = _made(model="three-layer-convnet", input_dim=_pooled_from(C, inputs, F), num_filters=[F],
-                          filter_sizes=[k], hidden=[hidden], num_classes=shapes["W3"][1])
+        self._net = _made(type(self).__name__, model="three-layer-convnet", input_dim=_pooled_from(C, inputs, F), num_filters=F,
+                          filter_sizes=k, hidden=hidden, num_classes=shapes["W3"][1])
+
+
+_CONV_NET = _further("convnet", "num_filters", "filter_sizes", "use_batch_norm")
+ConvNet.__doc__ = (ConvNet.__doc__ or "").replace("{options}", _options.help_text(_CONV_NET, 4, 16))
 
 
 class Sequential(_Net):
@@ -396,17 +374,17 @@ class Sequential(_Net):
     """
 
     def __init__(self, net: str, input_dim: Sequence[int] = (3, 32, 32), reg: float = 0.0, dtype: DTypeLike = np.float32,
-                 *, label_smoothing: float = 0.0, precision: str = "full") -> None:
+                 *, label_smoothing: float = 0.0, **further: Any) -> None:
         where = "Sequential"
         if not isinstance(net, str):
             raise TypeError(f"[{where}] expected the net's text, got {type(net).__name__}")
-        dims = _wholes(where, "input_dim", input_dim)
+        dims = _arguments.as_wholes(where, "input_dim", input_dim)
         if len(dims) not in (1, 3):
             raise ValueError(f"[{where}] expected input_dim (C, H, W) or (D,), got {tuple(dims)}")
         classes = _core.score_count(net, dims)
         dims = dims if len(dims) == 3 else [dims[0], 1, 1]
         self._set_up({"model": "net", "net": net, "input_dim": dims, "num_classes": classes,
-                      "precision": _precision(where, precision)}, reg, dtype, label_smoothing)
+                      **_options.given(where, _further("net"), further)}, reg, dtype, label_smoothing)
         self.bn_params: list[dict[str, Any]] = [{"mode": "train"} for _ in range(self._net.norms)]
         kind, key, position, has_gauss, gauss = np.random.get_state()
         if kind != "MT19937":

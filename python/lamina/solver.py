@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _arguments, _net_loop, _training, optim
+from lamina import _arguments, _net_loop, _options, _training, optim
 from lamina._net_loop import NetLoop
 from lamina._training import Averages
 
@@ -118,21 +118,7 @@ class Solver:
         tqdm               True shows a progress bar (package tqdm), as does a function like tqdm.notebook.tqdm; False
 
     Further ones, with the names and meanings of `lamina train`'s flags; by default Solver trains as the course's does:
-        schedule           the learning-rate schedule of a call of train(): 'step', 'cosine', 'one-cycle' or 'none'
-        warmup_epochs      the epochs in which the learning rate rises; 0.0, with 'one-cycle' 30% of the call
-        step_epochs        with 'step', the number of epochs between drops; 10.0
-        step_factor        with 'step', the factor by which a drop multiplies the learning rate; 0.1
-        shuffle            whether mini-batches come from one permutation of the examples after another; False
-        mirror             whether training images (C, H, W) are mirrored with probability 1/2; False
-        shift              training images are shifted at random by up to this many pixels in each direction; 0
-        average_weights    accuracies and best_params use moving averages of the parameters, which keep the fraction
-                           average_weights of themselves in each step; 0.0 for none
-        mirror_averaging   whether accuracies average the scores of an image and its mirror image; False
-        patience           training ends after this many accuracy checks without a new best one, 0 for never; 0
-        weight_decay       before each step, weight_decay times the learning rate times w is subtracted from each
-                           parameter w named W...; None for the rule's own, 0.01 for adamw and else 0
-        nesterov           with sgd_momentum, whether steps look ahead; False
-        clip_norm          if the norm of all gradients together is larger, the update scales them down to it; None
+{options}
 
     Attributes that training fills: loss_history (one float64 per iteration), train_acc_history and val_acc_history (one
     per check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
@@ -266,7 +252,7 @@ class Solver:
                              f"{X.shape} and y of shape {y.shape}")
         if num_samples is not None:
             num_samples = _at_least("num_samples", num_samples, 1)
-        found = _net_loop.accuracy(self.model, X, y, num_samples or 0, batch_size, self.mirror_averaging)
+        found = _net_loop.accuracy(self.model, X, y, num_samples, batch_size, self.mirror_averaging)
         if found is not None:
             return found
         N = len(X)
@@ -317,7 +303,8 @@ class Solver:
     def _out_of_patience(self, checks: int) -> bool:
         """Whether the last `patience` checks of this call were no better than the best one before them."""
         accuracies = self.val_acc_history
-        return 0 < self.patience < checks and len(accuracies) - 1 - accuracies.index(max(accuracies)) >= self.patience
+        return (self.patience is not None and self.patience < checks
+                and len(accuracies) - 1 - accuracies.index(max(accuracies)) >= self.patience)
 
     def _restore_best(self) -> None:
         """Gives the model copies of the best parameters, unless it already has them, and their running averages."""
@@ -402,3 +389,6 @@ class Solver:
             if bar is not None:
                 bar.close()
         self._restore_best()
+
+
+Solver.__doc__ = (Solver.__doc__ or "").replace("{options}", _options.help_text(_training.FURTHER, 8, 19))

@@ -201,7 +201,7 @@ TEST(CourseNets, HaveTheirTexts) {
       "affine 20 init scale 0.1 | layernorm | relu | dropout 0.5 | affine 15 init scale 0.1 | layernorm | "
       "relu | dropout 0.5 | affine 10 init scale 0.1",
       {3, 8, 8});
-  ConvNet<float> conv({{3, 8, 8}, {4, 5}, {3, 5}, 10, 0.1, 0, true, 2}, three);
+  ConvNet<float> conv({{3, 8, 8}, {4, 5}, {3, 5}, 10, 0.1, 0, true, {2}}, three);
   expect_text_makes(conv,
                     "conv 4 3x3 stride 2 init scale 0.1 | batchnorm | relu | conv 5 5x5 stride 2 init scale 0.1 | "
                     "batchnorm | relu | max_pool 2 | affine 10 init scale 0.1",

@@ -59,7 +59,7 @@ TYPED_TEST(NetCalls, ParametersAreDrawnInLayerOrder) {
           const double scale = std::sqrt(2 / static_cast<double>(inputs));
           expected = static_cast<T>(scale * static_cast<double>(static_cast<T>(draws[i])));
         } else if (name[0] == 'W') {
-          expected = static_cast<T>(c.config.weight_scale * draws[i]);
+          expected = static_cast<T>(*c.config.weight_scale * draws[i]);
         }
         ASSERT_EQ(value[i], expected) << name << " at " << i;
       }
@@ -84,7 +84,7 @@ TYPED_TEST(NetCalls, ScoresAndGradientsAreFiniteAndOfTheirShapes) {
 TYPED_TEST(NetCalls, GradientsAreOverwritten) {
   using T = TypeParam;
   for_each_net<T>([](Net<T>& net, const Batch<T>& batch, const NetCase& c) {
-    if (c.config.dropout != 1) return;  // draws another mask in the second pass
+    if (c.config.fc.dropout != 1) return;  // draws another mask in the second pass
     net.loss(batch.X, batch.y);
     const std::vector<T> first = elements(net.grads());
     for (auto& [name, value] : const_cast<Parameters<T>&>(net.grads())) value.fill(std::numeric_limits<T>::quiet_NaN());
@@ -125,10 +125,10 @@ TYPED_TEST(NetCalls, EditedParametersAreSeen) {
   for_each_net<T>([](Net<T>& net, const Batch<T>& batch, const NetCase& c) {
     net.loss(batch.X, batch.y);
     for (auto& [name, value] : net.params()) {
-      if (name[0] == 'b' && name.find("beta") != 0 && c.config.use_batch_norm && c.config.model == "convnet" &&
+      if (name[0] == 'b' && name.find("beta") != 0 && c.config.convnet.use_batch_norm && c.config.model == "convnet" &&
           name != "b_3")
         continue;  // batch norm takes it away again
-      if (name[0] == 'b' && name.find("beta") != 0 && c.config.normalization != Normalization::none) continue;
+      if (name[0] == 'b' && name.find("beta") != 0 && c.config.fc.normalization != Normalization::none) continue;
       const std::vector<T> before = elements(net.grads());
       value[0] += T{0.5};
       net.loss(batch.X, batch.y);
@@ -140,7 +140,7 @@ TYPED_TEST(NetCalls, EditedParametersAreSeen) {
 TYPED_TEST(NetCalls, RegularizationIsOfTheWeightsAlone) {
   using T = TypeParam;
   for_each_net<T>([](Net<T>& net, const Batch<T>& batch, const NetCase& c) {
-    if (c.config.dropout != 1) return;
+    if (c.config.fc.dropout != 1) return;
     for (auto& [name, value] : net.params())
       if (name[0] == 'b') value.fill(T{1});
     double sum = 0;
@@ -163,21 +163,21 @@ TYPED_TEST(NetCalls, BuffersAreCompleteFromTheStartAndMove) {
   using T = TypeParam;
   for_each_net<T>([](Net<T>& net, const Batch<T>& batch, const NetCase& c) {
     const auto buffers = net.buffers();
-    const bool fc = c.config.model == "fc" && c.config.normalization == Normalization::batchnorm;
-    const bool conv = c.config.model == "convnet" && c.config.use_batch_norm;
-    const std::size_t layers = fc ? c.config.hidden.size() : conv ? c.config.num_filters.size() : 0;
+    const bool fc = c.config.model == "fc" && c.config.fc.normalization == Normalization::batchnorm;
+    const bool conv = c.config.model == "convnet" && c.config.convnet.use_batch_norm;
+    const std::size_t layers = fc ? c.config.fc.hidden_dims.size() : conv ? c.config.convnet.num_filters.size() : 0;
     ASSERT_EQ(buffers.size(), 2 * layers);
     for (std::size_t i = 0; i < layers; ++i) {
       const std::string number = std::to_string(i + 1);
       EXPECT_EQ(buffers[2 * i].name, "running_mean" + number);
       EXPECT_EQ(buffers[2 * i + 1].name, "running_var" + number);
-      EXPECT_EQ(buffers[2 * i].value.size(), (fc ? c.config.hidden : c.config.num_filters)[i]);
+      EXPECT_EQ(buffers[2 * i].value.size(), (fc ? c.config.fc.hidden_dims : c.config.convnet.num_filters)[i]);
       EXPECT_EQ(testing::max_abs(buffers[2 * i].value), 0);
     }
     net.loss(batch.X, batch.y);
     for (const auto& [name, value] : buffers) EXPECT_GT(testing::max_abs(value), 0) << name;
     // Momentum 0.9: from zero, n passes over one batch leave 1 - 0.9^n of its statistics.
-    if (layers == 0 || c.config.dropout != 1) return;
+    if (layers == 0 || c.config.fc.dropout != 1) return;
     const std::vector<T> once = elements(buffers);
     net.loss(batch.X, batch.y);
     const std::vector<T> twice = elements(buffers);
@@ -295,7 +295,7 @@ TEST(NetPrecisions, CopiesInDouble) {
   expect_double_copy_agrees(two, batch);
   FullyConnectedNet<float> fc({{20, 10}, 192, 10, 0.5, Normalization::batchnorm, 0, 1e-1, {}}, random);
   expect_double_copy_agrees(fc, batch);
-  ConvNet<float> conv({{3, 8, 8}, {4, 5}, {3, 5}, 10, 1e-1, 0, true, 1}, random);
+  ConvNet<float> conv({{3, 8, 8}, {4, 5}, {3, 5}, 10, 1e-1, 0, true, {1}}, random);
   expect_double_copy_agrees(conv, batch);
   ThreeLayerConvNet<float> three({{3, 8, 8}, 4, 3, 10, 10, 1e-1, 0}, random);
   expect_double_copy_agrees(three, batch);
@@ -304,7 +304,7 @@ TEST(NetPrecisions, CopiesInDouble) {
 TEST(NetCallsOfOneKind, CopiesStandAlone) {
   RandomState random(7);
   const Batch<double> batch = random_batch<double>(6, 8, random);
-  ConvNet<double> net({{3, 8, 8}, {4}, {3}, 10, 1e-1, 0, true, 1}, random);
+  ConvNet<double> net({{3, 8, 8}, {4}, {3}, 10, 1e-1, 0, true, {1}}, random);
   const double loss = net.loss(batch.X, batch.y).loss;
   ConvNet<double> copy = net;
   for (auto& [name, value] : net.params()) value.fill(0);

@@ -65,9 +65,9 @@ TEST(GradientCheck, AWrongGradientFails) {
 TEST(GradientCheck, NetsPass) {
   NetConfig config;
   config.model = "fc";
-  config.hidden = {7, 5};
-  config.normalization = Normalization::batchnorm;
-  config.dropout = 0.75;
+  config.fc.hidden_dims = {7, 5};
+  config.fc.normalization = Normalization::batchnorm;
+  config.fc.dropout = 0.75;
   config.input_dim = Shape{1, 3, 4};
   for (const ParameterCheck& check : check_net_gradients(config, 231)) EXPECT_TRUE(check.passed) << check.name;
 }

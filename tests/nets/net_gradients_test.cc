@@ -156,7 +156,7 @@ TEST(NetGradients, ConvNetOfStride2) {
   ConvNetOptions options;
   options.num_filters = {4, 3};
   options.filter_sizes = {5, 3};
-  options.conv_stride = 2;
+  options.conv_strides = {2};
   RandomState random(231);
   options.input_dim = {2, 9, 7};
   options.weight_scale = 1e-1;

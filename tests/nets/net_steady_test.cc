@@ -96,7 +96,7 @@ TYPED_TEST(NetSteady, AStepOfThreeThreadsAllocatesNothing) {
   std::vector<NetCase> cases = all_cases<T>(12);
   cases.push_back(cases[2]);
   cases.back().name += ", by blocks of rows";
-  cases.back().config.hidden = {120, 110};
+  cases.back().config.fc.hidden_dims = {120, 110};
   for (const NetCase& c : cases) {
     SCOPED_TRACE(c.name);
     RandomState random(7);
@@ -116,8 +116,11 @@ TYPED_TEST(NetSteady, BitsDoNotDependOnThreads) {
   using T = TypeParam;
   for (NetCase c : all_cases<T>(16)) {
     SCOPED_TRACE(c.name);
-    for (Index& size : c.config.hidden) size *= 8;
-    for (Index& size : c.config.num_filters) size = size * 3 + 1;
+    for (Index& size : c.config.fc.hidden_dims) size *= 8;
+    for (Index& size : c.config.convnet.num_filters) size = size * 3 + 1;
+    c.config.two_layer.hidden_dim *= 8;
+    c.config.three_layer_convnet.hidden_dim *= 8;
+    c.config.three_layer_convnet.num_filters = c.config.three_layer_convnet.num_filters * 3 + 1;
     std::vector<T> one;
     std::vector<double> losses_of_one;
     for (const int threads : {1, 2, 3}) {

@@ -35,9 +35,9 @@ TEST(NetSummary, FullyConnectedNet) {
   NetConfig config;
   config.model = "fc";
   config.input_dim = {1, 4, 5};
-  config.hidden = {7, 6};
-  config.normalization = Normalization::batchnorm;
-  config.dropout = 0.5;
+  config.fc.hidden_dims = {7, 6};
+  config.fc.normalization = Normalization::batchnorm;
+  config.fc.dropout = 0.5;
   NetSummary s = summary_of(config);
   ASSERT_EQ(s.layers.size(), 3u);
   EXPECT_EQ(s.layers[0].name, "affine - batch norm - relu - dropout (keeps 0.5)");
@@ -48,8 +48,8 @@ TEST(NetSummary, FullyConnectedNet) {
   EXPECT_EQ(s.layers[0].flops, 560);            // 4 * 140
   EXPECT_EQ(s.layers[1].flops, 252);            // 6 * 42
   EXPECT_EQ(s.layers[0].activation_count, 21);  // affine, relu, dropout: 3 * 7
-  config.normalization = Normalization::layernorm;
-  config.dropout = 1;
+  config.fc.normalization = Normalization::layernorm;
+  config.fc.dropout = 1;
   s = summary_of(config);
   EXPECT_EQ(s.layers[0].name, "affine - layer norm - relu");
   EXPECT_EQ(s.layers[0].activation_count, 14);
@@ -58,8 +58,8 @@ TEST(NetSummary, FullyConnectedNet) {
 // The net of the task "Train a good CNN".
 TEST(NetSummary, ConvNet) {
   NetConfig config;
-  config.num_filters = {16, 32, 64};
-  config.filter_sizes = {7, 7, 3};
+  config.convnet.num_filters = {16, 32, 64};
+  config.convnet.filter_sizes = {7, 7, 3};
   NetSummary s = summary_of(config);
   EXPECT_EQ(s.title, "ConvNet, float32");
   EXPECT_EQ(s.input, (Shape{3, 32, 32}));
@@ -82,8 +82,8 @@ TEST(NetSummary, ConvNet) {
   EXPECT_EQ(s.layers[3].activation_count, 3 * 16384);
   EXPECT_EQ(s.parameter_count(), 210058);
 
-  config.conv_stride = 2;
-  config.use_batch_norm = false;
+  config.convnet.conv_strides = {2};
+  config.convnet.use_batch_norm = false;
   s = summary_of(config);
   EXPECT_EQ(s.layers[0].name, "conv 7x7, 16 filters, stride 2 - relu");
   EXPECT_EQ(s.layers[0].output, (Shape{16, 16, 16}));
@@ -95,10 +95,10 @@ TEST(NetSummary, ConvNet) {
 
 TEST(NetSummary, ConvNetWithPoolsAndMeans) {
   NetConfig config;
-  config.num_filters = {16, 32};
-  config.filter_sizes = {5, 3};
-  config.conv_strides = {1, 2};
-  config.pools = {2, 1};
+  config.convnet.num_filters = {16, 32};
+  config.convnet.filter_sizes = {5, 3};
+  config.convnet.conv_strides = {1, 2};
+  config.convnet.pools = {2, 1};
   NetSummary s = summary_of(config);
   ASSERT_EQ(s.layers.size(), 4u);
   EXPECT_EQ(s.layers[1].name, "2x2 max pool, stride 2");
@@ -109,7 +109,7 @@ TEST(NetSummary, ConvNetWithPoolsAndMeans) {
   EXPECT_EQ(s.layers[2].activation_count, 3 * 2048);  // convolution, relu, and relu channels first
   EXPECT_EQ(s.layers[3].parameter_count, 20490);      // 32 * 8 * 8 * 10 + 10
 
-  config.global_average = true;
+  config.convnet.global_average = true;
   s = summary_of(config);
   ASSERT_EQ(s.layers.size(), 5u);
   EXPECT_EQ(s.layers[2].activation_count, 2 * 2048);

@@ -21,9 +21,9 @@ inline std::vector<NetCase> net_cases(Index size) {
   base.input_dim = {3, size, size};
   base.reg = 0.1;
   base.weight_scale = 5e-2;
-  base.hidden = {30, 20};
-  base.num_filters = {6, 5};
-  base.filter_sizes = {5, 3};
+  base.fc.hidden_dims = {30, 20};
+  base.convnet.num_filters = {6, 5};
+  base.convnet.filter_sizes = {5, 3};
   std::vector<NetCase> cases;
   const auto add = [&](const std::string& name, const std::string& model, auto change) {
     NetConfig config = base;
@@ -31,47 +31,47 @@ inline std::vector<NetCase> net_cases(Index size) {
     change(config);
     cases.push_back({name, config});
   };
-  add("two-layer", "two-layer", [](NetConfig& c) { c.hidden = {20}; });
-  add("softmax alone", "fc", [](NetConfig& c) { c.hidden = {}; });
+  add("two-layer", "two-layer", [](NetConfig& c) { c.two_layer.hidden_dim = 20; });
+  add("softmax alone", "fc", [](NetConfig& c) { c.fc.hidden_dims = {}; });
   add("fc", "fc", [](NetConfig&) {});
-  add("fc, batchnorm", "fc", [](NetConfig& c) { c.normalization = Normalization::batchnorm; });
-  add("fc, layernorm", "fc", [](NetConfig& c) { c.normalization = Normalization::layernorm; });
-  add("fc, dropout", "fc", [](NetConfig& c) { c.dropout = 0.6; });
+  add("fc, batchnorm", "fc", [](NetConfig& c) { c.fc.normalization = Normalization::batchnorm; });
+  add("fc, layernorm", "fc", [](NetConfig& c) { c.fc.normalization = Normalization::layernorm; });
+  add("fc, dropout", "fc", [](NetConfig& c) { c.fc.dropout = 0.6; });
   add("fc, batchnorm and dropout, three deep", "fc", [](NetConfig& c) {
-    c.normalization = Normalization::batchnorm;
-    c.dropout = 0.8;
-    c.hidden = {20, 15, 10};
+    c.fc.normalization = Normalization::batchnorm;
+    c.fc.dropout = 0.8;
+    c.fc.hidden_dims = {20, 15, 10};
   });
   add("convnet", "convnet", [](NetConfig&) {});
-  add("convnet, stride 2", "convnet", [](NetConfig& c) { c.conv_stride = 2; });
+  add("convnet, stride 2", "convnet", [](NetConfig& c) { c.convnet.conv_strides = {2}; });
   add("convnet, no batch norm, three deep", "convnet", [](NetConfig& c) {
-    c.use_batch_norm = false;
-    c.num_filters = {4, 6, 5};
-    c.filter_sizes = {3, 1, 5};
+    c.convnet.use_batch_norm = false;
+    c.convnet.num_filters = {4, 6, 5};
+    c.convnet.filter_sizes = {3, 1, 5};
   });
   add("convnet, strides and pools of their own, smoothed labels", "convnet", [](NetConfig& c) {
-    c.filter_sizes = {3, 5};
-    c.conv_strides = {1, 2};
-    c.pools = {2, 1};
+    c.convnet.filter_sizes = {3, 5};
+    c.convnet.conv_strides = {1, 2};
+    c.convnet.pools = {2, 1};
     c.label_smoothing = 0.2;
   });
   add("convnet, the mean of each channel", "convnet", [](NetConfig& c) {
-    c.global_average = true;
-    c.pools = {2, 1};
+    c.convnet.global_average = true;
+    c.convnet.pools = {2, 1};
     c.he_init = true;
   });
   add("convnet, means after a pooling, no batch norm", "convnet", [](NetConfig& c) {
-    c.global_average = true;
-    c.use_batch_norm = false;
+    c.convnet.global_average = true;
+    c.convnet.use_batch_norm = false;
   });
   add("fc, He's weights", "fc", [](NetConfig& c) {
     c.he_init = true;
     c.label_smoothing = 0.1;
   });
   add("three-layer-convnet", "three-layer-convnet", [](NetConfig& c) {
-    c.hidden = {15};
-    c.num_filters = {6};
-    c.filter_sizes = {5};
+    c.three_layer_convnet.hidden_dim = 15;
+    c.three_layer_convnet.num_filters = 6;
+    c.three_layer_convnet.filter_size = 5;
   });
   return cases;
 }

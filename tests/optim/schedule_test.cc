@@ -69,14 +69,23 @@ TEST(Schedule, OneCycleRisesAndFalls) {
 }
 
 TEST(Schedule, NamesAndRanges) {
-  for (const ScheduleKind kind :
-       {ScheduleKind::none, ScheduleKind::step, ScheduleKind::cosine, ScheduleKind::one_cycle})
-    EXPECT_EQ(schedule_from_name(name_of(kind)), kind);
-  EXPECT_THROW(schedule_from_name("linear"), std::invalid_argument);
-  const auto bad = [](auto change) {
-    Schedule schedule;
+  Schedule schedule;
+  const VisitOptions all = [&](const VisitOption& visit) { visit_options(schedule, visit); };
+  const ScheduleKind kinds[] = {ScheduleKind::none, ScheduleKind::step, ScheduleKind::cosine, ScheduleKind::one_cycle};
+  const char* names[] = {"none", "step", "cosine", "one-cycle"};
+  for (std::size_t i = 0; i < std::size(kinds); ++i) {
+    schedule.kind = kinds[i];
+    all([&](const Option& option, const OptionValue& value) {
+      if (option.name == "schedule") {
+        EXPECT_EQ(text_of(value), names[i]);
+      }
+    });
+  }
+  check_options("test", all);
+  const auto bad = [&](auto change) {
+    schedule = {};
     change(schedule);
-    EXPECT_THROW(check_schedule(schedule), std::invalid_argument);
+    EXPECT_THROW(check_options("test", all), std::invalid_argument);
   };
   bad([](Schedule& s) { s.warmup_epochs = -1; });
   bad([](Schedule& s) { s.step_epochs = 0; });

@@ -134,7 +134,7 @@ class SequentialNets(unittest.TestCase):
         self.assertIn("expected the net's text, got int", message(TypeError, 3))
         self.assertIn("expected input_dim (C, H, W) or (D,), got (3, 8)", message(ValueError, "affine 2", (3, 8)))
         self.assertIn("a last block that gives scores", message(ValueError, "conv 2 3x3"))
-        self.assertIn("precision to be full or bf16", message(ValueError, "affine 2", precision="half"))
+        self.assertIn("precision to be one of full, bf16", message(ValueError, "affine 2", precision="half"))
         self.assertIn("before 'conv 2 3x3'", message(ValueError, "affine 9 | conv 2 3x3"))
 
 

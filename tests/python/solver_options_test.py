@@ -225,7 +225,7 @@ class Meaning(unittest.TestCase):
         self.assertEqual(model.params["W"][0], checked[0])  # the first of equally good ones
 
     def test_patience(self):
-        for patience, epochs in [(0, 3), (2, 2), (5, 3)]:
+        for patience, epochs in [(None, 3), (2, 2), (5, 3)]:
             solver = self.trained(Constant(W=[0.0]), patience=patience)
             self.assertEqual((solver.epoch, len(solver.loss_history)), (epochs, 4 * epochs))
 
@@ -240,7 +240,7 @@ class Meaning(unittest.TestCase):
                 self.assertIn(precision, ("full", "bf16"))
             self.assertNotEqual(*losses)
             self.assertAlmostEqual(*losses, delta=0.05)
-            with self.assertRaisesRegex(ValueError, "precision to be full or bf16, got \"half\""):
+            with self.assertRaisesRegex(ValueError, "precision to be one of full, bf16, got 'half'"):
                 cls(**options, precision="half")
             with self.assertRaisesRegex(TypeError, "precision"):
                 cls(**options, precision=16)
@@ -253,14 +253,14 @@ class Meaning(unittest.TestCase):
             return str(caught.exception)
 
         self.assertEqual(message(ValueError, schedule="linear"),
-                         "[schedule] expected one of none, step, cosine, one-cycle, got 'linear'")
+                         "[Solver] expected schedule to be one of none, step, cosine, one-cycle, got 'linear'")
         self.assertEqual(message(ValueError, warmup_epochs=-1),
-                         "[schedule] expected warmup_epochs of 0 or more, got -1")
+                         "[Solver] expected warmup_epochs of 0 or more, got -1")
         self.assertEqual(message(ValueError, clip_norm=0), "[Solver] expected clip_norm above 0, got 0")
         self.assertEqual(message(ValueError, average_weights=1),
                          "[Solver] expected average_weights of 0 or more and below 1, got 1")
         self.assertEqual(message(ValueError, shift=-1), "[Solver] expected shift of 0 or more, got -1")
-        self.assertEqual(message(ValueError, patience=-1), "[Solver] expected patience of 0 or more, got -1")
+        self.assertEqual(message(ValueError, patience=0), "[Solver] expected patience of 1 or more, got 0")
         self.assertEqual(message(ValueError, weight_decay=-0.1), "[Solver] expected weight_decay of 0 or more, got -0.1")
         self.assertEqual(message(ValueError, nesterov=True),
                          "[Solver] expected nesterov with the update_rule sgd_momentum, got sgd")

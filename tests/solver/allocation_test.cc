@@ -144,7 +144,7 @@ void all_options(Precision precision) {
   options.augmentation = {true, 2};
   options.optim_config.nesterov = true;
   options.optim_config.weight_decay = 0.01;
-  options.average_decay = 0.9;
+  options.average_weights = 0.9;
   options.mirror_averaging = true;
   options.patience = 100;
   options.clip_norm = 0.1;

@@ -64,40 +64,49 @@ std::vector<Tensor<double>> naive_outputs(const NetConfig& config, const Paramet
     x = naive::affine_forward<double>(x, p("W" + W), p("b" + W));
     if (!last) {
       const auto bn = BatchNormParam<double>{};
-      if (config.model == "fc" && config.normalization == Normalization::batchnorm) {
+      if (config.model == "fc" && config.fc.normalization == Normalization::batchnorm) {
         auto param = bn;
         x = naive::batchnorm_forward<double>(x, p("gamma" + n), p("beta" + n), param).first;
-      } else if (config.model == "fc" && config.normalization == Normalization::layernorm) {
+      } else if (config.model == "fc" && config.fc.normalization == Normalization::layernorm) {
         x = naive::layernorm_forward<double>(x, p("gamma" + n), p("beta" + n), {}).first;
       }
       x = relu(std::move(x));
     }
     outputs.push_back(x);
   };
-  if (config.model == "convnet" || config.model == "three-layer-convnet") {
+  const ConvNetOptions& conv = config.convnet;
+  std::vector<Index> sizes, hidden;  // of filters, and of layers
+  if (config.model == "two-layer") hidden = {config.two_layer.hidden_dim};
+  if (config.model == "fc") hidden = config.fc.hidden_dims;
+  if (config.model == "convnet") sizes = conv.filter_sizes;
+  if (config.model == "three-layer-convnet") {
+    sizes = {config.three_layer_convnet.filter_size};
+    hidden = {config.three_layer_convnet.hidden_dim};
+  }
+  if (!sizes.empty()) {
     const std::string bar = config.model == "convnet" ? "_" : "";
-    for (std::size_t k = 0; k < config.num_filters.size(); ++k) {
+    for (std::size_t k = 0; k < sizes.size(); ++k) {
       const std::string n = std::to_string(i++);
-      const Index stride = config.conv_strides.empty() ? config.conv_stride : config.conv_strides[k];
-      const ConvParam param{config.model == "convnet" ? stride : 1, (config.filter_sizes[k] - 1) / 2};
+      const Index stride = conv.conv_strides.size() == 1 ? conv.conv_strides[0] : conv.conv_strides[k];
+      const ConvParam param{config.model == "convnet" ? stride : 1, (sizes[k] - 1) / 2};
       x = naive::conv_forward<double>(x, p("W" + bar + n), p("b" + bar + n), param);
-      if (config.model == "convnet" && config.use_batch_norm) {
+      if (config.model == "convnet" && conv.use_batch_norm) {
         BatchNormParam<double> bn;
         x = naive::spatial_batchnorm_forward<double>(x, p("gamma" + n), p("beta" + n), bn);
       }
       x = relu(std::move(x));
       outputs.push_back(x);
       // Without a word about pooling, there is one, behind the last convolution.
-      const Index pool = !config.pools.empty() ? config.pools[k] : k + 1 == config.num_filters.size() ? 2 : 1;
+      const Index last = k + 1 == sizes.size() ? 2 : 1;
+      const Index pool = config.model == "convnet" && !conv.pools.empty() ? conv.pools[k] : last;
       if (pool > 1) x = naive::max_pool_forward<double>(x, {pool, pool, pool});
     }
-    if (config.model == "convnet" && config.global_average) x = channel_means(x);
+    if (config.model == "convnet" && conv.global_average) x = channel_means(x);
   }
-  if (config.model != "convnet")
-    for (std::size_t k = 0; k < config.hidden.size(); ++k) {
-      affine(false);
-      if (config.dropout != 1) return outputs;
-    }
+  for (std::size_t k = 0; k < hidden.size(); ++k) {
+    affine(false);
+    if (config.model == "fc" && config.fc.dropout != 1) return outputs;
+  }
   affine(true);
   return outputs;
 }
@@ -158,7 +167,7 @@ void check_net(const NetCase& net_case, Precision precision) {
   const auto layers = net->layers();
   ASSERT_EQ(measurement.layers.size(), layers.size());
   const std::vector<Tensor<double>> outputs = naive_outputs(config, before, batch.X);
-  EXPECT_EQ(outputs.size(), config.dropout == 1 ? layers.size() : 1);
+  EXPECT_EQ(outputs.size(), config.fc.dropout == 1 ? layers.size() : 1);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     SCOPED_TRACE(layers[i].name);
     const LayerValues& got = measurement.layers[i];

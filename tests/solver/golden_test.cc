@@ -79,7 +79,7 @@ std::unique_ptr<Net<T>> make(const json& c, RandomState& random) {
   options.weight_scale = o.at("weight_scale");
   options.reg = o.value("reg", 0.0);
   options.use_batch_norm = o.value("use_batch_norm", true);
-  options.conv_stride = o.value("conv_stride", 1);
+  options.conv_strides = {o.value("conv_stride", Index{1})};
   return std::make_unique<ConvNet<T>>(options, random);
 }
 
@@ -91,8 +91,12 @@ SolverOptions options_of(const json& c) {
   options.lr_decay = o.at("lr_decay");
   options.batch_size = o.at("batch_size");
   options.num_epochs = o.at("num_epochs");
-  options.num_train_samples = o.at("num_train_samples");
-  options.num_val_samples = o.at("num_val_samples");
+  const auto samples = [&](const char* name) {
+    const Index count = o.at(name);
+    return count == 0 ? std::nullopt : std::optional(count);
+  };
+  options.num_train_samples = samples("num_train_samples");
+  options.num_val_samples = samples("num_val_samples");
   options.verbose = false;
   return options;
 }

@@ -20,10 +20,13 @@ NetConfig small_config(const std::string& model = "convnet") {
   config.model = model;
   config.input_dim = {3, 8, 8};
   config.num_classes = 4;
-  config.hidden = {7};
-  config.normalization = model == "fc" ? Normalization::batchnorm : Normalization::none;
-  config.num_filters = {model == "three-layer-convnet" ? std::vector<Index>{5} : std::vector<Index>{5, 6}};
-  config.filter_sizes = {model == "three-layer-convnet" ? std::vector<Index>{3} : std::vector<Index>{3, 3}};
+  config.two_layer.hidden_dim = config.three_layer_convnet.hidden_dim = 7;
+  config.fc.hidden_dims = {7};
+  config.fc.normalization = Normalization::batchnorm;
+  config.convnet.num_filters = {5, 6};
+  config.convnet.filter_sizes = {3, 3};
+  config.three_layer_convnet.num_filters = 5;
+  config.three_layer_convnet.filter_size = 3;
   config.weight_scale = 0.1;
   return config;
 }
@@ -95,7 +98,7 @@ TEST_F(ModelFiles, RefuseToBeWrittenWhereThePartsDoNotFit) {
   info.mean = Tensor<double>(Shape{3, 8, 9});
   EXPECT_THROW(save_model(dir_ / "a", *net, info), std::invalid_argument);
   info = info_of(small_config());
-  info.config.num_filters = {5, 7};
+  info.config.convnet.num_filters = {5, 7};
   EXPECT_THROW(save_model(dir_ / "a", *net, info), std::invalid_argument);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "a"));
 }

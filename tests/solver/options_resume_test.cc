@@ -54,7 +54,7 @@ const std::map<std::string, Change> kChanges = {
     {"nesterov", [](SolverOptions& o) { o.optim_config.nesterov = true; }},
     {"clip_norm", [](SolverOptions& o) { o.clip_norm = 0.01; }},
     {"weight_decay", [](SolverOptions& o) { o.optim_config.weight_decay = 0.1; }},
-    {"average", [](SolverOptions& o) { o.average_decay = 0.8; }},
+    {"average", [](SolverOptions& o) { o.average_weights = 0.8; }},
     {"mirror", [](SolverOptions& o) { o.mirror_averaging = true; }},
     {"patience", [](SolverOptions& o) { o.patience = 2; }},
     {"all", [](SolverOptions& o) {
@@ -63,7 +63,7 @@ const std::map<std::string, Change> kChanges = {
        o.augmentation = {true, 2};
        o.optim_config.nesterov = true;
        o.optim_config.weight_decay = 0.01;
-       o.average_decay = 0.8;
+       o.average_weights = 0.8;
        o.mirror_averaging = true;
        o.clip_norm = 0.5;
      }}};

@@ -83,7 +83,7 @@ TEST(SolverOptions, TheScheduleIsTheStepsFactor) {
 
 TEST(SolverOptions, PatienceEndsARunThatDoesNotImprove) {
   RandomState random(1);
-  const auto run = [&](Index patience) {
+  const auto run = [&](std::optional<Index> patience) {
     SolverOptions options = quiet(2, 9);
     options.patience = patience;
     Scripted model;  // its accuracy is 0.5 at each check
@@ -95,7 +95,7 @@ TEST(SolverOptions, PatienceEndsARunThatDoesNotImprove) {
     EXPECT_EQ(solver.state().iteration, solver.state().num_iterations);
     return last;
   };
-  EXPECT_EQ(run(0), 9);
+  EXPECT_EQ(run({}), 9);
   EXPECT_EQ(run(2), 2);  // the check after iteration 1 was the best one, those of epochs 1 and 2 no better
   EXPECT_EQ(run(5), 5);
 }
@@ -105,7 +105,7 @@ TEST(SolverOptions, AveragesFollowTheirDefinition) {
   NoisyLinear<double> model(6, 3, random);
   SolverOptions options = quiet(7, 3);
   options.optim_config.learning_rate = 0.3;
-  options.average_decay = 0.4;
+  options.average_weights = 0.4;
   RandomState draws(11);
   Solver solver(model, {drawn_split(draws, 24, 6, 3), drawn_split(draws, 15, 6, 3)}, options, random);
   std::vector<double> average, mean;
@@ -166,7 +166,7 @@ TEST(SolverOptions, AveragesOfBuffersThatAreMadeInTheFirstPass) {
   RandomState random(1);
   LateMean model;
   SolverOptions options = quiet(2, 2);
-  options.average_decay = 0.9;
+  options.average_weights = 0.9;
   Solver solver(model, {numbered(6), labelled_split(10, 5)}, options, random);
   double average = 1, seen_average = 0;
   model.predicted = [&] {
@@ -192,7 +192,7 @@ TEST(SolverOptions, BuffersThatChangeTheirShapeAreRefused) {
   RandomState random(1);
   LateMean model;
   SolverOptions options = quiet(2, 2);
-  options.average_decay = 0.9;
+  options.average_weights = 0.9;
   Solver solver(model, {numbered(6), labelled_split(10, 5)}, options, random);
   solver.on_iteration = [&](const IterationEvent&) { model.mean.clear(); };
   model.predicted = [&] {
@@ -312,7 +312,7 @@ TEST(SolverOptions, MirrorAveragingTakesTheMeanOfBothSides) {
   options.mirror_averaging = true;
   Solver both(model, {split, split}, options, random);
   EXPECT_EQ(both.check_accuracy(split), 0.25);
-  EXPECT_EQ(both.check_accuracy(split, 0, 3), 0.25);
+  EXPECT_EQ(both.check_accuracy(split, {}, 3), 0.25);
 }
 
 }  // namespace

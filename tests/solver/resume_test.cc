@@ -170,7 +170,7 @@ struct RunOfVersion1 {
     options.lr_decay = 0.9;
     options.verbose = false;
     options.shuffle = rule == UpdateRule::adam;
-    options.average_decay = rule == UpdateRule::adam ? 0.8 : 0;
+    options.average_weights = rule == UpdateRule::adam ? 0.8 : 0;
     return options;
   }
 };

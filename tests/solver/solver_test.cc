@@ -231,9 +231,9 @@ TEST(Solver, AccuracyOfScores) {
 
   EXPECT_EQ(message_of([&] { solver.check_accuracy({}); }), "[check_accuracy] expected 1 example or more, got none");
   EXPECT_EQ(message_of([&] { solver.check_accuracy(split, -1); }),
-            "[check_accuracy] expected num_samples of 0 or more, got -1");
-  EXPECT_EQ(message_of([&] { solver.check_accuracy(split, 0, -1); }),
-            "[check_accuracy] expected batch_size of 0 or more, got -1");
+            "[check_accuracy] expected num_samples of 1 or more, got -1");
+  EXPECT_EQ(message_of([&] { solver.check_accuracy(split, {}, -1); }),
+            "[check_accuracy] expected batch_size of 1 or more, got -1");
   split.y[3] = 3;
   EXPECT_EQ(message_of([&] { solver.check_accuracy(split); }),
             "[check_accuracy] expected labels of 0 to 2 to match the scores, got 3 for example 3");
@@ -382,9 +382,11 @@ TEST(Solver, RefusesOptionsOutOfRange) {
   EXPECT_EQ(message([](O& o) { o.batch_size = Index{1} << 40; }),
             "[Solver] expected batch_size of at most 2147483647, got 1099511627776");
   EXPECT_EQ(message([](O& o) { o.num_epochs = 0; }), "[Solver] expected num_epochs of 1 or more, got 0");
-  EXPECT_EQ(message([](O& o) { o.num_train_samples = -1; }),
-            "[Solver] expected num_train_samples of 0 or more, got -1");
-  EXPECT_EQ(message([](O& o) { o.num_val_samples = -2; }), "[Solver] expected num_val_samples of 0 or more, got -2");
+  EXPECT_EQ(message([](O& o) { o.num_train_samples = 0; }), "[Solver] expected num_train_samples of 1 or more, got 0");
+  EXPECT_EQ(message([](O& o) { o.num_val_samples = -2; }), "[Solver] expected num_val_samples of 1 or more, got -2");
+  EXPECT_EQ(message([](O& o) { o.patience = 0; }), "[Solver] expected patience of 1 or more, got 0");
+  EXPECT_EQ(message([](O& o) { o.schedule.step_factor = 1.5; }),
+            "[Solver] expected step_factor above 0 and at most 1, got 1.5");
   EXPECT_EQ(message([](O& o) { o.print_every = 0; }), "[Solver] expected print_every of 1 or more, got 0");
   EXPECT_EQ(message([](O& o) { o.lr_decay = 0; }), "[Solver] expected lr_decay above 0, got 0");
   EXPECT_EQ(message([](O& o) { o.clip_norm = 0; }), "[Solver] expected clip_norm above 0, got 0");

@@ -9,6 +9,7 @@
 #include "datasets/load.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/run_flags.h"
 
 namespace lamina::cli {
 namespace {
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 struct DataFlags {
   std::string data, url, md5;
   fs::path data_dir;
-  Index height = 32, width = 32;
+  ImageSize image_size;
 };
 
 CLI::Validator md5_digest() {
@@ -65,8 +66,8 @@ int run_info(const DataFlags& flags) {
   if (!flags.data.empty()) {
     LoadOptions options;
     options.say = [](std::string_view line) { fmt::print(stderr, "lamina data info: {}\n", line); };
-    options.images.height = flags.height;
-    options.images.width = flags.width;
+    options.images.height = flags.image_size.height;
+    options.images.width = flags.image_size.width;
     print_dataset(load_dataset(flags.data, flags.data_dir, options));
     return 0;
   }
@@ -120,7 +121,7 @@ std::vector<Command> add_data(CLI::App& app) {
   info->add_option("data", flags->data,
                    "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory, archive or .npz file")
       ->type_name("NAME|PATH");
-  add_image_size(*info, flags->height, flags->width);
+  run_flags().add_to(*info, {"image-size"});
   add_data_dir(*info, flags->data_dir);
   info->footer("Examples:\n  lamina data info\n  lamina data info fashion-mnist");
 
@@ -135,9 +136,11 @@ std::vector<Command> add_data(CLI::App& app) {
   add_data_dir(*fetch, flags->data_dir);
   fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
   const auto checked_info = [flags, info] {
-    if (flags->data.empty() && info->get_option("--image-size")->count() > 0)
+    const FlagValues values = run_flags().given(*info);
+    if (flags->data.empty() && !values.empty())
       throw UsageError("--image-size belongs to a directory with one folder of images a class, got none");
-    check_folder_flags(*info, flags->data);
+    check_folder_flags(values, flags->data);
+    if (!values.empty()) flags->image_size = run_config_of({{"data", flags->data}, values.front()}).image_size;
     return run_info(*flags);
   };
   return {{info, checked_info}, {fetch, [flags, name] { return run_fetch(*flags); }}};

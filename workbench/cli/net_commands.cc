@@ -7,14 +7,14 @@
 #include "lamina/check.h"
 #include "lamina/nets/net_gradient_check.h"
 #include "workbench/cli/commands.h"
+#include "workbench/cli/run_flags.h"
 #include "workbench/runs/run_config.h"
 
 namespace lamina::cli {
 namespace {
 
 struct NetFlags {
-  ModelFlags model;
-  std::string dtype = "float32", precision = "full", input;
+  std::string dtype = "float32", input;
   Index classes = 10, batch_size = 100, entries = 30;
   std::uint32_t seed = 231;
   CLI::Option* classes_option = nullptr;
@@ -63,9 +63,9 @@ void print_summary(const NetConfig& net, Index batch_size) {
   fmt::print("{}", make_net<T>(net, random)->summary().to_string(batch_size));
 }
 
-int run_summary(const NetFlags& flags) {
-  NetConfig net = flags.model.net_config();
-  net.precision = precision_of(flags.precision, flags.dtype);
+int run_summary(const NetFlags& flags, const CLI::App& app) {
+  NetConfig net = net_config_of(net_flags().given(app));
+  check_precision(net, flags.dtype);
   net.num_classes = classes_of(flags, net);
   if (!flags.input.empty()) net.input_dim = parse_input(flags.input);
   check_fits_memory(net, flags.dtype == "float32" ? 4 : 8);
@@ -90,10 +90,10 @@ NetConfig with_small_input(NetConfig net) {
   return net;
 }
 
-int run_gradcheck(const NetFlags& flags) {
-  NetConfig net = flags.model.net_config();
+int run_gradcheck(const NetFlags& flags, const CLI::App& app) {
+  NetConfig net = net_config_of(net_flags().given(app));
   net.num_classes = classes_of(flags, net);
-  if (net.weight_scale == 0) net.weight_scale = 5e-2;
+  if (!net.weight_scale) net.weight_scale = 5e-2;
   if (flags.input.empty())
     net = with_small_input(net);
   else
@@ -123,19 +123,18 @@ int run_gradcheck(const NetFlags& flags) {
 Command add_summary(CLI::App& app) {
   CLI::App* summary = app.add_subcommand("summary", "Layers, shapes, parameters, arithmetic and memory of a net");
   auto flags = std::make_shared<NetFlags>();
-  flags->model.add_to(*summary);
+  net_flags().add_to(*summary);
   add_input(*summary, *flags, "Shape of an image: channels, height and width in pixels", "3,32,32");
   summary->add_option("--dtype", flags->dtype, "float32 or float64")
       ->type_name("NAME")
       ->check(one_of({"float32", "float64"}))
       ->capture_default_str();
-  add_precision(*summary, flags->precision);
   summary->add_option("--batch-size", flags->batch_size, "Images a training step, for arithmetic and memory")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000))
       ->capture_default_str();
   summary->footer("Example: lamina summary --model convnet --num-filters 16,32,64 --filter-sizes 7,7,3");
-  return {summary, [flags] { return run_summary(*flags); }};
+  return {summary, [flags, summary] { return run_summary(*flags, *summary); }};
 }
 
 Command add_gradcheck(CLI::App& app) {
@@ -143,7 +142,7 @@ Command add_gradcheck(CLI::App& app) {
       "gradcheck", "Compare a net's gradients with numerical ones, parameter by parameter, in float64");
   auto flags = std::make_shared<NetFlags>();
   flags->batch_size = 4;
-  flags->model.add_to(*gradcheck);
+  net_flags().add_to(*gradcheck);
   gradcheck->get_option("--weight-scale")->description("Standard deviation of the first weights [5e-2]");
   add_input(*gradcheck, *flags, "Shape of a random image: channels, height and width in pixels",
             "3,8,8, or 3,16,16 or 3,32,32 where the net needs it");
@@ -162,7 +161,7 @@ Command add_gradcheck(CLI::App& app) {
   gradcheck->footer(
       "The relative error is |a - n| / (|a| + |n|); the exit code is 1 where one is 1e-4 or more.\n"
       "Example: lamina gradcheck --model fc --hidden 20,30 --normalization batchnorm --reg 3.14");
-  return {gradcheck, [flags] { return run_gradcheck(*flags); }};
+  return {gradcheck, [flags, gradcheck] { return run_gradcheck(*flags, *gradcheck); }};
 }
 
 }  // namespace lamina::cli

@@ -12,9 +12,9 @@
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/run_flags.h"
 #include "workbench/cli/search_space.h"
 #include "workbench/cli/signals.h"
-#include "workbench/cli/train_flags.h"
 #include "workbench/runs/run_data.h"
 
 namespace lamina::cli {
@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 struct SearchFlags {
-  TrainFlags run;
+  int threads = 0;
   std::vector<std::string> search;
   Index trials = 20, halving = 3, first_rung = 1, show = 10;
   fs::path out, resume, toml;
@@ -172,6 +172,13 @@ void print_end(const SearchPlan& plan, const std::vector<SearchTrial>& trials, c
   fmt::print("The same:  {}\n", trials[at(result.best())].command);
 }
 
+/// The flags of trials; the search draws a seed for each.
+FlagValues given_run_flags(const CLI::App& app) {
+  FlagValues given = run_flags().given(app);
+  std::erase_if(given, [](const auto& value) { return value.first == "seed"; });
+  return given;
+}
+
 /// The plan that the flags and the TOML file describe.
 SearchPlan plan_of(SearchFlags& flags, CLI::App& app) {
   SearchTable ranges, from_file;
@@ -204,7 +211,8 @@ SearchPlan plan_of(SearchFlags& flags, CLI::App& app) {
     throw UsageError("expected one or more --search FLAG=RANGE, such as --search learning-rate=log-uniform:1e-4:1e-2");
   plan.ranges = make_ranges(ranges);
   plan.trials = flags.trials;
-  plan.seed = flags.run.config.seed;
+  if (const FlagValues all = run_flags().given(app); const std::string* seed = value_of(all, "seed"))
+    plan.seed = static_cast<std::uint32_t>(std::stoul(*seed));
   plan.halving = flags.halving;
   plan.first_rung = flags.first_rung;
   return plan;
@@ -219,9 +227,10 @@ SearchPlan plan_to_resume(const SearchFlags& flags, const CLI::App& app) {
           fmt::format("--resume goes on with the search's own settings: {} cannot be given with it", name));
   }
   SearchPlan plan = read_plan(flags.resume);
-  if (!flags.run.config.data_dir.empty()) {
+  const FlagValues given = run_flags().given(app);
+  if (const std::string* data_dir = value_of(given, "data-dir")) {
     std::erase_if(plan.flags, [](const auto& v) { return v.first == "data-dir"; });
-    plan.flags.emplace_back("data-dir", flags.run.config.data_dir.string());
+    plan.flags.emplace_back("data-dir", *data_dir);
   }
   return plan;
 }
@@ -253,7 +262,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   const bool resuming = !flags.resume.empty();
   SearchPlan plan = resuming ? plan_to_resume(flags, app) : plan_of(flags, app);
   std::vector<SearchTrial> trials = make_trials(plan);
-  set_num_threads(flags.run.threads);
+  set_num_threads(flags.threads);
   fs::path directory = resuming ? flags.resume : flags.out;
   if (directory.empty()) directory = default_directory("search-" + trials.front().config.net.model);
 
@@ -325,7 +334,8 @@ Command add_search(CLI::App& app) {
           ->check(whole_number(1))
           ->capture_default_str(),
       group);
-  add_run_flags(search, &flags->run);
+  run_flags().add_to(*search);
+  add_threads(*search, flags->threads);
   search->get_option("--seed")
       ->description("Seed of the draws, each trial's own seed among them, 0 to 4294967295")
       ->group(group);

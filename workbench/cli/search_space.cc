@@ -4,52 +4,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
-#include <memory>
 
-#include "workbench/cli/train_flags.h"
+#include "workbench/cli/commands.h"
+#include "workbench/cli/run_flags.h"
 
 namespace lamina::cli {
 namespace {
 
-/// The flags of lamina train alone.
-struct RunParser {
-  RunParser() {
-    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    add_run_flags(&app, &flags);
-  }
-  /// Throws CLI::ParseError where a value does not fit its flag.
-  void parse(const FlagValues& values) {
-    std::vector<std::string> words;
-    for (const auto& [flag, value] : values)
-      if (!is_switch(flag))
-        words.push_back(fmt::format("--{}={}", flag, value));
-      else if (value != "false")
-        words.push_back("--" + flag);
-    std::reverse(words.begin(), words.end());  // as CLI11 wants them
-    app.parse(words);
-  }
-  const CLI::Option* option(const std::string& flag) const { return app.get_option("--" + flag); }
-  bool is_switch(const std::string& flag) const { return option(flag)->get_items_expected_max() == 0; }
-  std::vector<std::string> names() const {
-    std::vector<std::string> known;
-    for (const CLI::Option* each : app.get_options())
-      for (const std::string& name : each->get_lnames())
-        if (name != "help") known.push_back(name);
-    return known;
-  }
-  /// Those that a search may draw: not the data, which all trials share, nor what does not change a training.
-  std::vector<std::string> searchable() const {
-    std::vector<std::string> known = names();
-    std::erase_if(known, [&](const std::string& name) {
-      return name == "threads" || option(name)->get_group() == option("data")->get_group();
-    });
-    return known;
-  }
-
-  CLI::App app;
-  TrainFlags flags;
-};
+/// Those that a search may draw: not the data, which all trials share.
+std::vector<std::string> searchable() {
+  std::vector<std::string> names;
+  for (const OptionFlag& flag : run_flags().all())
+    if (flag.group != run_flags().find("data")->group) names.push_back(flag.name);
+  return names;
+}
 
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -74,17 +42,6 @@ FlagValues flags_of(const SearchPlan& plan, const SearchTrial& trial) {
 
 }  // namespace
 
-FlagValues given_run_flags(const CLI::App& app) {
-  const RunParser parser;
-  FlagValues given;
-  for (const std::string& name : parser.names()) {
-    const CLI::Option* option = app.get_option_no_throw("--" + name);
-    if (option != nullptr && option->count() > 0 && name != "seed" && name != "threads")
-      given.emplace_back(name, option->results().back());
-  }
-  return given;
-}
-
 void read_search_flags(const std::vector<std::string>& texts, SearchTable& ranges) {
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
@@ -100,30 +57,25 @@ void read_search_flags(const std::vector<std::string>& texts, SearchTable& range
 }
 
 std::vector<Range> make_ranges(const SearchTable& table) {
-  const RunParser known;
-  const std::vector<std::string> searchable = known.searchable();
+  const std::vector<std::string> known = searchable();
   std::vector<Range> ranges;
   for (const auto& [flag, text] : table) {
-    if (!contains(searchable, flag)) {
-      if (contains(known.names(), flag))
+    if (!contains(known, flag)) {
+      if (run_flags().find(flag) || flag == "threads")
         throw UsageError(
             fmt::format("--search {}: expected a flag of the net or its training, which all trials need not "
                         "share",
                         flag));
-      const auto near = nearest(flag, searchable, 2);
+      const auto near = nearest(flag, known, 2);
       throw UsageError(fmt::format("--search {}: expected a flag of lamina train, found none of that name{}", flag,
                                    near.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(near, " or "))));
     }
     ranges.emplace_back(flag, text);
     for (const std::string& end : ranges.back().ends()) {
-      if (known.is_switch(flag) && end != "true" && end != "false")
+      if (run_flags().find(flag)->is_switch && end != "true" && end != "false")
         throw UsageError(fmt::format("--search {}: expected choice:true|false, got '{}'", flag, text));
-      RunParser parser;
-      try {
-        parser.parse({{flag, end}});
-      } catch (const CLI::ParseError& error) {
-        throw UsageError(fmt::format("--search {}={}: {}", flag, text, one_line(parser.app, error)));
-      }
+      if (const std::string wrong = run_flags().wrong(flag, end); !wrong.empty())
+        throw UsageError(fmt::format("--search {}={}: {}", flag, text, wrong));
     }
   }
   return ranges;
@@ -135,19 +87,12 @@ std::vector<SearchTrial> make_trials(const SearchPlan& plan) {
     SearchTrial trial;
     trial.seed = draw.seed;
     trial.values = std::move(draw.values);
-    RunParser parser;
-    std::string wrong;
     try {
-      parser.parse(flags_of(plan, trial));
-      complete_run_flags(parser.app, parser.flags);
-    } catch (const CLI::ParseError& error) {
-      wrong = one_line(parser.app, error);
+      trial.config = run_config_of(flags_of(plan, trial));
     } catch (const UsageError& error) {
-      wrong = error.what();
+      throw UsageError(
+          fmt::format("trial {} ({}): {}", trials.size() + 1, values_text(plan, trial.values), error.what()));
     }
-    if (!wrong.empty())
-      throw UsageError(fmt::format("trial {} ({}): {}", trials.size() + 1, values_text(plan, trial.values), wrong));
-    trial.config = parser.flags.config;
     trial.seed = trial.config.seed;
     trials.push_back(std::move(trial));
   }
@@ -155,10 +100,9 @@ std::vector<SearchTrial> make_trials(const SearchPlan& plan) {
 }
 
 std::string train_command(const SearchPlan& plan, const SearchTrial& trial) {
-  const RunParser parser;
   std::string command = "lamina train";
   for (const auto& [flag, value] : flags_of(plan, trial)) {
-    if (!parser.is_switch(flag))
+    if (!run_flags().find(flag)->is_switch)
       command += " --" + flag + " " + shown(value);
     else if (value != "false")
       command += " --" + flag;

@@ -3,18 +3,12 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "workbench/cli/flags.h"
 #include "workbench/search/search.h"
 
 namespace lamina::cli {
-
-using FlagValues = std::vector<std::pair<std::string, std::string>>;  // without dashes
-
-/// The flags of lamina train that have been set in `app`, in the order of its help; --seed, --threads apart.
-FlagValues given_run_flags(const CLI::App& app);
 
 /// The ranges of "FLAG=RANGE" texts, added to `ranges`. Throws UsageError for another form or a flag named twice.
 void read_search_flags(const std::vector<std::string>& texts, SearchTable& ranges);

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <chrono>
-#include <ctime>
 #include <deque>
 #include <iostream>
 #include <memory>
@@ -12,8 +11,8 @@
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/run_flags.h"
 #include "workbench/cli/signals.h"
-#include "workbench/cli/train_flags.h"
 #include "workbench/runs/training_run.h"
 
 namespace lamina::cli {
@@ -22,13 +21,12 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-/// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
-bool diverges_at_default(const RunConfig& config) {
-  const NetConfig& net = config.net;
-  if (!net.net.empty()) return net.net.find("norm") == std::string::npos;  // batchnorm, layernorm, groupnorm
-  return net.model == "two-layer" || (net.model == "fc" && net.normalization == Normalization::none) ||
-         (net.model == "convnet" && !net.use_batch_norm);
-}
+struct TrainFlags {
+  std::string diagnose;  ///< "auto" or a number; empty: not asked for
+  fs::path out, resume, toml;
+  int threads = 0;
+  bool overwrite = false, quiet = false;
+};
 
 /// "- " and the words, in lines of up to 100 characters.
 std::string list_item(const std::string& text) {
@@ -98,10 +96,11 @@ class Screen {
   void draw(double loss) {
     const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
     const double left = elapsed / static_cast<double>(done_) * static_cast<double>(start_.num_iterations - iteration_);
-    const double images = static_cast<double>(done_ * start_.config.batch_size) / std::max(step_seconds_, 1e-9);
+    const double images = static_cast<double>(done_ * start_.config.solver.batch_size) / std::max(step_seconds_, 1e-9);
     const std::string accuracy = checked_ || start_.first_iteration > 0 ? fmt::format("{:.3f}", val_acc_) : "  -  ";
-    const Index epoch = (iteration_ - 1) * start_.config.epochs / std::max<Index>(1, start_.num_iterations) + 1;
-    const std::string head = fmt::format("epoch {}/{} ", epoch, start_.config.epochs);
+    const Index epoch =
+        (iteration_ - 1) * start_.config.solver.num_epochs / std::max<Index>(1, start_.num_iterations) + 1;
+    const std::string head = fmt::format("epoch {}/{} ", epoch, start_.config.solver.num_epochs);
     const std::string tail = fmt::format(" loss {:.4f}  val acc {}  {} img/s  {} left", loss, accuracy,
                                          with_commas(static_cast<long long>(images)), clock_text(left));
     const int room = terminal_width() - 1 - static_cast<int>(head.size() + tail.size()) - 5;
@@ -142,11 +141,15 @@ int run_train(TrainFlags& flags, CLI::App& app) {
     }
   }
   set_num_threads(flags.threads);
-  const RunConfig& config = flags.config;
-  fs::path out = flags.out;
-  if (!resuming) {
-    complete_run_flags(app, flags);
-    if (!flags.diagnose.empty()) flags.config.diagnose = flags.diagnose == "auto" ? -1 : std::stoll(flags.diagnose);
+  const FlagValues values = run_flags().given(app);
+  RunConfig config;
+  fs::path out = flags.out, data_dir;
+  if (resuming) {
+    if (const std::string* given = value_of(values, "data-dir")) data_dir = *given;
+  } else {
+    config = run_config_of(values);
+    if (!flags.diagnose.empty())
+      config.diagnose = flags.diagnose == "auto" ? kDiagnoseNowAndThen : std::stoll(flags.diagnose);
     if (out.empty()) out = default_directory(config.net.model);
   }
 
@@ -162,7 +165,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   watcher.on_notice = [&](const std::string& text) { screen.notice(text); };
   watcher.should_stop = [] { return stop_requested(); };
   const RunResult result =
-      resuming ? resume_run(flags.resume, config.data_dir, watcher) : start_run(config, out, flags.overwrite, watcher);
+      resuming ? resume_run(flags.resume, data_dir, watcher) : start_run(config, out, flags.overwrite, watcher);
   screen.clear();
   std::cout.flush();
   if (!result.finished) {
@@ -177,104 +180,12 @@ int run_train(TrainFlags& flags, CLI::App& app) {
 
 }  // namespace
 
-fs::path default_directory(const std::string& name) {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local);
-  const fs::path base = fs::path("runs") / (name + "-" + text);
-  fs::path path = base;
-  for (int i = 2; fs::exists(path); ++i) path = fs::path(base.string() + "-" + std::to_string(i));
-  return path;
-}
-
-std::string shown(const fs::path& path) {
-  const std::string text = path.string();
-  if (!text.empty() && text.find_first_of(" '\"$&()*;<>?[\\]`{|}~") == std::string::npos) return text;
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
-
-void complete_run_flags(const CLI::App& app, TrainFlags& flags) {
-  RunConfig& config = flags.config;
-  config.net = flags.model.net_config();
-  config.net.precision = precision_of(flags.precision, config.dtype);
-  flags.training.complete(app, config);
-  if (!config.optim_config.learning_rate && diverges_at_default(config)) config.optim_config.learning_rate = 1e-3;
-  TrainingFlags::check(config);
-  check_folder_flags(app, config.data);
-}
-
-void add_run_flags(CLI::App* train, TrainFlags* flags) {
-  RunConfig& config = flags->config;
-  flags->model.add_to(*train);
-
-  const std::string training = "Training";
-  const auto add = [&](CLI::Option* option, const std::string& group) { return option->group(group); };
-  add(train->add_option("--dtype", config.dtype, "float32 or float64")
-          ->type_name("NAME")
-          ->check(one_of({"float32", "float64"}))
-          ->capture_default_str(),
-      training);
-  add(add_precision(*train, flags->precision), training);
-  flags->training.add_to(*train, config);
-  add(train->add_option("--epochs", config.epochs, "Passes over the training split")
-          ->type_name("N")
-          ->check(whole_number(1))
-          ->capture_default_str(),
-      training);
-  add(train->add_option("--batch-size", config.batch_size, "Images a step")
-          ->type_name("N")
-          ->check(whole_number(1, 1'000'000))
-          ->capture_default_str(),
-      training);
-  add(train
-          ->add_option("--num-train", config.num_train,
-                       "Train on the first N images of the training split (the mean stays that of the whole split) "
-                       "[all]")
-          ->type_name("N")
-          ->check(whole_number(1)),
-      training);
-  add(train->add_option("--seed", config.seed, "Seed of all random draws, 0 to 4294967295")
-          ->type_name("N")
-          ->check(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
-          ->capture_default_str(),
-      training);
-  add_threads(*train, flags->threads);
-  train->get_option("--threads")->group(training);
-
-  const std::string files = "Data and files";
-  add(train
-          ->add_option("--data", config.data,
-                       "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, "
-                       "synthetic, a directory that holds one, a directory with one folder of PNG and JPEG images a "
-                       "class, or a .npz file with X_train, y_train, X_val, ...")
-          ->type_name("NAME|PATH")
-          ->capture_default_str(),
-      files);
-  add(add_image_size(*train, config.image_height, config.image_width), files);
-  add(train->add_option("--val-fraction", config.val_fraction, "Share of each folder's images that are for validation")
-          ->type_name("X")
-          ->check(number("a share above 0 and below 1", [](double x) { return x > 0 && x < 1; }))
-          ->capture_default_str(),
-      files);
-  add(train->add_option("--test-fraction", config.test_fraction, "Share of each folder's images that are for testing")
-          ->type_name("X")
-          ->check(number("a share from 0 to below 1", [](double x) { return x >= 0 && x < 1; }))
-          ->capture_default_str(),
-      files);
-  add(add_split_seed(*train, config.split_seed), files);
-  add_data_dir(*train, config.data_dir);
-  train->get_option("--data-dir")->group(files);
-}
-
 Command add_train(CLI::App& app) {
   CLI::App* train = app.add_subcommand("train", "Train a net, or go on with a run that was interrupted");
   auto flags = std::make_shared<TrainFlags>();
-  RunConfig& config = flags->config;
-  add_run_flags(train, flags.get());
+  run_flags().add_to(*train);
+  add_threads(*train, flags->threads);
+  train->get_option("--threads")->group("Training");
 
   const auto add = [&](CLI::Option* option, const std::string& group) { return option->group(group); };
   const std::string files = "Data and files";
@@ -299,11 +210,6 @@ Command add_train(CLI::App& app) {
       files);
 
   const std::string output = "Output";
-  add(train->add_option("--print-every", config.print_every, "In a pipe: iterations from one printed loss to the next")
-          ->type_name("N")
-          ->check(whole_number(1))
-          ->capture_default_str(),
-      output);
   add(train
           ->add_option("--diagnose", flags->diagnose,
                        "Look into the net every N iterations: norms of weights, gradients and updates, activations and "

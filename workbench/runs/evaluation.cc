@@ -38,7 +38,7 @@ bool trained_with_mirror(const ModelInfo& info) {
   const auto kept = info.metadata.find("run_config");
   if (kept == info.metadata.end()) return false;
   try {
-    return run_config_from_json(kept->second).mirror_averaging;
+    return run_config_from_json(kept->second).solver.mirror_averaging;
   } catch (const std::invalid_argument&) {
     return false;  // a model file that no run wrote
   }
@@ -105,8 +105,7 @@ Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::p
   config.data_digest.clear();
   if (!data.empty()) config.data = data;
   if (!data_dir.empty()) config.data_dir = data_dir;
-  config.image_height = info.config.input_dim[1];
-  config.image_width = info.config.input_dim[2];
+  config.image_size = {.height = info.config.input_dim[1], .width = info.config.input_dim[2]};
   LoadOptions options;
   options.say = say;
   if (const Index channels = info.config.input_dim[0]; channels == 1 || channels == 3)

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "lamina/check.h"
+#include "lamina/option_json.h"
 
 namespace lamina {
 namespace {
@@ -14,66 +17,82 @@ using nlohmann::json;
 
 constexpr const char* kFrom = "run_config_from_json";
 
-/// One value of the wanted type, or one line that names it.
-template <class V>
-V value_of(const json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end()) fail(kFrom, "expected the option ", key, ", got none of that name");
-  try {
-    return found->get<V>();
-  } catch (const json::exception&) {
-    fail(kFrom, "expected another kind of value for ", key, ", got ", found->dump().substr(0, 60));
-  }
+// Gives each option that has none its group.
+VisitOption in_group(const VisitOption& visit, std::string_view group) {
+  return [&visit, group](Option option, const OptionValue& value) {
+    if (option.group.empty()) option.group = group;
+    visit(option, value);
+  };
 }
 
-Index whole(const json& object, const char* key, Index least) {
-  const auto value = value_of<Index>(object, key);
-  if (!object[key].is_number_integer() || value < least)
-    fail(kFrom, "expected ", key, " to be a whole number from ", least, " on, got ", object[key].dump());
-  return value;
+void visit_training(RunConfig& config, const VisitOption& visit) {
+  constexpr std::string_view kTypes[] = {"float32", "float64"};
+  constexpr double kLargestSeed = std::numeric_limits<std::uint32_t>::max();
+  std::size_t type = config.dtype == kTypes[1] ? 1 : 0;
+  visit({.name = "dtype", .help = "float32 or float64"}, Choice{kTypes, &type});
+  config.dtype = kTypes[type];
+  visit_options(config.solver, visit);
+  visit({.name = "num_train",
+         .help = "Train on the first N images of the training split (the mean stays that of the whole split) [all]",
+         .range = {.least = 1}},
+        &config.num_train);
+  visit({.name = "seed", .help = "Seed of all random draws, 0 to 4294967295", .range = {0, kLargestSeed}},
+        &config.seed);
 }
 
-double positive(const json& object, const char* key) {
-  const auto value = value_of<double>(object, key);
-  if (!(std::isfinite(value) && value > 0)) fail(kFrom, "expected ", key, " above 0, got ", value);
-  return value;
+void visit_data(RunConfig& config, const VisitOption& visit) {
+  visit(
+      {.name = "data",
+       .help = "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, a "
+               "directory that holds one, a directory with one folder of PNG and JPEG images a class, or a .npz file "
+               "with X_train, y_train, X_val, ...",
+       .type = "NAME|PATH"},
+      &config.data);
+  visit({.name = "image_size",
+         .help = "Height and width in pixels that images in folders are cropped and resized to",
+         .range = {1, 4096},
+         .newer = true},
+        &config.image_size);
+  visit({.name = "val_fraction",
+         .help = "Share of each folder's images that are for validation",
+         .range = {.most = 1, .open_least = true, .open_most = true},
+         .newer = true},
+        &config.val_fraction);
+  visit({.name = "test_fraction",
+         .help = "Share of each folder's images that are for testing",
+         .range = {.most = 1, .open_most = true},
+         .newer = true},
+        &config.test_fraction);
+  visit({.name = "split_seed",
+         .help = "Seed that says which images in folders are for validation and testing, 0 to 4294967295",
+         .range = {0, std::numeric_limits<std::uint32_t>::max()},
+         .newer = true},
+        &config.split_seed);
+  visit({.name = "data_dir",
+         .help = "Where data sets lie and downloads go [$LAMINA_DATA, or ~/.cache/lamina where it is not set]"},
+        &config.data_dir);
 }
 
-double fraction(const json& object, const char* key) {
-  const auto value = value_of<double>(object, key);
-  if (!(value >= 0 && value < 1)) fail(kFrom, "expected ", key, " of 0 to below 1, got ", value);
-  return value;
+// What the command does not set, or sets in another way.
+void visit_records(RunConfig& config, const VisitOption& visit) {
+  visit({.name = "diagnose", .help = "Iterations from one look into the net to the next", .flag = "-"},
+        &config.diagnose);
+  visit({.name = "data_digest", .help = "Digest of the data", .flag = "-"}, &config.data_digest);
 }
 
-/// Files of earlier runs do not have these.
-void read_training_options(const json& object, RunConfig& config) {
-  if (!object.contains("schedule")) return;
-  config.schedule.kind = schedule_from_name(value_of<std::string>(object, "schedule"));
-  config.schedule.warmup_epochs = value_of<double>(object, "warmup_epochs");
-  config.schedule.step_epochs = value_of<double>(object, "step_epochs");
-  config.schedule.step_factor = value_of<double>(object, "step_factor");
-  check_schedule(config.schedule);
-  config.optim_config.nesterov = value_of<bool>(object, "nesterov");
-  config.optim_config.weight_decay = value_of<double>(object, "weight_decay");
-  config.shuffle = value_of<bool>(object, "shuffle");
-  config.augmentation.mirror = value_of<bool>(object, "mirror");
-  config.augmentation.max_shift = whole(object, "shift", 0);
-  config.average_decay = fraction(object, "average_decay");
-  config.mirror_averaging = value_of<bool>(object, "mirror_averaging");
-  config.patience = whole(object, "patience", 0);
+void visit_all(RunConfig& config, const VisitOption& visit, void (*visit_net)(NetConfig&, const VisitOption&)) {
+  visit_net(config.net, in_group(visit, "The net"));
+  visit_training(config, in_group(visit, "Training"));
+  visit_data(config, in_group(visit, "Data and files"));
+  visit_records(config, visit);
 }
 
-/// Files of earlier runs do not have these.
-void read_image_options(const json& object, RunConfig& config) {
-  if (!object.contains("image_size")) return;
-  const auto size = value_of<std::vector<Index>>(object, "image_size");
-  if (size.size() != 2 || size[0] < 1 || size[1] < 1)
-    fail(kFrom, "expected image_size to be a height and a width, got ", object["image_size"].dump());
-  config.image_height = size[0];
-  config.image_width = size[1];
-  config.split_seed = static_cast<std::uint32_t>(whole(object, "split_seed", 0));
-  config.val_fraction = fraction(object, "val_fraction");
-  config.test_fraction = fraction(object, "test_fraction");
+// What earlier versions called otherwise: 0 stood for an option that is not set.
+void bring_up_to_date(json& object) {
+  for (const char* name : {"num_train", "patience", "diagnose"})
+    if (object.contains(name) && object[name] == 0) object.erase(name);
+  for (const auto& [before, now] : {std::pair("epochs", "num_epochs"), std::pair("average_decay", "average_weights")})
+    if (object.contains(before)) object[now] = object[before], object.erase(before);
 }
 
 double memory_bytes() {
@@ -82,71 +101,35 @@ double memory_bytes() {
 
 }  // namespace
 
+void visit_options(RunConfig& config, const VisitOption& visit) {
+  visit_all(config, visit, [](NetConfig& net, const VisitOption& each) { visit_options(net, each); });
+}
+
+void visit_all_options(RunConfig& config, const VisitOption& visit) {
+  visit_all(config, visit, [](NetConfig& net, const VisitOption& each) { visit_all_options(net, each); });
+}
+
 std::string to_json(const RunConfig& config) {
-  const OptimConfig optim = with_defaults(config.update_rule, config.optim_config);
-  json object = json::parse(to_json(config.net));
-  object.update({{"dtype", config.dtype},
-                 {"update_rule", std::string(name_of(config.update_rule))},
-                 {"learning_rate", *optim.learning_rate},
-                 {"momentum", optim.momentum},
-                 {"lr_decay", config.lr_decay},
-                 {"schedule", std::string(name_of(config.schedule.kind))},
-                 {"warmup_epochs", config.schedule.warmup_epochs},
-                 {"step_epochs", config.schedule.step_epochs},
-                 {"step_factor", config.schedule.step_factor},
-                 {"nesterov", config.optim_config.nesterov},
-                 {"weight_decay", *optim.weight_decay},
-                 {"shuffle", config.shuffle},
-                 {"mirror", config.augmentation.mirror},
-                 {"shift", config.augmentation.max_shift},
-                 {"average_decay", config.average_decay},
-                 {"mirror_averaging", config.mirror_averaging},
-                 {"patience", config.patience},
-                 {"epochs", config.epochs},
-                 {"batch_size", config.batch_size},
-                 {"num_train", config.num_train},
-                 {"print_every", config.print_every},
-                 {"diagnose", config.diagnose},
-                 {"seed", config.seed},
-                 {"data", config.data},
-                 {"data_dir", config.data_dir.string()},
-                 {"image_size", std::vector<Index>{config.image_height, config.image_width}},
-                 {"split_seed", config.split_seed},
-                 {"val_fraction", config.val_fraction},
-                 {"test_fraction", config.test_fraction},
-                 {"data_digest", config.data_digest}});
-  if (config.clip_norm) object["clip_norm"] = *config.clip_norm;
-  return object.dump(-1, ' ', true, json::error_handler_t::replace);
+  RunConfig complete = config;
+  complete.solver.optim_config = with_defaults(config.solver.update_rule, config.solver.optim_config);
+  return json_text(options_to_json([&](const VisitOption& visit) { visit_options(complete, visit); }));
 }
 
 RunConfig run_config_from_json(const std::string& text) {
-  const json object = json::parse(text, nullptr, false);
-  if (!object.is_object()) fail(kFrom, "expected a JSON object, got ", text.substr(0, 60));
+  json object = parse_json_object(kFrom, text);
+  bring_up_to_date(object);
   json net = json::object();
-  const json net_options = json::parse(to_json(NetConfig{}));
-  for (const auto& option : net_options.items())
-    if (object.contains(option.key())) net[option.key()] = object[option.key()];
+  for (const auto& [name, value] : object.items())
+    if (is_net_option(name)) net[name] = value;
   RunConfig config;
-  config.net = net_config_from_json(net.dump(-1, ' ', true, json::error_handler_t::replace));
-  config.dtype = value_of<std::string>(object, "dtype");
-  if (config.dtype != "float32" && config.dtype != "float64")
-    fail(kFrom, "expected dtype to be float32 or float64, got '", config.dtype, "'");
-  config.update_rule = update_rule_from_name(value_of<std::string>(object, "update_rule"));
-  config.optim_config.learning_rate = positive(object, "learning_rate");
-  config.optim_config.momentum = value_of<double>(object, "momentum");
-  config.lr_decay = positive(object, "lr_decay");
-  if (object.contains("clip_norm")) config.clip_norm = positive(object, "clip_norm");
-  config.epochs = whole(object, "epochs", 1);
-  config.batch_size = whole(object, "batch_size", 1);
-  config.num_train = whole(object, "num_train", 0);
-  config.print_every = whole(object, "print_every", 1);
-  if (object.contains("diagnose")) config.diagnose = whole(object, "diagnose", 0);  // not in older runs
-  config.seed = static_cast<std::uint32_t>(whole(object, "seed", 0));
-  config.data = value_of<std::string>(object, "data");
-  config.data_dir = value_of<std::string>(object, "data_dir");
-  config.data_digest = value_of<std::string>(object, "data_digest");
-  read_training_options(object, config);
-  read_image_options(object, config);
+  config.net = net_config_from_json(json_text(net));
+  const VisitOptions visit_rest = [&](const VisitOption& visit) {
+    visit_training(config, visit);
+    visit_data(config, visit);
+    visit_records(config, visit);
+  };
+  options_from_json(kFrom, object, visit_rest);
+  check_options(kFrom, visit_rest);
   return config;
 }
 
@@ -170,26 +153,8 @@ void check_batch_fits_memory(const NetSummary& net, Index batch_size) {
 }
 
 Index num_iterations(const RunConfig& config, Index num_train) {
-  if (config.num_train > 0) num_train = std::min(num_train, config.num_train);
-  return std::max<Index>(1, num_train / config.batch_size) * config.epochs;
-}
-
-SolverOptions solver_options(const RunConfig& config) {
-  SolverOptions options;
-  options.update_rule = config.update_rule;
-  options.optim_config = config.optim_config;
-  options.lr_decay = config.lr_decay;
-  options.clip_norm = config.clip_norm;
-  options.schedule = config.schedule;
-  options.shuffle = config.shuffle;
-  options.augmentation = config.augmentation;
-  options.average_decay = config.average_decay;
-  options.mirror_averaging = config.mirror_averaging;
-  options.patience = config.patience;
-  options.batch_size = config.batch_size;
-  options.num_epochs = config.epochs;
-  options.print_every = config.print_every;
-  return options;
+  if (config.num_train) num_train = std::min(num_train, *config.num_train);
+  return std::max<Index>(1, num_train / config.solver.batch_size) * config.solver.num_epochs;
 }
 
 }  // namespace lamina

@@ -7,36 +7,34 @@
 #include <string>
 
 #include "lamina/nets/net_config.h"
+#include "lamina/options.h"
 #include "lamina/solver/solver.h"
 
 namespace lamina {
 
+/// Stands for so many looks into the net as are useful, about 200 in a run.
+inline constexpr Index kDiagnoseNowAndThen = -1;
+
 struct RunConfig {
   NetConfig net;                  ///< input_dim and num_classes are the data's
   std::string dtype = "float32";  ///< or float64
-  UpdateRule update_rule = UpdateRule::sgd;
-  OptimConfig optim_config;
-  double lr_decay = 1;
-  std::optional<double> clip_norm = {};
-  Schedule schedule;
-  bool shuffle = false;
-  Augmentation augmentation;
-  double average_decay = 0;
-  bool mirror_averaging = false;
-  Index patience = 0;
-  Index epochs = 10;
-  Index batch_size = 100;
-  Index num_train = 0;  ///< train on the first so many; 0: the whole split
-  Index print_every = 10;
-  Index diagnose = 0;  ///< iterations from one look into the net to the next; 0: none; -1: as for about 200 of them
+  SolverOptions solver;
+  std::optional<Index> num_train = {};  ///< train on the first so many images; none: the whole split
+  /// Iterations from one look into the net to the next, or kDiagnoseNowAndThen; none: it is not looked into.
+  std::optional<Index> diagnose = {};
   std::uint32_t seed = 231;
   std::string data = "auto";  ///< as load_dataset takes it
   std::filesystem::path data_dir;
-  Index image_height = 32, image_width = 32;  ///< what images in folders are resized to
-  std::uint32_t split_seed = 0;               ///< of their splits
+  ImageSize image_size;          ///< what images in folders are resized to
+  std::uint32_t split_seed = 0;  ///< of their splits
   double val_fraction = 0.1, test_fraction = 0.1;
   std::string data_digest;  ///< of the data that the run saw first; empty: not known yet
 };
+
+/// The options of a run with its model. Each says in Option::group where it stands in the command's help.
+void visit_options(RunConfig& config, const VisitOption& visit);
+/// Those of all models; each says in Option::model whose it is.
+void visit_all_options(RunConfig& config, const VisitOption& visit);
 
 /// One JSON object of the command line's names.
 std::string to_json(const RunConfig& config);
@@ -52,8 +50,5 @@ void check_batch_fits_memory(const NetSummary& net, Index batch_size);
 
 /// Iterations of a run on that many training images.
 Index num_iterations(const RunConfig& config, Index num_train);
-
-/// What Solver needs of it.
-SolverOptions solver_options(const RunConfig& config);
 
 }  // namespace lamina

@@ -61,14 +61,26 @@ std::string data_digest(const Dataset& data) {
   return digest.text();
 }
 
+SolverData solver_data(const RunConfig& config, const Dataset& data) {
+  return {config.num_train ? data.train.first(*config.num_train) : data.train, data.val};
+}
+
+Index num_train(const RunConfig& config, const Dataset& data) { return solver_data(config, data).train.size(); }
+
+ImageFolderOptions image_options(const RunConfig& config) {
+  return {.height = config.image_size.height,
+          .width = config.image_size.width,
+          .split_seed = config.split_seed,
+          .val_fraction = config.val_fraction,
+          .test_fraction = config.test_fraction};
+}
+
 Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   std::error_code error;
   LoadOptions options = given;
-  options.images.height = config.image_height;
-  options.images.width = config.image_width;
-  options.images.split_seed = config.split_seed;
-  options.images.val_fraction = config.val_fraction;
-  options.images.test_fraction = config.test_fraction;
+  options.images = image_options(config);
+  options.images.channels = given.images.channels;
+  options.images.say = given.images.say;
   if (!config.data_dir.empty()) config.data_dir = fs::absolute(config.data_dir);
   Dataset data = load_dataset(config.data, config.data_dir, options);
   if (config.data == "auto")

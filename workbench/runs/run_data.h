@@ -12,6 +12,14 @@ namespace lamina {
 /// user's own images one by one, with the names of their classes), the validation and test images.
 std::string data_digest(const Dataset& data);
 
+/// What the run trains on, and what it validates on.
+SolverData solver_data(const RunConfig& config, const Dataset& data);
+/// How many images it trains on.
+Index num_train(const RunConfig& config, const Dataset& data);
+
+/// How the run reads images in folders.
+ImageFolderOptions image_options(const RunConfig& config);
+
 /// Loads config.data and completes the configuration: the set's own name in place of "auto", absolute paths, the net's
 /// input and classes, the digest. Throws std::runtime_error if the data cannot be read, or if the configuration already
 /// has a digest and that of these data is another.

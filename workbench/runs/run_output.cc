@@ -11,15 +11,12 @@
 #include "workbench/pages/figures.h"
 #include "workbench/pages/report.h"
 #include "workbench/pages/visualize_grid.h"
+#include "workbench/runs/run_data.h"
 
 namespace lamina {
 namespace {
 
 namespace fs = std::filesystem;
-
-Index num_train(const RunConfig& config, const Dataset& data) {
-  return config.num_train > 0 ? std::min(config.num_train, data.train.size()) : data.train.size();
-}
 
 /// The picture of the first layer's filters, if the net begins with a convolution of colour or grey images.
 template <class T>
@@ -45,7 +42,7 @@ RunRecord run_record(const RunConfig& config, const SolverState<T>& state, Index
   record.config = to_json(config);
   record.seconds = state.seconds;
   record.images_per_second = state.seconds > 0 ? static_cast<double>(state.images) / state.seconds : 0;
-  record.iterations_per_epoch = std::max<Index>(1, num_train / config.batch_size);
+  record.iterations_per_epoch = std::max<Index>(1, num_train / config.solver.batch_size);
   return record;
 }
 
@@ -75,10 +72,10 @@ void write_pages(const fs::path& directory, const RunConfig& config, const Datas
   report.data_name = data.name;
   report.num_train = num_train(config, data);
   report.num_val = data.val.size();
-  report.num_epochs = config.epochs;
+  report.num_epochs = config.solver.num_epochs;
   report.record = run_record(config, state, report.num_train);
   report.net = net;
-  report.batch_size = config.batch_size;
+  report.batch_size = config.solver.batch_size;
   report.filters = filter_picture(state.best_params.size() > 0 ? state.best_params : state.params);
   report.run_directory = directory.string();
   write_file_atomically(directory / "loss.svg", to_svg(loss_figure(report.record)));

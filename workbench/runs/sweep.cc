@@ -6,6 +6,7 @@
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
 #include "lamina/threads.h"
+#include "workbench/runs/run_data.h"
 
 namespace lamina {
 namespace {
@@ -15,10 +16,9 @@ void train(const RunConfig& config, const Dataset& data, SweepResult& result) {
   RandomState random(config.seed);
   const auto net = make_net<T>(config.net, random);
   for (const auto& entry : net->params()) result.parameters += entry.value.size();
-  SolverOptions options = solver_options(config);
+  SolverOptions options = config.solver;
   options.verbose = false;
-  Solver<Net<T>> solver(*net, {config.num_train > 0 ? data.train.first(config.num_train) : data.train, data.val},
-                        options, random);
+  Solver<Net<T>> solver(*net, solver_data(config, data), options, random);
   solver.on_iteration = [&result](const IterationEvent& event) { result.seconds += event.seconds; };
   try {
     solver.train();

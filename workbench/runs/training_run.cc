@@ -52,10 +52,8 @@ class Run {
         watcher_(watcher),
         random_(config_.seed),
         net_(make_net<T>(config_.net, random_)),
-        solver_(*net_,
-                SolverData{config_.num_train > 0 ? data_.train.first(config_.num_train) : data_.train, data_.val},
-                options(), random_) {
-    if (config_.diagnose > 0) look_into_net();
+        solver_(*net_, solver_data(config_, data_), options(), random_) {
+    if (config_.diagnose) look_into_net();
   }
 
   void set_state(const SolverState<T>& state) {
@@ -63,13 +61,13 @@ class Run {
     if (!probe_) return;
     try {
       probe_->set_measurements(read_measurements(diagnostics_path(directory_), probe_->diagnostics().layers,
-                                                 config_.diagnose, iterations()));
+                                                 *config_.diagnose, iterations()));
     } catch (const std::runtime_error& error) {
       if (watcher_.on_notice) watcher_.on_notice(std::string(error.what()) + "; the measurements start anew from here");
     }
   }
 
-  void check_memory() const { check_batch_fits_memory(net_->summary(), config_.batch_size); }
+  void check_memory() const { check_batch_fits_memory(net_->summary(), config_.solver.batch_size); }
 
   RunResult train() {
     tell_start();
@@ -108,16 +106,14 @@ class Run {
 
  private:
   SolverOptions options() const {
-    SolverOptions options = solver_options(config_);
+    SolverOptions options = config_.solver;
     options.verbose = watcher_.lines != nullptr;
     if (watcher_.lines != nullptr) options.out = watcher_.lines;
     return options;
   }
-  Index num_train() const {
-    return config_.num_train > 0 ? std::min(config_.num_train, data_.train.size()) : data_.train.size();
-  }
+  Index num_train() const { return lamina::num_train(config_, data_); }
   void look_into_net() {
-    probe_.emplace(*net_, config_.diagnose, config_.batch_size);
+    probe_.emplace(*net_, *config_.diagnose, config_.solver.batch_size);
     solver_.before_update = [this](const StepEvent& event) { probe_->before_update(event); };
     solver_.after_update = [this](const StepEvent& event) { probe_->after_update(event); };
   }
@@ -266,7 +262,8 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
     RunConfig config = given;
     Dataset data = load_run_data(config, load_options(watcher));
     check_fits_memory(config.net, config.dtype == "float32" ? 4 : 8);
-    if (config.diagnose < 0) config.diagnose = default_measure_every(num_iterations(config, data.train.size()));
+    if (config.diagnose == kDiagnoseNowAndThen)
+      config.diagnose = default_measure_every(num_iterations(config, data.train.size()));
     return config.dtype == "float32" ? start<float>(config, std::move(data), directory, watcher)
                                      : start<double>(config, std::move(data), directory, watcher);
   } catch (...) {

@@ -66,7 +66,7 @@ class Search {
         journal_(journal_path(directory), plan, trials.front().config.data_digest) {
     const std::size_t count = trials.size();
     Index epochs = 1;
-    for (const SearchTrial& trial : trials) epochs = std::max(epochs, trial.config.epochs);
+    for (const SearchTrial& trial : trials) epochs = std::max(epochs, trial.config.solver.num_epochs);
     result_.rungs = halving_rungs(static_cast<Index>(count), epochs, plan.halving, plan.first_rung);
     result_.states.resize(count);
     result_.status.assign(count, TrialStatus::waiting);
@@ -123,8 +123,8 @@ class Search {
   Index steps(Index trial, Index epochs) const {
     const RunConfig& config = trials_[at(trial)].config;
     const Index all = data_.train.size();
-    return steps_of(config, config.num_train > 0 ? std::min(config.num_train, all) : all,
-                    std::min(epochs, config.epochs));
+    return steps_of(config, config.num_train ? std::min(*config.num_train, all) : all,
+                    std::min(epochs, config.solver.num_epochs));
   }
   Index epochs_before(std::size_t rung) const { return rung == 0 ? 0 : result_.rungs[rung - 1].epochs; }
   double part_steps(Index trial, std::size_t rung) const {

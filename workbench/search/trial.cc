@@ -9,6 +9,7 @@
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/solver.h"
+#include "workbench/runs/run_data.h"
 #include "workbench/runs/run_output.h"
 #include "workbench/runs/training_run.h"
 
@@ -18,18 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-SolverData solver_data(const RunConfig& config, const Dataset& data) {
-  return {config.num_train > 0 ? data.train.first(config.num_train) : data.train, data.val};
-}
-
 SolverOptions quiet_options(const RunConfig& config) {
-  SolverOptions options = solver_options(config);
+  SolverOptions options = config.solver;
   options.verbose = false;
   return options;
-}
-
-Index num_train(const RunConfig& config, const Dataset& data) {
-  return config.num_train > 0 ? std::min(config.num_train, data.train.size()) : data.train.size();
 }
 
 /// A net and its Solver, as in lamina train.
@@ -129,7 +122,7 @@ void write_run(const RunConfig& config, const Dataset& data, const fs::path& che
 }  // namespace
 
 Index steps_of(const RunConfig& config, Index num_train, Index epochs) {
-  return std::max<Index>(1, num_train / std::max<Index>(1, config.batch_size)) * epochs;
+  return std::max<Index>(1, num_train / std::max<Index>(1, config.solver.batch_size)) * epochs;
 }
 
 TrialState train_trial(const RunConfig& config, const Dataset& data, const fs::path& checkpoint, Index until_epoch,

@@ -6,7 +6,7 @@ namespace lamina {
 
 void BatchNorm::visit(BlockVisitor& v) {
   v.option("momentum", momentum, {.most = 1}, 0.9);
-  v.option("eps", eps, {.above_least = true}, 1e-5);
+  v.option("eps", eps, {.open_least = true}, 1e-5);
 }
 
 template <class T>

@@ -1,6 +1,8 @@
 // Includes all blocks.
 #pragma once
 
+#include <tuple>
+
 #include "lamina/nets/blocks/affine.h"
 #include "lamina/nets/blocks/batchnorm.h"
 #include "lamina/nets/blocks/concat.h"
@@ -16,3 +18,11 @@
 #include "lamina/nets/blocks/repeat.h"
 #include "lamina/nets/blocks/residual.h"
 #include "lamina/nets/blocks/sigmoid.h"
+
+namespace lamina {
+
+/// All blocks that the text of a net may name, in the order in which messages list them.
+using AllBlocks = std::tuple<Affine, Conv, BatchNorm, LayerNorm, GroupNorm, Relu, LeakyRelu, Sigmoid, Dropout, MaxPool,
+                             GlobalAveragePool, Flatten, Residual, Concat, Repeat>;
+
+}  // namespace lamina

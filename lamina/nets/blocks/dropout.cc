@@ -18,7 +18,7 @@ std::string digits_of(double p) {
 }  // namespace
 
 void Dropout::visit(BlockVisitor& v) {
-  v.number("keep", keep, {.least = 0, .most = 1, .above_least = true});
+  v.number("keep", keep, {.least = 0, .most = 1, .open_least = true});
   v.option("seed", seed, 0);
 }
 

@@ -57,7 +57,7 @@ class GroupNormBlock : public Block<T> {
 
 void GroupNorm::visit(BlockVisitor& v) {
   v.number("groups", groups);
-  v.option("eps", eps, {.above_least = true}, 1e-5);
+  v.option("eps", eps, {.open_least = true}, 1e-5);
 }
 
 template <class T>

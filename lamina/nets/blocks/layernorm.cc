@@ -2,7 +2,7 @@
 
 namespace lamina {
 
-void LayerNorm::visit(BlockVisitor& v) { v.option("eps", eps, {.above_least = true}, 1e-5); }
+void LayerNorm::visit(BlockVisitor& v) { v.option("eps", eps, {.open_least = true}, 1e-5); }
 
 template <class T>
 std::unique_ptr<Block<T>> LayerNorm::make() const {

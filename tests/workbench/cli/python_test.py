@@ -15,13 +15,17 @@ sys.path.insert(0, PACKAGE)
 
 import numpy as np  # noqa: E402
 
-from lamina.nets import ConvNet, FullyConnectedNet  # noqa: E402
+from lamina.nets import ConvNet, FullyConnectedNet, Sequential  # noqa: E402
 from lamina.solver import Solver  # noqa: E402
 
 DENSE = (["--model", "fc", "--hidden", "20,15", "--normalization", "batchnorm", "--dropout", "0.7", "--reg", "0.01"],
          lambda **options: FullyConnectedNet([20, 15], 192, 10, 0.7, "batchnorm", 0.01, **options))
 IMAGES = (["--model", "convnet", "--num-filters", "16,24", "--filter-sizes", "5,3", "--reg", "0.02"],
           lambda **options: ConvNet((3, 8, 8), [16, 24], [5, 3], 10, 1e-3, 0.02, **options))
+RES_NET = ("conv 8 3x3 | batchnorm | relu | repeat 2 ( residual ( conv 8 3x3 | batchnorm | relu | conv 8 3x3 | batchnorm ) "
+           "| relu ) | max_pool 2 | global_average_pool | affine 10")
+RESIDUAL = (["--net", RES_NET, "--reg", "0.01"],
+            lambda **options: Sequential(RES_NET, (3, 8, 8), reg=0.01, **options))
 RUNS = [
     (DENSE, {}),
     (DENSE, {"update_rule": "adam", "schedule": "cosine", "warmup_epochs": 1, "shuffle": True, "weight_decay": 0.1,
@@ -31,6 +35,8 @@ RUNS = [
     (IMAGES, {"update_rule": "sgd_momentum", "nesterov": True, "schedule": "one-cycle", "mirror": True, "shift": 2,
               "mirror_averaging": True, "average_weights": 0.8, "shuffle": True, "clip_norm": 2.0, "weight_decay": 1e-3}),
     (IMAGES, {"update_rule": "rmsprop", "mirror": True, "precision": "bf16"}),
+    (RESIDUAL, {"update_rule": "adam"}),
+    (RESIDUAL, {"update_rule": "sgd_momentum", "shuffle": True, "dtype": "float64"}),
 ]
 
 

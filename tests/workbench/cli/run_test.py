@@ -223,8 +223,8 @@ def what_makes_models_better(base, data):
     succeeded(run("train", *args, "--out", whole))
     seen = history(whole)
     for key, value in {"schedule": "cosine", "warmup_epochs": 1, "shuffle": True, "mirror": True, "shift": 3,
-                       "he_init": True, "weight_decay": 1e-3, "nesterov": True, "label_smoothing": 0.1, "pools": [2, 2],
-                       "conv_strides": [1, 2], "average_decay": 0.9, "mirror_averaging": True, "patience": 30,
+                       "init": "he", "weight_decay": 1e-3, "nesterov": True, "label_smoothing": 0.1, "pools": [2, 2],
+                       "conv_strides": [1, 2], "average_weights": 0.9, "mirror_averaging": True, "patience": 30,
                        "clip_norm": 0.5}.items():
         check(seen["config"][key] == value, key, seen["config"])
     for place in [whole, os.path.join(whole, "model.safetensors")]:

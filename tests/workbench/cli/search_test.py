@@ -207,7 +207,7 @@ def wrong_calls(base, whole):
             (["--search", "learning-rte=uniform:0:1"], "did you mean learning-rate"),
             (["--search", "data=choice:mnist|cifar10"], "expected a flag of the net or its training"),
             (["--search", "threads=integer:1:2"], "expected a flag of the net or its training"),
-            (["--search", "dropout=uniform:0.5:1.5"], "expected a probability above 0 and up to 1, got '1.5'"),
+            (["--search", "dropout=uniform:0.5:1.5"], "expected a number above 0 and up to 1, got '1.5'"),
             (["--search", "batch-size=uniform:10:20"], "trial 1 (batch-size 1"),
             (["--search", "update-rule=choice:adam|sdg"], "expected one of sgd, sgd_momentum, rmsprop, adam, adagrad, adamw, got 'sdg'"),
             (["--search", "no-batch-norm=uniform:0:1"], "expected choice:true|false"),

@@ -57,7 +57,7 @@ Training deep() {
   Training training;
   training.net.model = "fc";
   training.net.input_dim = {3, kSize, kSize};
-  training.net.hidden = {40, 40, 40, 40, 40};
+  training.net.fc.hidden_dims = {40, 40, 40, 40, 40};
   training.net.he_init = true;
   return training;
 }
@@ -65,8 +65,8 @@ Training deep() {
 Training conv() {
   Training training = deep();
   training.net.model = "convnet";
-  training.net.num_filters = {8, 8};
-  training.net.filter_sizes = {3, 3};
+  training.net.convnet.num_filters = {8, 8};
+  training.net.convnet.filter_sizes = {3, 3};
   training.epochs = 10;
   return training;
 }
@@ -141,19 +141,19 @@ TEST(Findings, NothingIsWrongWithAHealthyNet) {
   training.net.reg = 1e-2;
   healthy("momentum, regularized", training);
   training = deep();
-  training.net.normalization = Normalization::layernorm;
+  training.net.fc.normalization = Normalization::layernorm;
   healthy("layernorm", training);
   // Batch normalization mends a scale that is too small with the first update.
-  training.net.normalization = Normalization::batchnorm;
+  training.net.fc.normalization = Normalization::batchnorm;
   training.net.he_init = false;
   training.net.weight_scale = 1e-3;
   healthy("batchnorm", training);
   training = deep();
-  training.net.hidden = {100};
-  training.net.dropout = 0.7;
+  training.net.fc.hidden_dims = {100};
+  training.net.fc.dropout = 0.7;
   healthy("dropout", training);
   training = deep();
-  training.net.hidden = {};
+  training.net.fc.hidden_dims = {};
   healthy("softmax alone", training);
 }
 
@@ -161,7 +161,7 @@ TEST(Findings, AShortRunIsTooShortToTell) {
   // 1 iteration, whose update is larger than the weights; 99; and 300, of which the first 10 alone were measured.
   Training training = deep();
   training.net.he_init = false;
-  training.net.hidden = {40};
+  training.net.fc.hidden_dims = {40};
   training.net.weight_scale = 1e-3;
   training.learning_rate = 10;
   Trained trained = train(training);
@@ -195,7 +195,7 @@ TEST(Findings, GradientsVanishInADeepNetOfTinyWeights) {
   EXPECT_THAT(text, HasSubstr("A larger weight scale helps"));
   EXPECT_EQ(text_of(found, Kind::exploding) + text_of(found, Kind::rate_too_high), "");
   // A shallow net of such weights learns.
-  training.net.hidden = {40};
+  training.net.fc.hidden_dims = {40};
   EXPECT_THAT(kinds(found_in(train(training))), ElementsAre(Kind::well));
 }
 
@@ -212,7 +212,7 @@ TEST(Findings, OutputsExplodeInADeepNetOfLargeWeights) {
   found = found_in(train(training));
   EXPECT_THAT(kinds(found), ElementsAre(Kind::exploding)) << all_text(found);
   // One layer of large weights: too large, but nothing grows from layer to layer.
-  training.net.hidden = {};
+  training.net.fc.hidden_dims = {};
   found = found_in(train(training));
   EXPECT_THAT(text_of(found, Kind::exploding), HasSubstr("The untrained net's outputs are too large"));
 }
@@ -244,7 +244,7 @@ TEST(Findings, ReluOfLargeNegativeBiasesAreDead) {
 
 TEST(Findings, FiltersAreDeadToo) {
   Training training = conv();
-  training.net.use_batch_norm = false;
+  training.net.convnet.use_batch_norm = false;
   training.before = [](Net<float>& net) {
     for (Index filter = 0; filter < 6; ++filter) net.params()["b_1"][filter] = -1000;
   };
@@ -277,7 +277,7 @@ TEST(Findings, ARateThatEndsInNoNumberIsTooHigh) {
 // Batch normalization keeps the loss from rising, and yet an update is most of the weights.
 TEST(Findings, UpdatesThatStayLargeAreToldOf) {
   Training training = deep();
-  training.net.normalization = Normalization::batchnorm;
+  training.net.fc.normalization = Normalization::batchnorm;
   training.net.reg = 0.5;
   training.learning_rate = 0.7;
   const Trained trained = train(training);

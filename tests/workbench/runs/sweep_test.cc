@@ -29,21 +29,21 @@ class Sweep : public ::testing::Test {
     for (std::uint32_t i = 0; i < 7; ++i) {
       RunConfig config;
       config.seed = 100 + i;
-      config.epochs = 2;
+      config.solver.num_epochs = 2;
       config.num_train = 60;
-      config.batch_size = 20;
-      config.update_rule = rules[i % 4];
-      config.optim_config.learning_rate = 1e-3;
+      config.solver.batch_size = 20;
+      config.solver.update_rule = rules[i % 4];
+      config.solver.optim_config.learning_rate = 1e-3;
       config.dtype = i == 5 ? "float64" : "float32";
       if (i % 2 == 0) {
         config.net.model = "fc";
-        config.net.hidden = {30, 20};
-        config.net.normalization = Normalization::batchnorm;
-        config.net.dropout = 0.8;
+        config.net.fc.hidden_dims = {30, 20};
+        config.net.fc.normalization = Normalization::batchnorm;
+        config.net.fc.dropout = 0.8;
       } else {
-        config.net.num_filters = {4, 6};
-        config.net.filter_sizes = {5, 3};
-        config.net.conv_stride = 2;
+        config.net.convnet.num_filters = {4, 6};
+        config.net.convnet.filter_sizes = {5, 3};
+        config.net.convnet.conv_strides = {2};
       }
       made.push_back(config);
     }
@@ -55,9 +55,9 @@ class Sweep : public ::testing::Test {
   History trained_alone(const RunConfig& config) const {
     RandomState random(config.seed);
     const auto net = make_net<T>(config.net, random);
-    SolverOptions options = solver_options(config);
+    SolverOptions options = config.solver;
     options.verbose = false;
-    Solver<Net<T>> solver(*net, {data_.train.first(config.num_train), data_.val}, options, random);
+    Solver<Net<T>> solver(*net, {data_.train.first(*config.num_train), data_.val}, options, random);
     solver.train();
     return solver.history();
   }
@@ -114,10 +114,10 @@ TEST_F(Sweep, AFailureIsReportedForItsTraining) {
   set_num_threads(2);
   std::vector<RunConfig> runs = configs();
   runs[1].net.model = "deep";
-  runs[2].optim_config.learning_rate = 1e30;  // the loss overflows in the second or third step
-  runs[2].net.normalization = Normalization::none;
-  runs[2].update_rule = UpdateRule::sgd;
-  runs[4].batch_size = 0;
+  runs[2].solver.optim_config.learning_rate = 1e30;  // the loss overflows in the second or third step
+  runs[2].net.fc.normalization = Normalization::none;
+  runs[2].solver.update_rule = UpdateRule::sgd;
+  runs[4].solver.batch_size = 0;
   runs[6].dtype = "float8";
   const auto results = run_sweep(runs, data_);
   EXPECT_THAT(results[1].error, ::testing::HasSubstr("'deep'"));

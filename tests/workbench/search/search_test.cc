@@ -53,14 +53,14 @@ class SearchRun : public ::testing::Test {
       RunConfig& config = trial.config;
       config.net.model = "fc";
       config.net.input_dim = data_.example_shape();
-      config.net.hidden = draw.values[0] == "8" ? std::vector<Index>{8} : std::vector<Index>{12, 6};
-      config.net.dropout = 0.9;
-      config.optim_config.learning_rate = std::stod(draw.values[1]);
-      config.update_rule = UpdateRule::adam;
+      config.net.fc.hidden_dims = draw.values[0] == "8" ? std::vector<Index>{8} : std::vector<Index>{12, 6};
+      config.net.fc.dropout = 0.9;
+      config.solver.optim_config.learning_rate = std::stod(draw.values[1]);
+      config.solver.update_rule = UpdateRule::adam;
       config.seed = draw.seed;
-      config.epochs = 9;
+      config.solver.num_epochs = 9;
       config.num_train = 60;
-      config.batch_size = 20;
+      config.solver.batch_size = 20;
       config.data = "synthetic";
       config.data_digest = "1234";
       made.push_back(trial);
@@ -110,7 +110,8 @@ TEST_F(SearchRun, EachFinishedTrialIsTheTrainingAlone) {
   const auto best = static_cast<std::size_t>(result.best());
   const RunRecord record = read_history(base_ / "one" / "best" / "history.json");
   EXPECT_EQ(record.history.loss_history, alone[best].history.loss_history);
-  EXPECT_EQ(load_model(model_path(base_ / "one" / "best")).info.config.hidden, all[best].config.net.hidden);
+  EXPECT_EQ(load_model(model_path(base_ / "one" / "best")).info.config.fc.hidden_dims,
+            all[best].config.net.fc.hidden_dims);
   EXPECT_FALSE(fs::exists(base_ / "one" / "trials"));
   EXPECT_TRUE(fs::exists(base_ / "one" / "learning-rate.svg"));
 }
@@ -200,8 +201,8 @@ TEST_F(SearchRun, AFailedTrialIsARowAndTheSearchGoesOn) {
   const SearchPlan made = plan();
   auto all = trials(made);
   all[2].config.net.model = "deep";
-  all[4].config.optim_config.learning_rate = 1e30;
-  all[4].config.update_rule = UpdateRule::sgd;
+  all[4].config.solver.optim_config.learning_rate = 1e30;
+  all[4].config.solver.update_rule = UpdateRule::sgd;
   const SearchResult result = search("failed", made, all);
   ASSERT_TRUE(result.finished);
   EXPECT_EQ(result.status[2], TrialStatus::failed);
@@ -219,11 +220,11 @@ TEST_F(SearchRun, TheBestStoppedTrialStandsInForAFailedOne) {
   made.trials = 3;
   auto all = trials(made);
   for (std::size_t i = 0; i < 3; ++i) {
-    all[i].config.net.hidden = {12};
-    all[i].config.optim_config.learning_rate = i == 1 ? 1e-3 : 1e-12;
+    all[i].config.net.fc.hidden_dims = {12};
+    all[i].config.solver.optim_config.learning_rate = i == 1 ? 1e-3 : 1e-12;
   }
-  all[1].config.update_rule = UpdateRule::sgd;
-  all[1].config.lr_decay = 1e30;
+  all[1].config.solver.update_rule = UpdateRule::sgd;
+  all[1].config.solver.lr_decay = 1e30;
   const SearchResult result = search("standin", made, all);
   ASSERT_TRUE(result.finished);
   ASSERT_EQ(result.status[1], TrialStatus::failed) << "expected the best after the first epoch to fail in the second";

@@ -1,0 +1,38 @@
+#include "lamina/nearest.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace lamina {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  std::iota(above.begin(), above.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    std::swap(before, above);
+    std::swap(above, row);
+  }
+  return above.back();
+}
+
+std::vector<std::string> nearest(std::string_view word, const std::vector<std::string>& known, std::size_t count) {
+  if (word.size() > 40) return {};
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const std::string& candidate : known) {
+    const bool part = word.size() >= 3 && candidate.find(word) != std::string::npos;
+    ranked.emplace_back(part ? 1 : edit_distance(word, candidate), candidate);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<std::string> result;
+  for (const auto& [distance, candidate] : ranked)
+    if (result.size() < count && distance <= std::max<std::size_t>(2, word.size() / 2)) result.push_back(candidate);
+  return result;
+}
+
+}  // namespace lamina

@@ -1,0 +1,135 @@
+#include "workbench/cli/run_flags.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "datasets/load.h"
+#include "workbench/cli/flags.h"
+
+namespace lamina::cli {
+namespace {
+
+template <class Config>
+OptionFlags flags_of() {
+  return OptionFlags([config = std::make_shared<Config>()](const VisitOption& visit) {
+    *config = {};
+    visit_all_options(*config, visit);
+  });
+}
+
+// What flags of a convolutional net must have in common; their lengths have ranges of their own.
+void check_convolutions(const ConvNetOptions& net) {
+  if (net.num_filters.size() != net.filter_sizes.size())
+    throw UsageError(fmt::format("expected as many --filter-sizes as --num-filters, got {} for {}",
+                                 fmt::join(net.filter_sizes, ","), fmt::join(net.num_filters, ",")));
+  const auto check = [&](const char* flag, const std::vector<Index>& list, std::size_t otherwise) {
+    if (list.size() != net.num_filters.size() && list.size() != otherwise)
+      throw UsageError(fmt::format("{}: expected one for each of --num-filters {}, got {}", flag,
+                                   fmt::join(net.num_filters, ","), fmt::join(list, ",")));
+  };
+  check("--conv-stride", net.conv_strides, 1);
+  check("--pool", net.pools, 0);
+}
+
+void check_odd(Index size) {
+  if (size % 2 == 0) throw UsageError(fmt::format("--filter-sizes: expected odd numbers, got {}", size));
+}
+
+void check_net(const NetConfig& net) {
+  if (net.net.empty()) {
+    check_convolutions(net.convnet);
+    for (const Index size : net.convnet.filter_sizes) check_odd(size);
+    check_odd(net.three_layer_convnet.filter_size);
+    return;
+  }
+  try {
+    parse_net(net.net);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError("--net: " + without_tag(error.what()));
+  }
+}
+
+// Whether the rules' default of 1e-2 is too much: bytes of 0 to 255 reach these nets' losses unnormalised.
+bool diverges_at_default(const NetConfig& net) {
+  if (!net.net.empty()) return net.net.find("norm") == std::string::npos;  // batchnorm, layernorm, groupnorm
+  return net.model == "two-layer" || (net.model == "fc" && net.fc.normalization == Normalization::none) ||
+         (net.model == "convnet" && !net.convnet.use_batch_norm);
+}
+
+// Options of update rules that the run's rule does not read.
+void check_rule(const FlagValues& values, RunConfig& config) {
+  const UpdateRule rule = config.solver.update_rule;
+  visit_options(config.solver.optim_config, [&](const Option& option, const OptionValue&) {
+    if (option.name == "learning_rate" || option.name == "weight_decay" || rule->reads(option.name) ||
+        !value_of(values, flag_of(option)))
+      return;
+    std::vector<std::string_view> rules;
+    for (const UpdateRule each : kUpdateRules)
+      if (each->reads(option.name)) rules.push_back(each->name);
+    throw UsageError(
+        fmt::format("--{} belongs to --update-rule {}, got {}", flag_of(option), fmt::join(rules, " or "), rule->name));
+  });
+}
+
+// What flags of the training together make no sense.
+void check_training(const RunConfig& config) {
+  const SolverOptions& solver = config.solver;
+  if (solver.schedule.warmup_epochs >= static_cast<double>(solver.num_epochs))
+    throw UsageError(fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", solver.num_epochs,
+                                 solver.schedule.warmup_epochs));
+  const OptimConfig optim = with_defaults(solver.update_rule, solver.optim_config);
+  const double rate = *optim.learning_rate, decay = *optim.weight_decay;
+  if (rate * decay >= 1)
+    throw UsageError(
+        fmt::format("--weight-decay: expected less than 1 / --learning-rate {}, got {}: weights would lose "
+                    "all of themselves in a step",
+                    rate, decay));
+  check_precision(config.net, config.dtype);
+}
+
+}  // namespace
+
+const OptionFlags& net_flags() {
+  static const auto& flags = *new OptionFlags(flags_of<NetConfig>());
+  return flags;
+}
+
+const OptionFlags& run_flags() {
+  static const auto& flags = *new OptionFlags(flags_of<RunConfig>());
+  return flags;
+}
+
+void check_precision(const NetConfig& net, const std::string& dtype) {
+  if (net.precision == Precision::bf16 && dtype != "float32")
+    throw UsageError(fmt::format("--precision bf16 belongs to --dtype float32, got {}", dtype));
+}
+
+NetConfig net_config_of(const FlagValues& values) {
+  NetConfig net;
+  net_flags().set(values, [&](const VisitOption& visit) { visit_options(net, visit); });
+  check_net(net);
+  return net;
+}
+
+RunConfig run_config_of(const FlagValues& values) {
+  RunConfig config;
+  run_flags().set(values, [&](const VisitOption& visit) { visit_options(config, visit); });
+  check_net(config.net);
+  check_rule(values, config);
+  auto& learning_rate = config.solver.optim_config.learning_rate;
+  if (!learning_rate && diverges_at_default(config.net)) learning_rate = 1e-3;
+  check_training(config);
+  check_folder_flags(values, config.data);
+  return config;
+}
+
+void check_folder_flags(const FlagValues& values, const std::string& data) {
+  for (const char* flag : {"image-size", "split-seed", "val-fraction", "test-fraction"})
+    if (value_of(values, flag) && has_own_splits(data))
+      throw UsageError(
+          fmt::format("--{} belongs to a directory with one folder of images a class, got {}", flag, data));
+}
+
+}  // namespace lamina::cli
