@@ -21,7 +21,7 @@ RUNTIME = {"libc", "libm", "libstdc++", "libgcc_s", "libhwy"}
 ALONE = """cmake_minimum_required(VERSION 3.25)
 project(alone LANGUAGES CXX)
 find_package(lamina REQUIRED)
-add_executable(alone own_net.cc)
+add_executable(alone res_net.cc)
 target_link_libraries(alone lamina::lamina)
 """
 INSIDE = """cmake_minimum_required(VERSION 3.25)
@@ -69,6 +69,10 @@ def needed(program):
     return {name.split(".so")[0] for name in re.findall(r"\(NEEDED\).*\[(.*)\]", lines)} - {"ld-linux-x86-64", "ld-linux-aarch64"}
 
 
+def example(name):
+    return (ROOT / "examples" / f"{name}.cc").read_text(encoding="utf-8")
+
+
 class Install(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -76,7 +80,6 @@ class Install(unittest.TestCase):
         cls.addClassCleanup(cls.temporary.cleanup)
         cls.folder = pathlib.Path(cls.temporary.name)
         cls.prefix = cls.folder / "prefix"
-        cls.own_net = (ROOT / "examples" / "own_net.cc").read_text(encoding="utf-8")
         run(cls.folder, CMAKE, "--install", BUILD, "--prefix", cls.prefix)
 
     def test_the_command(self):
@@ -93,11 +96,11 @@ class Install(unittest.TestCase):
         self.assertGreater(float(accuracy.group(1)), 0.2, "expected more than twice chance after an epoch")
 
     def test_the_library_alone(self):
-        source = project(self.folder / "alone", ALONE, own_net=self.own_net)
+        source = project(self.folder / "alone", ALONE, res_net=example("res_net"))
         build = self.folder / "alone build"
         configure(source, build, f"-DCMAKE_PREFIX_PATH={self.prefix}")
         run(source, CMAKE, "--build", build)
-        run(self.folder, build / "alone")
+        self.assertIn("W5 has the numerical gradient", run(self.folder, build / "alone"))
         self.assertLessEqual(needed(build / "alone"), RUNTIME)
 
     def test_pkg_config(self):
@@ -131,8 +134,7 @@ class Inside(unittest.TestCase):
     def test_add_subdirectory(self):
         with tempfile.TemporaryDirectory(prefix="lamina inside ") as name:
             folder = pathlib.Path(name)
-            own_net = (ROOT / "examples" / "own_net.cc").read_text(encoding="utf-8")
-            source = project(folder / "inside", INSIDE.format(root=ROOT), own_net=own_net)
+            source = project(folder / "inside", INSIDE.format(root=ROOT), own_net=example("own_net"))
             build, prefix = folder / "build", folder / "prefix"
             configure(source, build, "-DBUILD_SHARED_LIBS=ON", "-DLAMINA_INSTALL=ON")
             if not FULL:
@@ -143,7 +145,7 @@ class Inside(unittest.TestCase):
             run(folder, CMAKE, "--install", build, "--prefix", prefix)
             shared = next(iter(prefix.rglob("liblamina.so")))
             self.assertTrue(os.path.samefile(shared, next(iter(prefix.rglob("liblamina.so.[0-9].[0-9]")))))
-            alone = project(folder / "alone", ALONE, own_net=own_net)
+            alone = project(folder / "alone", ALONE, res_net=example("res_net"))
             configure(alone, folder / "alone build", f"-DCMAKE_PREFIX_PATH={prefix}")
             run(alone, CMAKE, "--build", folder / "alone build")
             run(folder, folder / "alone build" / "alone")

@@ -61,7 +61,7 @@ class Screen {
     }
     fmt::print("{}\n", line);
     if (done_before > 0)
-      fmt::print("Going on: {} done before\n", several(done_before, "training was", "trainings were"));
+      fmt::print("Continuing: {} done before\n", several(done_before, "training was", "trainings were"));
     std::fflush(stdout);
   }
 

@@ -56,7 +56,7 @@ class Screen {
                with_commas(start.num_val), with_commas(start.num_test), start.config.net.input_dim.to_string());
     fmt::print("{}: {} parameters\n", start.net_title, with_commas(start.parameter_count));
     if (start.first_iteration > 0)
-      fmt::print("Going on after iteration {} of {}\n", start.first_iteration, start.num_iterations);
+      fmt::print("Continuing after iteration {} of {}\n", start.first_iteration, start.num_iterations);
     std::fflush(stdout);
   }
 
@@ -79,7 +79,7 @@ class Screen {
 
   void findings(const std::vector<Finding>& found) {
     status_.clear();
-    fmt::print("What the net's inside shows:\n");
+    fmt::print("What was found inside the net:\n");
     for (const Finding& finding : found) fmt::print("{}", list_item(finding.text));
     std::fflush(stdout);
   }

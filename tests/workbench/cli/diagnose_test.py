@@ -29,7 +29,7 @@ def tensors(directory):
 
 def said(output):
     """The sentences that a run prints of its net's inside."""
-    found = re.search(r"^What the net's inside shows:\n((?:- .*\n(?:  .*\n)*)+)", output, re.M)
+    found = re.search(r"^What was found inside the net:\n((?:- .*\n(?:  .*\n)*)+)", output, re.M)
     return [" ".join(item.split()) for item in found[1][2:].split("\n- ")] if found else []
 
 

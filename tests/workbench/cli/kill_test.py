@@ -44,7 +44,7 @@ def start(args, seconds, directory, patience):
             wait_for_write(directory, patience)
         process.send_signal(signal.SIGKILL)
         output = process.communicate()[0]
-    found = re.search(r"Going on after iteration (\d+)", output)
+    found = re.search(r"Continuing after iteration (\d+)", output)
     return ended, int(found[1]) if found else None
 
 
