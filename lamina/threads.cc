@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <mutex>
 #include <system_error>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "lamina/check.h"
+#include "lamina/cpu_quota.h"
 
 namespace lamina {
 namespace {
@@ -39,7 +41,9 @@ int default_threads() {
       fail("num_threads", "expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got '", text, "'");
     return static_cast<int>(threads);
   }
-  return available_cores();
+  const int cores = available_cores();
+  const std::optional<double> quota = cpu_quota();
+  return quota ? std::clamp(static_cast<int>(std::ceil(*quota)), 1, cores) : cores;
 }
 
 }  // namespace

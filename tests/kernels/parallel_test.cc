@@ -2,9 +2,13 @@
 #include "lamina/kernels/machine/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -216,6 +220,25 @@ TEST_F(Parallel, RefusesANegativeNumber) {
     EXPECT_STREQ(error.what(), "[set_num_threads] expected 0 to 4096 threads, got -1");
   }
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// A process that may take little more memory than it has cannot start many threads, each with its stack.
+TEST_F(Parallel, FewerThreadsThanAskedFor) {
+  const auto limited = [] {
+    long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const auto bytes = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE)) + (rlim_t{20} << 20);
+    const rlimit limit{bytes, bytes};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) std::exit(3);
+    set_num_threads(64);
+    std::atomic<long> sum{0};
+    for (int call = 0; call < 100; ++call) parallel_for(1000, [&](Index i) { sum.fetch_add(i); });
+    std::exit(sum == 100 * 499500L ? 0 : 4);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(limited(), ::testing::ExitedWithCode(0), "^lamina: expected to start 64 threads, got [0-9]+: [^\n]*\n$");
+}
+#endif
 
 }  // namespace
 }  // namespace lamina::kernels

@@ -4,9 +4,11 @@
 #include <sched.h>
 
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -37,8 +39,17 @@ constexpr int kSpins = 6000;
 // it reads, and one to finish, the counter of finished chunks.
 class Pool {
  public:
+  // If the system refuses to make so many threads, those that it made also compute the shares of the others.
   explicit Pool(int workers) : shares_(static_cast<std::size_t>(workers) + 1) {
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this, i] { work(static_cast<std::size_t>(i) + 1); });
+    try {
+      for (int i = 0; i < workers; ++i) threads_.emplace_back([this, i] { work(static_cast<std::size_t>(i) + 1); });
+    } catch (const std::system_error& error) {
+      static std::once_flag said;
+      std::call_once(said, [&] {
+        std::fprintf(stderr, "lamina: expected to start %d threads, got %zu: %s\n", workers + 1, threads_.size() + 1,
+                     error.code().message().c_str());
+      });
+    }
   }
   ~Pool() {
     stop_.store(true);
