@@ -1,10 +1,15 @@
 #include "lamina/solver/model_file.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
 
 #include "lamina/check.h"
+#include "lamina/io/crc32.h"
 #include "lamina/io/safetensors.h"
 #include "lamina/version.h"
 
@@ -16,7 +21,9 @@ using nlohmann::json;
 
 constexpr const char* kSave = "save_model";
 constexpr const char* kLoad = "load_model";
-constexpr const char *kFormat = "lamina model 2", *kFormatWithoutBlocks = "lamina model 1";
+constexpr const char *kFormat = "lamina model 3", *kFormatWithoutChecksum = "lamina model 2",
+                     *kFormatWithoutBlocks = "lamina model 1";
+constexpr const char* kChecksum = "lamina.crc32";
 constexpr const char* kMean = "preprocessing.mean";
 constexpr const char* kBlocks = "lamina.blocks";
 
@@ -28,6 +35,38 @@ const std::string& value_of(const Safetensors& file, const fs::path& path, const
   if (found == file.metadata.end())
     fail_file(kLoad, path, "expected a model file with the metadata entry ", key, ", got none");
   return found->second;
+}
+
+// The checksum of all that a model file says, in hexadecimal digits: of the metadata without the checksum itself, and
+// of the tensors' names, shapes and bytes, whatever order they have in the file.
+std::string checksum_of(const std::map<std::string, std::string>& metadata, std::vector<NamedStoredView> tensors) {
+  std::string text;
+  for (const auto& [key, value] : metadata)
+    if (key != kChecksum) text += key + '\0' + value + '\0';
+  std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  for (const auto& [name, value] : tensors)
+    text += fmt::format("{}{}{:08x}", name, shape_of(value).to_string(), crc32(bytes_of(value)));
+  return fmt::format("{:08x}", crc32(text));
+}
+
+void check_checksum(const Safetensors& file, const fs::path& path) {
+  std::vector<NamedStoredView> tensors;
+  for (const NamedStoredTensor& tensor : file.tensors)
+    std::visit([&](const auto& value) { tensors.push_back({tensor.name, value}); }, tensor.value);
+  const std::string& written = value_of(file, path, kChecksum);
+  const std::string found = checksum_of(file.metadata, std::move(tensors));
+  if (written != found)
+    fail_file(kLoad, path, "expected the checksum ", quoted_name(written), " of an undamaged file, got '", found, "'");
+}
+
+// A net with such weights answers every question with NaN.
+void check_finite(const NamedStoredTensor& tensor, const fs::path& path) {
+  const auto check = [&](const auto& values) {
+    for (const auto value : values)
+      if constexpr (std::is_floating_point_v<std::remove_cvref_t<decltype(value)>>)
+        if (!std::isfinite(value)) fail_file(kLoad, path, "expected finite numbers in ", tensor.name, ", got ", value);
+  };
+  std::visit(check, tensor.value);
 }
 
 // A list of integers or of strings in the metadata.
@@ -70,6 +109,7 @@ void save_model(const fs::path& path, const Parameters<T>& params, const std::ve
   for (const auto& [name, value] : params) tensors.push_back({name, value});
   for (const auto& [name, value] : buffers) tensors.push_back({name, value});
   if (!info.mean.empty()) tensors.push_back({kMean, info.mean});
+  metadata[kChecksum] = checksum_of(metadata, tensors);
   write_safetensors(path, tensors, metadata);
 }
 
@@ -81,7 +121,7 @@ void save_model(const fs::path& path, Net<T>& net, const ModelInfo& info) {
 ModelFile load_model(const fs::path& path) {
   Safetensors file = read_safetensors(path);
   const std::string& format = value_of(file, path, "lamina.format");
-  if (format != kFormat && format != kFormatWithoutBlocks)
+  if (format != kFormat && format != kFormatWithoutChecksum && format != kFormatWithoutBlocks)
     fail_file(kLoad, path, "expected the format '", kFormat, "', got ", quoted_name(file.metadata["lamina.format"]));
   ModelFile model;
   model.path = path;
@@ -99,7 +139,7 @@ ModelFile load_model(const fs::path& path) {
   } catch (const std::invalid_argument& e) {
     fail_file(kLoad, path, "expected the configuration of a net, got an invalid one: ", e.what());
   }
-  if (format == kFormat && value_of(file, path, kBlocks) != model.blocks)
+  if (format != kFormatWithoutBlocks && value_of(file, path, kBlocks) != model.blocks)
     fail_file(kLoad, path, "expected the blocks of its configuration, ", quoted_name(model.blocks), ", got ",
               quoted_name(value_of(file, path, kBlocks)));
   model.info.class_names = list_of<std::string>(file, path, "lamina.classes");
@@ -127,6 +167,8 @@ ModelFile load_model(const fs::path& path) {
     if (!(shape_of(*tensor) == shape))
       fail_file(kLoad, path, "expected parameter ", name, " of shape ", shape, ", got ", shape_of(*tensor));
   }
+  if (format == kFormat) check_checksum(file, path);
+  for (const NamedStoredTensor& tensor : file.tensors) check_finite(tensor, path);
   for (NamedStoredTensor& tensor : file.tensors)
     if (tensor.name != kMean) model.tensors.push_back(std::move(tensor));
   for (auto& [key, value] : file.metadata)

@@ -1,9 +1,12 @@
 #include "lamina/solver/model_file.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 
+#include "lamina/io/atomic_file.h"
 #include "lamina/io/safetensors.h"
 #include "tests/io/io_checks.h"
 
@@ -118,6 +121,37 @@ std::string error_after(const std::filesystem::path& path, const Safetensors& wh
     const auto net = make_net<float>(file.info.config, random);
     file.copy_to(*net);
   });
+}
+
+TEST_F(ModelFiles, AnyDamageIsSeen) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config(), random);
+  save_model(dir_ / "whole", *net, info_of(small_config()));
+  const std::string whole = read_file(dir_ / "whole");
+  for (std::size_t at = 8; at < whole.size(); at += 97) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 4);
+    write_file_atomically(dir_ / "damaged", damaged);
+    std::string error = error_of([&] { load_model(dir_ / "damaged"); });
+    EXPECT_NE(error, "") << at;
+    EXPECT_NE(error.find((dir_ / "damaged").string()), std::string::npos) << error;
+  }
+  Safetensors older = read_safetensors(dir_ / "whole");  // which had no checksum
+  EXPECT_EQ(error_after(dir_ / "older", older,
+                        [](Safetensors& file) {
+                          file.metadata.erase("lamina.crc32");
+                          file.metadata["lamina.format"] = "lamina model 2";
+                        }),
+            "");
+}
+
+TEST_F(ModelFiles, WeightsThatAreNotFiniteAreNamed) {
+  RandomState random(1);
+  const auto net = make_net<float>(small_config(), random);
+  net->params()["W_2"][3] = std::numeric_limits<float>::infinity();
+  save_model(dir_ / "a", *net, info_of(small_config()));
+  EXPECT_THAT(error_of([&] { load_model(dir_ / "a"); }),
+              ::testing::HasSubstr("expected finite numbers in W_2, got inf"));
 }
 
 TEST_F(ModelFiles, NameWhatIsWrong) {
