@@ -389,7 +389,12 @@ void bind_nets(py::module_& m) {
           },
           py::arg("wide"), py::arg("batch_size"))
       .def(py::pickle([](const PyNet& net) { return to_json(net.config()); },
-                      [](const std::string& config) { return std::make_unique<PyNet>(net_config_from_json(config)); }));
+                      [](const std::string& config) { return std::make_unique<PyNet>(net_config_from_json(config)); }))
+      // In all protocols as in the later ones: the first two would make an object that C++ knows nothing of.
+      .def("__reduce_ex__", [](const py::object& self, py::handle) {
+        return py::make_tuple(py::module_::import("copyreg").attr("__newobj__"), py::make_tuple(py::type::of(self)),
+                              self.attr("__getstate__")());
+      });
   m.def("loss_seconds", &loss_seconds, py::arg("model"), py::arg("X"), py::arg("y"), py::arg("times"),
         "Of the fastest of so many training passes of a net's copy in C++, with nothing of Python's in between.");
   m.def(

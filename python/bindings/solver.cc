@@ -324,6 +324,13 @@ class LoopOf : public Loop {
   AccuracyCheck<Net<T>> check_;
 };
 
+// What lives for one call of train() alone.
+py::object not_pickled(const py::object& self, py::handle) {
+  throw py::type_error(lamina::detail::message("pickle", "expected what can be pickled, got ",
+                                               py::cast<std::string>(py::type::of(self).attr("__name__")),
+                                               " of lamina: pickle the Solver or its arrays instead"));
+}
+
 }  // namespace
 
 void bind_solver(py::module_& m) {
@@ -332,8 +339,10 @@ void bind_solver(py::module_& m) {
         py::arg("mirror_averaging"));
   py::class_<HeldSplit>(m, "Examples", "Examples and their labels, for SolverLoop.")
       .def(py::init<const std::string&, py::handle, py::handle, double>(), py::arg("where"), py::arg("X"), py::arg("y"),
-           py::arg("times") = 1.0);
+           py::arg("times") = 1.0)
+      .def("__reduce_ex__", &not_pickled);
   py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
+      .def("__reduce_ex__", &not_pickled)
       .def(py::init([](py::handle model, const HeldSplit& train, const std::string& rule,
                        const py::dict& given) -> std::unique_ptr<Loop> {
              SolverOptions options = step_options(given);

@@ -26,7 +26,11 @@ class _Arrays(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(f"expected only {self.kinds}, got {module}.{name}")
-        return super().find_class(module, name)
+        try:
+            return super().find_class(module, name)
+        except ModuleNotFoundError:  # numpy.core is called numpy._core from NumPy 2 on
+            old, new = "numpy.core", "numpy._core"
+            return super().find_class(module.replace(new, old) if new in module else module.replace(old, new), name)
 
 
 class _Nets(_Arrays):

@@ -2,12 +2,14 @@
 """Nets from files: pickles of the course's own nets, saved parameters."""
 import copy
 import os
+import pickle
 import tempfile
 import unittest
 
 import numpy as np
 from net_reference import small_nets
 
+from lamina import _core
 from lamina.nets import ConvNet, TwoLayerNet
 
 
@@ -34,6 +36,15 @@ class Files(unittest.TestCase):
         made = ConvNet.__new__(ConvNet)
         with self.assertRaisesRegex(ValueError, "^.ConvNet. expected a pickled net with the parameters of such a net"):
             made.__setstate__({"params": {"W1": np.zeros((2, 3))}})
+
+    def test_pickles_of_all_protocols(self):
+        for model, X, y in small_nets():
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+                again = pickle.loads(pickle.dumps(model, protocol))
+                self.assertEqual(again.loss(X, y)[0], model.loss(X, y)[0])
+                examples = _core.Examples("test", X, y)
+                with self.assertRaisesRegex(TypeError, r"^\[pickle\] expected what can be pickled, got Examples"):
+                    pickle.dumps(examples, protocol)
 
     def test_files(self):
         class Runs:

@@ -3,3 +3,6 @@ import numpy as np
 from lamina.layer_utils import *
 from lamina.layers import *
 from lamina.nets import FullyConnectedNet, TwoLayerNet
+from lamina import _own
+
+__getattr__ = _own.names_of(__name__)
