@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
+#include <set>
 #include <sstream>
 
 #include "datasets/gz_file.h"
@@ -36,13 +38,43 @@ std::string lower(std::string text) {
   return text;
 }
 
-std::string name_of(const fs::path& directory) {
+fs::path whole_path(const fs::path& directory) {
   std::error_code error;
   fs::path whole = fs::weakly_canonical(directory, error);
   if (error) whole = directory;
-  if (!whole.has_filename()) whole = whole.parent_path();
-  if (lower(whole.string()).find("fashion") != std::string::npos) return "Fashion-MNIST";
-  return lower(whole.string()).find("mnist") != std::string::npos ? "MNIST" : whole.filename().string();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+// What the directory's path suggests. EMNIST and KMNIST, whose names contain MNIST's, are called as their directory is.
+std::string name_of(const fs::path& directory) {
+  const fs::path whole = whole_path(directory);
+  const std::string text = lower(whole.string());
+  if (text.find("fashion") != std::string::npos) return "Fashion-MNIST";
+  const std::size_t at = text.find("mnist");
+  const bool is_word = at != std::string::npos && (at == 0 || !std::isalpha(static_cast<unsigned char>(text[at - 1])));
+  return is_word ? "MNIST" : whole.filename().string();
+}
+
+// What the names of the files of the training and of the test images begin with: "train" and "t10k", or as EMNIST has
+// it, "emnist-letters-train" and "emnist-letters-test". Empty texts if there are no training images. Throws
+// std::runtime_error where there are those of several sets.
+struct Prefixes {
+  std::string train, test;
+};
+Prefixes prefixes_in(const fs::path& directory) {
+  if (!find_file(directory, "train-images-idx3-ubyte").empty()) return {"train", "t10k"};
+  std::set<std::string> sets;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    const std::size_t end = name.find("-train-images-idx3-ubyte");
+    if (end != std::string::npos && end > 0) sets.insert(name.substr(0, end));
+  }
+  if (sets.empty()) return {};
+  if (sets.size() > 1)
+    fail_file("load_idx", directory, "expected the files of one set, found those of ", *sets.begin(), " and ",
+              *std::next(sets.begin()));
+  return {*sets.begin() + "-train", *sets.begin() + "-test"};
 }
 
 LabelledImages read_pair(const fs::path& directory, const std::string& prefix, Index most_classes) {
@@ -87,7 +119,7 @@ std::vector<std::string> read_class_names(const fs::path& file, std::size_t leas
 
 }  // namespace
 
-bool is_idx(const fs::path& directory) { return !find_file(directory, "train-images-idx3-ubyte").empty(); }
+bool is_idx(const fs::path& directory) { return !prefixes_in(directory).train.empty(); }
 
 Tensor<std::uint8_t> read_idx(const fs::path& path) {
   GzFile file(kWhere, path);
@@ -134,10 +166,19 @@ Tensor<std::uint8_t> read_idx(const fs::path& path) {
 }
 
 Dataset load_idx(const fs::path& directory, std::string name) {
-  if (name.empty()) name = name_of(directory);
-  const bool ten = name == "MNIST" || name == "Fashion-MNIST";
-  LabelledImages train = read_pair(directory, "train", ten ? 10 : 256);
-  LabelledImages test = read_pair(directory, "t10k", ten ? 10 : 256);
+  const bool guessed = name.empty();
+  if (guessed) name = name_of(directory);
+  bool ten = name == "MNIST" || name == "Fashion-MNIST";
+  Prefixes prefixes = prefixes_in(directory);
+  if (prefixes.train.empty()) prefixes = {"train", "t10k"};  // whose absence the errors name
+  LabelledImages train = read_pair(directory, prefixes.train, ten && !guessed ? 10 : 256);
+  LabelledImages test = read_pair(directory, prefixes.test, ten && !guessed ? 10 : 256);
+  const Label largest = std::max(*std::max_element(train.labels.begin(), train.labels.end()),
+                                 *std::max_element(test.labels.begin(), test.labels.end()));
+  if (guessed && ten && largest > 9) {  // the path suggested another set than the one that is there
+    name = whole_path(directory).filename().string();
+    ten = false;
+  }
   if (train.images.dim(0) < 2)
     fail_file("load_idx", directory, "expected 2 or more training images, found ", train.images.dim(0));
   for (int axis = 2; axis < 4; ++axis)
@@ -148,10 +189,7 @@ Dataset load_idx(const fs::path& directory, std::string name) {
   if (name == "Fashion-MNIST") {
     class_names = kFashionNames;
   } else {
-    const Label largest = ten ? 9
-                              : std::max(*std::max_element(train.labels.begin(), train.labels.end()),
-                                         *std::max_element(test.labels.begin(), test.labels.end()));
-    for (Label label = 0; label <= largest; ++label) class_names.push_back(std::to_string(label));
+    for (Label label = 0; label <= (ten ? 9 : largest); ++label) class_names.push_back(std::to_string(label));
   }
   std::string identity;
   std::error_code error;

@@ -64,6 +64,12 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
     return load_image_folder(path, images);
   }
   std::error_code error;
+  for (const fs::path& place : {path, path / "cifar-10-batches-py"})
+    if (fs::exists(place / "data_batch_1", error))
+      fail_file(
+          kWhere, place,
+          "expected CIFAR-10 in its binary version, found its Python version; 'lamina data fetch cifar10' downloads "
+          "the binary one, and in Python lamina.data.load_CIFAR10 reads this one");
   if (fs::is_directory(path, error))
     fail_file(kWhere, path,
               "expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz), IDX "

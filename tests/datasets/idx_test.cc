@@ -40,6 +40,36 @@ TEST(Idx, ADirectoryIsSplit) {
   EXPECT_EQ(load_idx(here, "letters").class_names.size(), 10u);
 }
 
+TEST(Idx, APathWithMnistInItMayHoldAnotherSet) {
+  const TemporaryDirectory temporary;
+  for (const char* place : {"emnist/letters", "mnist/letters"}) {
+    const fs::path here = temporary.path() / place;
+    write_idx(here, 2000, 10);
+    std::string labels = idx_labels(2000);
+    labels.back() = 25;
+    write_bytes(here / "train-labels-idx1-ubyte.gz", gzip(labels));
+    const Dataset data = load_idx(here);
+    EXPECT_EQ(data.name, "letters");
+    EXPECT_EQ(data.class_names.size(), 26u);
+  }
+  write_idx(temporary.path() / "kmnist", 2000, 10);
+  EXPECT_EQ(load_idx(temporary.path() / "kmnist").name, "kmnist");
+}
+
+TEST(Idx, EmnistsNamesOfFiles) {
+  const TemporaryDirectory temporary;
+  const fs::path here = temporary.path() / "letters";
+  for (const auto& [part, count] : {std::pair("train", 2000u), std::pair("test", 10u)}) {
+    const std::string name = std::string("emnist-letters-") + part;
+    write_bytes(here / (name + "-images-idx3-ubyte.gz"), gzip(idx_images(count)));
+    write_bytes(here / (name + "-labels-idx1-ubyte"), idx_labels(count));
+  }
+  EXPECT_TRUE(is_idx(here));
+  EXPECT_EQ(load_idx(here).train.size(), 1000);
+  write_bytes(here / "emnist-digits-train-images-idx3-ubyte", idx_images(5));
+  EXPECT_THROW(load_idx(here), std::runtime_error);  // which of the two?
+}
+
 TEST(Idx, ClassesMayHaveNames) {
   const TemporaryDirectory temporary;
   const fs::path here = temporary.path() / "letters", names = here / "class-names.txt";
