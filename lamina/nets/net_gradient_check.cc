@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "lamina/check.h"
 
@@ -17,6 +18,25 @@ constexpr double kRelativeBound = 1e-4, kAbsoluteBound = 1e-9, kGood = 1e-7, kSm
 struct Errors {
   double relative = std::numeric_limits<double>::infinity(), absolute = std::numeric_limits<double>::infinity();
 };
+
+// Whether the loss has a corner within 1e-6 of entry w of a parameter, and its slopes to both sides of w itself, by a
+// step of 1e-8, have g between them.
+bool at_corner(double& w, double g, const std::function<double()>& loss) {
+  const double old = w, here = loss();
+  const auto slopes = [&](double h) {
+    w = old + h;
+    const double right = (loss() - here) / h;
+    w = old - h;
+    const double left = (here - loss()) / h;
+    w = old;
+    return std::pair(std::min(left, right), std::max(left, right));
+  };
+  const auto [lower, upper] = slopes(1e-6);
+  if (upper - lower <= std::max(1e-3 * (std::abs(lower) + std::abs(upper)), 1e-8)) return false;
+  const auto [least, most] = slopes(1e-8);
+  const double slack = 1e-4 * (std::abs(least) + std::abs(most)) + 1e-7;  // which rounding takes
+  return g >= least - slack && g <= most + slack;
+}
 
 }  // namespace
 
@@ -52,7 +72,10 @@ std::vector<ParameterCheck> check_gradients(Parameters<double>& params, const Pa
         best.relative = std::min(best.relative, error / std::max(1e-300, std::abs(numerical) + std::abs(g)));
         if (meaningful ? best.relative < kGood : best.absolute < kAbsoluteBound) break;
       }
-      if (meaningful) {
+      if ((meaningful ? best.relative >= kRelativeBound : best.absolute >= kAbsoluteBound) &&
+          at_corner(w[i], g, loss)) {
+        ++check.corners;
+      } else if (meaningful) {
         check.relative_error = std::max(check.relative_error, best.relative);
         check.passed = check.passed && best.relative < kRelativeBound;
       } else {

@@ -62,6 +62,46 @@ TEST(GradientCheck, AWrongGradientFails) {
   }
 }
 
+// In a deep net of few units a layer may be dead for an example, so that the inputs of all later ReLUs are exactly 0.
+TEST(GradientCheck, CornersAreToldFromFaults) {
+  NetConfig config;
+  config.model = "fc";
+  config.input_dim = {3, 8, 8};
+  config.weight_scale = 5e-2;
+  config.fc.hidden_dims = {10, 10, 10, 10, 10, 10};
+  Index corners = 0;
+  for (std::uint32_t seed = 0; seed < 10; ++seed)
+    for (const ParameterCheck& check : check_net_gradients(config, seed)) {
+      EXPECT_TRUE(check.passed) << check.name << " with seed " << seed;
+      corners += check.corners;
+    }
+  EXPECT_GT(corners, 0);
+
+  RandomState random(1);
+  const auto net = make_net<double>(config, random);
+  const Tensor<double> X = random.randn(Shape{4, 3, 8, 8});
+  const std::vector<Label> y = {1, 2, 3, 4};
+  net->loss(X, y);
+  const Parameters<double> right = net->grads();
+  double largest = 0;
+  for (const double g : right.flat()) largest = std::max(largest, std::abs(g));
+  int planted = 0;
+  for (const std::string name : {"W7", "b7", "W6", "b6", "W5", "W1"})
+    for (Index i = 0; i < right[name].size() && planted < 20; ++i) {
+      if (std::abs(right[name][i]) < 1e-5 * largest) continue;
+      Parameters<double> wrong = right;
+      wrong[name][i] *= planted % 2 == 0 ? 1.01 : -1;
+      bool passed = true;
+      RandomState places(1);
+      for (const ParameterCheck& check : check_gradients(
+               net->params(), wrong, [&] { return net->loss(X, y).loss; }, places, 2000))
+        passed = passed && check.passed;
+      EXPECT_FALSE(passed) << name << ' ' << i;
+      ++planted;
+    }
+  EXPECT_EQ(planted, 20);
+}
+
 TEST(GradientCheck, NetsPass) {
   NetConfig config;
   config.model = "fc";

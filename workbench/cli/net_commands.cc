@@ -1,6 +1,7 @@
 // lamina summary and lamina gradcheck: the model flags without any data.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -90,6 +91,11 @@ NetConfig with_small_input(NetConfig net) {
   return net;
 }
 
+std::string outcome(const ParameterCheck& check) {
+  if (!check.passed) return "FAILED";
+  return check.corners == 0 ? "ok" : fmt::format("ok, cannot be told at {}", check.corners);
+}
+
 int run_gradcheck(const NetFlags& flags, const CLI::App& app) {
   NetConfig net = net_config_of(net_flags().given(app));
   net.num_classes = classes_of(flags, net);
@@ -108,10 +114,17 @@ int run_gradcheck(const NetFlags& flags, const CLI::App& app) {
   for (const ParameterCheck& check : checks) {
     fmt::print("{:<10} {:<18} {:>8} {:>15} {:>15}  {}\n", check.name, check.shape.to_string(), check.checked,
                check.small < check.checked ? fmt::format("{:.2e}", check.relative_error) : "-",
-               check.small > 0 ? fmt::format("{:.2e}", check.absolute_error) : "-", check.passed ? "ok" : "FAILED");
+               check.small > 0 ? fmt::format("{:.2e}", check.absolute_error) : "-", outcome(check));
     if (!check.passed) failed += (failed.empty() ? "" : ", ") + check.name;
   }
   if (!failed.empty()) throw std::runtime_error("the gradient is wrong for " + failed);
+  const bool corners = std::any_of(checks.begin(), checks.end(), [](const auto& check) { return check.corners > 0; });
+  if (corners)
+    fmt::print(
+        "Where it cannot be told, the loss has a corner, as a ReLU has whose input is exactly 0: its slopes to the "
+        "left\n"
+        "and to the right differ, and the gradient is one of them or lies between. Another --seed has other "
+        "corners.\n");
   fmt::print(
       "All gradients agree: relative errors are below 1e-4 where |g| > 1e-6 max |g|,\n"
       "absolute errors below 1e-9 elsewhere.\n");
