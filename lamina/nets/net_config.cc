@@ -68,12 +68,12 @@ void visit_common(NetConfig& config, const VisitOption& visit) {
 }
 
 void visit_initial_weights(NetConfig& config, const VisitOption& visit) {
-  constexpr std::string_view kInitials[] = {"normal", "he"};
+  constexpr std::string_view kFirstWeights[] = {"normal", "he"};
   visit_choice(visit,
                {.name = "init",
                 .help = "First weights: normal (of deviation --weight-scale) or he (of deviation sqrt(2 / inputs))",
                 .newer = true},
-               config.he_init, kInitials);
+               config.he_init, kFirstWeights);
   visit({.name = "weight_scale",
          .help = "Standard deviation of the first weights [1e-3; fc: 1e-2]",
          .range = {.open_least = true},
