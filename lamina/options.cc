@@ -198,8 +198,9 @@ std::string text_of(const OptionValue& value) {
 }
 
 void read_text(const Option& option, const OptionValue& value, const std::string& text) {
-  if (!read(option, value, text))
-    throw std::invalid_argument(fmt::format("expected {}, got '{}'", wanted(option, value), text));
+  if (read(option, value, text)) return;
+  const std::string shown = text.size() > 60 ? text.substr(0, 60) + "..." : text;
+  throw std::invalid_argument(fmt::format("expected {}, got '{}'", wanted(option, value), shown));
 }
 
 void check_options(std::string_view where, const VisitOptions& visit_all) {

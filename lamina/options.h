@@ -62,6 +62,7 @@ struct Option {
   /// What the command's flag is called where it is not the name with dashes; "-" for an option that is no flag. The
   /// flag of a bool that is true by default, "no-...", turns it off.
   std::string_view flag = {};
+  std::string_view alias = {};  ///< another word for the flag, which many people know: "lr"
   std::string_view type = {};   ///< what the help shows for the value; empty: by the kind of value
   std::string_view needs = {};  ///< an option, and the value that it must have for this one to mean something
   std::string_view needs_value = {};

@@ -91,7 +91,7 @@ int run_reproduce(const ReproduceFlags& flags) {
   Pace pace;
   const bool terminal = on_terminal();
   LoadOptions load;
-  load.say = [](std::string_view line) { fmt::print(stderr, "lamina reproduce: {}\n", line); };
+  load.say = [](std::string_view line) { tell(fmt::format("lamina reproduce: {}", line)); };
   load.images = image_options(config);
   const Dataset data = load_dataset(config.data, config.data_dir, load);
   fmt::print("{}: {} train, {} val and {} test images of {}\n", data.name, with_commas(data.train.size()),
@@ -121,9 +121,8 @@ int run_reproduce(const ReproduceFlags& flags) {
     results = reproduce_notebooks(names, data, flags.out, options, watcher);
   } catch (const ReproduceStopped& stopped) {
     status.clear();
-    std::fflush(stdout);
-    fmt::print(stderr, "lamina reproduce: interrupted in {}, {}; go on with: {}\n", stopped.notebook,
-               cell_name(stopped.cell), call_of(flags));
+    tell(fmt::format("lamina reproduce: interrupted in {}, {}; go on with: {}", stopped.notebook,
+                     cell_name(stopped.cell), call_of(flags)));
     return exit_code_of_stop();
   }
   status.clear();

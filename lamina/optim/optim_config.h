@@ -29,7 +29,8 @@ void visit_members(Config& config, Visit&& visit) {
   visit(O{.name = "learning_rate",
           .help = "Step size of the update rule [1e-2; 1e-3 for adam and adamw, and for two-layer, fc and convnet "
                   "without normalisation]",
-          .range = positive},
+          .range = positive,
+          .alias = "lr"},
         config.learning_rate);
   visit(O{.name = "momentum", .help = "Share of the velocity that is kept in each step", .range = share},
         config.momentum);

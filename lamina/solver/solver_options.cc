@@ -15,7 +15,7 @@ void visit_update_rule(UpdateRule& rule, const VisitOption& visit) {
   auto chosen = static_cast<std::size_t>(found - kUpdateRules.begin());
   if (found == kUpdateRules.end()) return;  // a rule of the user's own, which no word stands for
   const std::string help = update_rule_names();
-  visit({.name = "update_rule", .help = help}, Choice{names, &chosen});
+  visit({.name = "update_rule", .help = help, .alias = "optimizer"}, Choice{names, &chosen});
   rule = kUpdateRules[chosen];
 }
 

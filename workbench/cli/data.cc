@@ -65,7 +65,7 @@ void print_dataset(const Dataset& data) {
 int run_info(const DataFlags& flags) {
   if (!flags.data.empty()) {
     LoadOptions options;
-    options.say = [](std::string_view line) { fmt::print(stderr, "lamina data info: {}\n", line); };
+    options.say = [](std::string_view line) { tell(fmt::format("lamina data info: {}", line)); };
     options.images.height = flags.image_size.height;
     options.images.width = flags.image_size.width;
     print_dataset(load_dataset(flags.data, flags.data_dir, options));

@@ -75,6 +75,11 @@ std::string shown(const std::filesystem::path& path) {
   return word + "'";
 }
 
+void tell(const std::string& line) {
+  std::fflush(stdout);
+  std::fputs((line + "\n").c_str(), stderr);
+}
+
 std::string without_tag(const std::string& text) {
   const std::size_t end = text.find("] ");
   return text.starts_with('[') && end != std::string::npos ? text.substr(end + 2) : text;

@@ -53,6 +53,9 @@ std::filesystem::path default_directory(const std::string& name);
 /// A word as a shell takes it: in quotes where it would otherwise be split or expanded.
 std::string shown(const std::filesystem::path& path);
 
+/// Writes a line to standard error. A standard error that is closed or full is no reason to fail.
+void tell(const std::string& line);
+
 /// The text with a space for each control character.
 std::string on_one_line(std::string text);
 

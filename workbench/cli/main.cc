@@ -1,6 +1,8 @@
 // The command `lamina`: reads the command line, runs one command, makes every failure one line on stderr.
 // Exit codes: 0 success, 1 failure, 2 a call that does not make sense, 130 stopped by Ctrl-C, 143 by SIGTERM.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -39,8 +41,7 @@ int report(const CLI::App* app, const std::string& text, int code) {
   std::string line = on_one_line(without_tag(text));
   const std::string name = full_name(app);
   if (code == 2) line += fmt::format(" (see {} --help)", name);
-  std::fflush(stdout);
-  fmt::print(stderr, "{}: {}\n", name, line);
+  tell(fmt::format("{}: {}", name, line));
   return code;
 }
 
@@ -94,14 +95,21 @@ int run(int argc, char** argv) {
   }
 }
 
+/// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. A file of ours would get its number
+/// otherwise, and what is meant for the console would be written into the file.
+void open_standard_streams() {
+  for (int descriptor; (descriptor = ::open("/dev/null", O_RDWR)) >= 0;)
+    if (descriptor > 2) return static_cast<void>(::close(descriptor));
+}
+
 /// The exit code, which is not 0 where what was printed got nowhere: a full disk, say.
 int finished(int code) {
   errno = 0;
   std::cout.flush();
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (written) return code;
-  fmt::print(stderr, "lamina: expected an output that can be written to, got: {}\n",
-             errno != 0 ? std::generic_category().message(errno) : "an error while writing");
+  tell(fmt::format("lamina: expected an output that can be written to, got: {}",
+                   errno != 0 ? std::generic_category().message(errno) : "an error while writing"));
   return code == 0 ? 1 : code;
 }
 
@@ -109,4 +117,7 @@ int finished(int code) {
 
 }  // namespace lamina::cli
 
-int main(int argc, char** argv) { return lamina::cli::finished(lamina::cli::run(argc, argv)); }
+int main(int argc, char** argv) {
+  lamina::cli::open_standard_streams();
+  return lamina::cli::finished(lamina::cli::run(argc, argv));
+}

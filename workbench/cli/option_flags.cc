@@ -45,7 +45,7 @@ OptionFlags::OptionFlags(VisitOptions visit_all) : visit_all_(std::move(visit_al
     if (!option.needs.empty()) help += fmt::format(" ({} {})", option.needs, option.needs_value);
     const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const auto& flag) { return flag.name == name; });
     if (found == flags_.end()) {
-      flags_.push_back({name, help, type_of(option, value), std::string(option.group), text,
+      flags_.push_back({name, std::string(option.alias), help, type_of(option, value), std::string(option.group), text,
                         model.empty() ? std::vector<std::string>() : std::vector{model}, is_switch});
       return;
     }
@@ -61,7 +61,9 @@ OptionFlags::OptionFlags(VisitOptions visit_all) : visit_all_(std::move(visit_al
 }
 
 const OptionFlag* OptionFlags::find(const std::string& name) const {
-  const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const auto& flag) { return flag.name == name; });
+  const auto found = std::find_if(flags_.begin(), flags_.end(), [&](const auto& flag) {
+    return flag.name == name || (!flag.alias.empty() && flag.alias == name);
+  });
   return found == flags_.end() ? nullptr : &*found;
 }
 
@@ -74,7 +76,7 @@ void OptionFlags::add_to(CLI::App& app, const std::vector<std::string>& names) c
 }
 
 CLI::Option* OptionFlags::add_one(CLI::App& app, const OptionFlag& flag) const {
-  const std::string name = "--" + flag.name;
+  const std::string name = "--" + flag.name + (flag.alias.empty() ? "" : ",--" + flag.alias);
   if (flag.is_switch) return app.add_flag(name, flag.help);
   CLI::Option* option = app.add_option_function<std::string>(
       name, [](const std::string&) {}, flag.help);

@@ -15,7 +15,7 @@ using FlagValues = std::vector<std::pair<std::string, std::string>>;
 
 /// A flag that sets an option. Several models of the course may have it, each with its own default.
 struct OptionFlag {
-  std::string name;                 ///< without dashes
+  std::string name, alias;          ///< without dashes; the alias may be empty
   std::string help, type, group;    ///< what the command's help says
   std::string default_text;         ///< empty: none
   std::vector<std::string> models;  ///< that have it; empty: all nets

@@ -108,8 +108,7 @@ class Screen {
 
   void notice(const std::string& text) {
     status_.clear();
-    std::fflush(stdout);
-    fmt::print(stderr, "lamina search: {}\n", text);
+    tell(fmt::format("lamina search: {}", text));
   }
 
   void clear() { status_.clear(); }
@@ -284,14 +283,12 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   const SearchResult result = run_search(plan, trials, data, directory, watcher);
   screen.clear();
   if (!result.finished) {
-    std::fflush(stdout);
-    fmt::print(stderr, "lamina search: interrupted; go on with: lamina search --resume {}\n", shown(directory));
+    tell(fmt::format("lamina search: interrupted; go on with: lamina search --resume {}", shown(directory)));
     return exit_code_of_stop();
   }
   if (result.best() < 0) {
-    std::fflush(stdout);
-    fmt::print(stderr, "lamina search: every trial failed, the first with: {} (more in {})\n",
-               result.states.front().error, shown(directory / "trials.csv"));
+    tell(fmt::format("lamina search: every trial failed, the first with: {} (more in {})", result.states.front().error,
+                     shown(directory / "trials.csv")));
     return 1;
   }
   if (screen.parts() == 0) fmt::print("This search is finished; nothing is left to do.\n");
@@ -345,7 +342,7 @@ Command add_search(CLI::App& app) {
 
   const std::string files = "Data and files";
   add(search
-          ->add_option("--out", flags->out,
+          ->add_option("-o,--out", flags->out,
                        "The search's directory: table, figures, report, best run; a search that is in it goes on "
                        "[runs/search-MODEL-DATE-TIME]")
           ->type_name("DIR"),
@@ -366,7 +363,7 @@ Command add_search(CLI::App& app) {
           ->check(whole_number(1))
           ->capture_default_str(),
       output);
-  add(search->add_flag("--quiet", flags->quiet, "Print the closing lines only"), output);
+  add(search->add_flag("-q,--quiet", flags->quiet, "Print the closing lines only"), output);
   search->footer(
       "The flags of lamina train hold for every trial. Killed or interrupted, the same call goes on (with\n"
       "--out), or: lamina search --resume DIR. Example:\n"

@@ -19,7 +19,7 @@ std::vector<std::string> searchable() {
   return names;
 }
 
-bool contains(const std::vector<std::string>& words, const std::string& word) {
+bool is_among(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
@@ -29,7 +29,7 @@ std::string values_text(const SearchPlan& plan, const std::vector<std::string>& 
   return text;
 }
 
-FlagValues flags_of(const SearchPlan& plan, const SearchTrial& trial) {
+FlagValues values_of_trial(const SearchPlan& plan, const SearchTrial& trial) {
   FlagValues values = plan.flags;
   bool own_seed = false;
   for (std::size_t k = 0; k < plan.ranges.size(); ++k) {
@@ -51,6 +51,7 @@ void read_search_flags(const std::vector<std::string>& texts, SearchTable& range
     std::string flag = text.substr(0, equals);
     flag.erase(0, flag.find_first_not_of('-') == std::string::npos ? 0 : flag.find_first_not_of('-'));
     std::replace(flag.begin(), flag.end(), '_', '-');
+    if (const OptionFlag* known = run_flags().find(flag)) flag = known->name;
     if (!ranges.emplace(flag, text.substr(equals + 1)).second)
       throw UsageError(fmt::format("--search {}: expected one range a flag, got two", flag));
   }
@@ -60,7 +61,7 @@ std::vector<Range> make_ranges(const SearchTable& table) {
   const std::vector<std::string> known = searchable();
   std::vector<Range> ranges;
   for (const auto& [flag, text] : table) {
-    if (!contains(known, flag)) {
+    if (!is_among(known, flag)) {
       if (run_flags().find(flag) || flag == "threads")
         throw UsageError(
             fmt::format("--search {}: expected a flag of the net or its training, which all trials need not "
@@ -88,7 +89,7 @@ std::vector<SearchTrial> make_trials(const SearchPlan& plan) {
     trial.seed = draw.seed;
     trial.values = std::move(draw.values);
     try {
-      trial.config = run_config_of(flags_of(plan, trial));
+      trial.config = run_config_of(values_of_trial(plan, trial));
     } catch (const UsageError& error) {
       throw UsageError(
           fmt::format("trial {} ({}): {}", trials.size() + 1, values_text(plan, trial.values), error.what()));
@@ -101,7 +102,7 @@ std::vector<SearchTrial> make_trials(const SearchPlan& plan) {
 
 std::string train_command(const SearchPlan& plan, const SearchTrial& trial) {
   std::string command = "lamina train";
-  for (const auto& [flag, value] : flags_of(plan, trial)) {
+  for (const auto& [flag, value] : values_of_trial(plan, trial)) {
     if (!run_flags().find(flag)->is_switch)
       command += " --" + flag + " " + shown(value);
     else if (value != "false")

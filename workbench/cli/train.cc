@@ -42,9 +42,9 @@ std::string list_item(const std::string& text) {
 }
 
 /// What stands on the screen while a run works: on a terminal one line that moves, else the notebooks' lines.
-class Screen {
+class RunScreen {
  public:
-  Screen(bool quiet, bool terminal) : quiet_(quiet), terminal_(terminal) {}
+  RunScreen(bool quiet, bool terminal) : quiet_(quiet), terminal_(terminal) {}
 
   void start(const RunStart& start) {
     start_ = start;
@@ -86,8 +86,7 @@ class Screen {
 
   void notice(const std::string& text) {
     status_.clear();
-    std::fflush(stdout);
-    fmt::print(stderr, "lamina train: {}\n", text);
+    tell(fmt::format("lamina train: {}", text));
   }
 
   void clear() { status_.clear(); }
@@ -117,7 +116,7 @@ class Screen {
   bool checked_ = false;
 };
 
-void print_end(const RunResult& result) {
+void print_result(const RunResult& result) {
   const std::string directory = shown(result.directory);
   fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iterations\n", result.best_val_acc, result.epochs,
              result.epochs == 1 ? "" : "s", with_commas(result.iterations));
@@ -155,7 +154,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
 
   catch_signals();
   const bool terminal = on_terminal();
-  Screen screen(flags.quiet, terminal);
+  RunScreen screen(flags.quiet, terminal);
   RunWatcher watcher;
   if (!terminal && !flags.quiet) watcher.lines = &std::cout;
   watcher.on_start = [&](const RunStart& start) { screen.start(start); };
@@ -169,12 +168,12 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   screen.clear();
   std::cout.flush();
   if (!result.finished) {
-    fmt::print(stderr, "lamina train: interrupted after iteration {}; go on with: lamina train --resume {}\n",
-               result.iterations, shown(result.directory));
+    tell(fmt::format("lamina train: interrupted after iteration {}; go on with: lamina train --resume {}",
+                     result.iterations, shown(result.directory)));
     return exit_code_of_stop();
   }
   if (result.already_finished) fmt::print("This run is finished; nothing is left to do.\n");
-  print_end(result);
+  print_result(result);
   return 0;
 }
 
@@ -190,7 +189,7 @@ Command add_train(CLI::App& app) {
   const auto add = [&](CLI::Option* option, const std::string& group) { return option->group(group); };
   const std::string files = "Data and files";
   add(train
-          ->add_option("--out", flags->out,
+          ->add_option("-o,--out", flags->out,
                        "The run directory: history, model, checkpoint, figures, report "
                        "[runs/MODEL-DATE-TIME]")
           ->type_name("DIR"),
@@ -219,7 +218,7 @@ Command add_train(CLI::App& app) {
           ->default_str("auto")
           ->check(CLI::Validator([](std::string& text) { return text == "auto" ? "" : whole_number(1)(text); }, "")),
       output);
-  add(train->add_flag("--quiet", flags->quiet, "Print the closing lines only"), output);
+  add(train->add_flag("-q,--quiet", flags->quiet, "Print the closing lines only"), output);
   train->footer(
       "Ctrl-C saves a checkpoint and says how to go on. Examples:\n"
       "  lamina train --model fc --hidden 100,100 --update-rule adam --data fashion-mnist\n"

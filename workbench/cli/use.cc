@@ -10,6 +10,7 @@
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/pages/page_text.h"
 #include "workbench/runs/evaluation.h"
 
 namespace lamina::cli {
@@ -51,7 +52,7 @@ void print_evaluation(const Evaluation& found) {
   }
   fmt::print("\nConfusion: a row is a true class, a column what its images were taken for\n");
   fmt::print("{:<{}}", "", width);
-  for (const std::string& name : found.class_names) fmt::print(" {:>5}", name.substr(0, 5));
+  for (const std::string& name : found.class_names) fmt::print(" {:>5}", first_letters(name, 5));
   fmt::print("\n");
   for (std::size_t i = 0; i < found.class_names.size(); ++i) {
     fmt::print("{:<{}}", found.class_names[i], width);
@@ -81,7 +82,7 @@ int run_eval(const UseFlags& flags) {
   TrainedNet net = open_trained_net(flags.run);
   if (flags.mirror) net.mirror_averaging = true;
   const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
-                                    [](std::string_view line) { fmt::print(stderr, "lamina eval: {}\n", line); });
+                                    [](std::string_view line) { tell(fmt::format("lamina eval: {}", line)); });
   const Evaluation found = evaluate(net, data, flags.split);
   if (flags.json)
     print_json(found);
@@ -109,11 +110,10 @@ int run_predict(const UseFlags& flags) {
         words.reserve(guesses.size());
         for (const Guess& guess : guesses)
           words.push_back(fmt::format("{} {:.3f}", guess.class_name, guess.probability));
-        fmt::print("{}: {}\n", path, fmt::join(words, ", "));
+        fmt::print("{}: {}\n", on_one_line(path), fmt::join(words, ", "));
       }
     } catch (const std::exception& error) {
-      std::fflush(stdout);
-      fmt::print(stderr, "lamina predict: {}\n", on_one_line(without_tag(error.what())));
+      tell(fmt::format("lamina predict: {}", on_one_line(without_tag(error.what()))));
       code = 1;
     }
   }

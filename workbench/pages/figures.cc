@@ -6,6 +6,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "workbench/pages/page_text.h"
+
 namespace lamina {
 namespace {
 
@@ -135,7 +137,8 @@ std::string tick_text(const Axis& axis, double v, bool percent) {
 std::string name_text(const std::vector<std::string>& names, double place) {
   const std::string& name = names[static_cast<std::size_t>(std::lround(place))];
   const auto room = static_cast<std::size_t>(std::max(2.0, kPlotWidth / static_cast<double>(names.size()) / 7.6));
-  return name.size() <= room ? name : name.substr(0, room - 1) + "\u2026";
+  const std::string whole = first_letters(name, room);
+  return whole == name ? name : first_letters(name, room - 1) + "\u2026";
 }
 
 // Of the i-th series.

@@ -20,6 +20,14 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
+std::string first_letters(std::string_view text, std::size_t count) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  std::size_t end = 0;
+  for (; end < text.size() && (count > 0 || continues(text[end])); ++end)
+    if (!continues(text[end])) --count;
+  return std::string(text.substr(0, end));
+}
+
 std::string counted(double n) {
   const std::string digits = fmt::format("{:.0f}", n);
   std::string text;

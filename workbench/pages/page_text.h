@@ -9,6 +9,8 @@
 namespace lamina {
 
 std::string base64(std::string_view bytes);
+/// The first `count` characters of a text in UTF-8, none of them cut.
+std::string first_letters(std::string_view text, std::size_t count);
 /// "3,560,012"
 std::string counted(double n);
 std::string counted(Index n);

@@ -116,9 +116,25 @@ def output_that_fails(done):
               process.stderr)
 
 
+def streams_that_are_closed(base, data):
+    """An error keeps its exit code where it cannot be told, and a file never gets the number of a stream."""
+    for args, code in [(["train", "--epochs", "0"], 2), (["eval", base], 1), (["trian"], 2)]:
+        for closing in ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- >&- 2>&-"]:
+            done = subprocess.run(["sh", "-c", 'exec "$@" ' + closing, "sh", LAMINA, *args], env=environment(), timeout=600)
+            check(done.returncode == code, args, closing, "gave", done.returncode)
+    out = os.path.join(base, "closed streams")
+    call = [LAMINA, "search", "--search", "learning-rate=log-uniform:1e-4:1e-2", "--trials", "3", "--model", "two-layer",
+            "--hidden", "5", "--epochs", "1", "--num-train", "100", "--data", data, "--out", out]
+    subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *call], env=environment(), timeout=600)
+    with open(os.path.join(out, "search.jsonl")) as file:
+        check(all(line.startswith("{") for line in file), "the console's text is in", out)
+    succeeded(run(*call[1:]))  # nothing is left to do
+
+
 def main():
     with Directory() as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
+        streams_that_are_closed(base, data)
         small = ["--model", "two-layer", "--hidden", "5", "--epochs", "1", "--batch-size", "50", "--num-train", "100",
                  "--data", data]
 
@@ -128,6 +144,12 @@ def main():
                 with open(full, "w") as file:
                     file.write(text)
             return full
+
+        os.makedirs(path("python/cifar-10-batches-py"))
+        path("python/cifar-10-batches-py/data_batch_1", "pickle")
+        for place in (path("python"), path("python/cifar-10-batches-py")):
+            expect(1, r"expected CIFAR-10 in its binary version, found its Python version", "train", "--data", place, "--out",
+                   path("x"))
 
         # The command line.
         expect(2, r"unknown argument 'trian'; did you mean train", "trian")
