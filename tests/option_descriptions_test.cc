@@ -105,6 +105,8 @@ TEST(Options, WrongTextsSayWhatIsWantedAndChangeNothing) {
     expect("size", text, "a height and a width of 1 to 4096, such as 32 or 48x64");
   expect("colour", "blue", "one of red, green");
   expect("dry", "yes", "true or false");
+  EXPECT_EQ(set(paint, "coats", std::string(131000, '9')),
+            "expected a whole number of 1 to 9, got '" + std::string(60, '9') + "...'");
 }
 
 TEST(Options, JsonGoesBothWays) {

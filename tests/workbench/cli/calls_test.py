@@ -151,6 +151,12 @@ def main():
             expect(1, r"expected CIFAR-10 in its binary version, found its Python version", "train", "--data", place, "--out",
                    path("x"))
 
+        # Words that many people know.
+        short = path("short")
+        succeeded(run("train", *small, "--lr", "2e-3", "--optimizer", "adam", "-o", short, "-q"))
+        config = history(short)["config"]
+        check(config["learning_rate"] == 2e-3 and config["update_rule"] == "adam", config)
+
         # The command line.
         expect(2, r"unknown argument 'trian'; did you mean train", "trian")
         expect(2, r"lamina train: unknown flag '--epoch'; did you mean --epochs", "train", "--epoch", "3")
