@@ -86,14 +86,18 @@ def same_history(a, b):
 
 
 class Directory:
-    """A directory that is gone afterwards."""
+    """A directory that is gone afterwards, unless it is to be kept after a failure."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent=None, keep=False):
         self.parent = parent
+        self.keep = keep
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="lamina-test-", dir=self.parent)
         return self.path
 
-    def __exit__(self, *_):
-        shutil.rmtree(self.path, ignore_errors=True)
+    def __exit__(self, failure, *_):
+        if failure and self.keep:
+            print("The files are kept in", self.path)
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)

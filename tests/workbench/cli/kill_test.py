@@ -48,35 +48,40 @@ def start(args, seconds, directory, patience):
     return ended, int(found[1]) if found else None
 
 
-def main():
-    draws = random.Random(20)
+# In memory where that can be: a kill does not depend on the disk, and its syncs would take most of the time.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def kill_runs(configurations, count, seed, keep=False):
+    """Kills runs of the configurations, by turns, `count` times in all. Returns how often that was inside a write, and
+    how often a run then went on from further than before. `keep`: whether the files stay after a failure."""
+    draws = random.Random(seed)
     began = time.monotonic()
     kills = cut_writes = runs = gained = 0
-    # In memory where that can be: a kill does not depend on the disk, and its syncs would take most of the time.
-    with Directory("/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as base:
+    with Directory(MEMORY, keep) as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
-        whole, common = {}, {}
-        for name, flags in FLAGS.items():
+        whole, common, length = {}, {}, {}
+        for name, flags in configurations.items():
             common[name] = [*flags, "--data", data, "--threads", "1", "--print-every", "1000"]
             directory = os.path.join(base, name)
             succeeded(run("train", *common[name], "--out", directory))
             whole[name] = directory
-        # How long a start and a few iterations with their checkpoints take.
-        at = time.monotonic()
-        succeeded(run("train", *common["fc"], "--epochs", "2", "--out", os.path.join(base, "timed"),
-                      env=environment(LAMINA_CHECKPOINT_SECONDS="0")))
-        length = time.monotonic() - at
-        while kills < KILLS:
-            name = list(FLAGS)[runs % 2]
+            # How long a start and a few iterations with their checkpoints take.
+            at = time.monotonic()
+            succeeded(run("train", *common[name], "--epochs", "2", "--out", os.path.join(base, name + "-timed"),
+                          env=environment(LAMINA_CHECKPOINT_SECONDS="0")))
+            length[name] = time.monotonic() - at
+        while kills < count:
+            name = list(configurations)[runs % len(configurations)]
             directory = os.path.join(base, "run-%d" % runs)
             runs += 1
             fresh, reached = True, 0
             while True:
                 args = [*common[name], "--out", directory] if fresh else ["--resume", directory, "--threads", "1"]
-                limit = draws.uniform(0, length) if draws.random() < 0.9 else 3 * length
-                if kills >= KILLS:
+                limit = draws.uniform(0, length[name]) if draws.random() < 0.9 else 3 * length[name]
+                if kills >= count:
                     limit = 100
-                ended, went_on = start(args, limit, directory, length / 2)
+                ended, went_on = start(args, limit, directory, length[name] / 2)
                 if went_on is not None:
                     check(went_on >= reached, directory, "went on at", went_on, "after", reached)
                     gained += went_on > reached
@@ -97,8 +102,13 @@ def main():
                         check(a.read() == b.read(), directory, "has another", file)
             left = [f for f in os.listdir(directory) if f.startswith(".")]
             check(not left, directory, "has files left over:", left)
-    print("%d kills (%d of them inside a write) over %d runs in %.1f s, %.2f s to start" %
-          (kills, cut_writes, runs, time.monotonic() - began, length))
+    print("%d kills (%d of them inside a write) over %d runs in %.1f s, %s s to start" %
+          (kills, cut_writes, runs, time.monotonic() - began, ", ".join("%.2f" % length[name] for name in length)))
+    return cut_writes, gained
+
+
+def main():
+    cut_writes, gained = kill_runs(FLAGS, KILLS, seed=20)
     check(cut_writes >= 1, "expected a kill to cut a write")
     check(gained >= 5, "expected resumed runs to keep what was done; only", gained, "starts were further than the last")
 
