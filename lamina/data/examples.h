@@ -85,6 +85,7 @@ struct Augmentation {
   bool mirror = false;  ///< left and right are exchanged with probability 1/2
   Index max_shift = 0;  ///< images move by up to so many pixels in each direction; what comes in is the mean
   bool any() const { return mirror || max_shift > 0; }
+  bool operator==(const Augmentation&) const = default;
 };
 
 /// Draws the elements of `moves` one after the other: for each, rand() < 0.5 if images are mirrored, then

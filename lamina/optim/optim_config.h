@@ -18,6 +18,8 @@ struct OptimConfig {
   double epsilon = 1e-8;
   bool nesterov = false;
   std::optional<double> weight_decay = {};  ///< none: the rule's own default
+
+  bool operator==(const OptimConfig&) const = default;
 };
 
 /// Calls visit(option, value) for each option of `config`, an OptimConfig that may be const; `value` is a reference to

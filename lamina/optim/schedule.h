@@ -17,6 +17,8 @@ struct Schedule {
   double warmup_epochs = 0;
   double step_epochs = 10;   ///< step: epochs between drops of the rate
   double step_factor = 0.1;  ///< step: the factor of a drop, above 0 and at most 1
+
+  bool operator==(const Schedule&) const = default;
 };
 
 /// The factor in iteration t of T, counted from 0, with P iterations per epoch; p above is (t - w) / (T - w), after a

@@ -58,6 +58,7 @@ class Solver {
 
   const History& history() const { return state_.history; }
   /// May be changed between two calls of train(), except for the learning rate, which only the constructor reads.
+  /// train() checks them anew wherever they have changed.
   SolverOptions& options() { return options_; }
   const SolverOptions& options() const { return options_; }
   /// The parameters that did best on validation; empty until a validation accuracy is above 0.
@@ -88,7 +89,8 @@ class Solver {
   std::function<bool()> should_stop;
 
  private:
-  double step();
+  void check_options();
+  double step(Index per_epoch);
   bool out_of_patience(Index per_epoch) const;
   void check_accuracies();
   void keep_best();
@@ -96,7 +98,7 @@ class Solver {
 
   M& model_;
   SolverData data_;
-  SolverOptions options_;
+  SolverOptions options_, checked_options_;
   RandomState& random_;
   SolverState<T> state_;  // its params, buffers and random are not used: model_ and random_ have them
   TrainingStep<M> step_;

@@ -47,6 +47,7 @@ Solver<M>::Solver(M& model, SolverData data, SolverOptions options, RandomState&
     : model_(model),
       data_(std::move(data)),
       options_(std::move(options)),
+      checked_options_(options_),
       random_(random),
       step_(model_, data_.train, options_, state_) {
   detail::check_options(options_);
@@ -54,9 +55,18 @@ Solver<M>::Solver(M& model, SolverData data, SolverOptions options, RandomState&
   state_.learning_rate = *with_defaults(options_.update_rule, options_.optim_config).learning_rate;
 }
 
-// Does one step and returns its time in seconds.
+// Throws unless the options, which hooks may change, are in range.
 template <Model M>
-double Solver<M>::step() {
+void Solver<M>::check_options() {
+  if (options_ == checked_options_) return;
+  detail::check_options(options_);
+  detail::check_data(data_, options_);
+  checked_options_ = options_;
+}
+
+// Does one step, the end of its epoch included, and returns its time in seconds.
+template <Model M>
+double Solver<M>::step(Index per_epoch) {
   const auto start = std::chrono::steady_clock::now();
   step_.draw(random_);
   const double loss = step_.loss();
@@ -67,11 +77,17 @@ double Solver<M>::step() {
   OptimConfig config = options_.optim_config;
   config.learning_rate = state_.learning_rate;
   step_.update({&config, 1});
+  // From here on the step counts, even if a hook throws.
   state_.history.loss_history.push_back(loss);
-  if (after_update) after_update(event);
-
-  ++state_.iteration;
   state_.images += options_.batch_size;
+  ++state_.iteration;
+  if (state_.iteration % per_epoch == 0) {
+    ++state_.epoch;
+    // It must not become 0, which set_state() rejects.
+    state_.learning_rate =
+        std::max(state_.learning_rate * options_.lr_decay, std::numeric_limits<double>::denorm_min());
+  }
+  if (after_update) after_update(event);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   state_.seconds += seconds;
   return seconds;
@@ -89,10 +105,8 @@ bool Solver<M>::out_of_patience(Index per_epoch) const {
 
 template <Model M>
 bool Solver<M>::train() {
-  detail::check_options(options_);
-  if (state_.optim.size() != std::as_const(model_).params().size())
-    fail("Solver::train", "expected a model of ", state_.optim.size(), " parameters, as at the start, got ",
-         std::as_const(model_).params().size());
+  check_options();
+  step_.check_model();
   const Index per_epoch = detail::iterations_per_epoch(data_.train.size(), options_.batch_size);
   if (state_.iteration == state_.num_iterations) {
     state_.num_iterations = detail::count_iterations(data_.train.size(), options_);
@@ -104,17 +118,12 @@ bool Solver<M>::train() {
                  static_cast<std::size_t>(std::min(state_.num_iterations - state_.iteration, kReserve)));
 
   while (state_.iteration < state_.num_iterations) {
-    const double seconds = step();
+    check_options();
+    const double seconds = step(per_epoch);
     const bool first = state_.iteration == 1;
     bool last = state_.iteration == state_.num_iterations;
     detail::print_iteration(options_, state_.iteration - 1, state_.num_iterations, losses.back());
     const bool epoch_end = state_.iteration % per_epoch == 0;
-    if (epoch_end) {
-      ++state_.epoch;
-      // It must not become 0, which set_state() rejects.
-      state_.learning_rate =
-          std::max(state_.learning_rate * options_.lr_decay, std::numeric_limits<double>::denorm_min());
-    }
     const bool check = first || last || epoch_end;
     if (check) check_accuracies();
     if (check && out_of_patience(per_epoch)) {
@@ -166,6 +175,7 @@ double Solver<M>::check_accuracy(const Split& split, std::optional<Index> num_sa
 
 template <Model M>
 void Solver<M>::keep_best() {
+  step_.check_model();
   const Parameters<T>& params = std::as_const(model_).params();
   if (state_.best_params.size() == params.size())
     state_.best_params.copy_from(params);
@@ -177,6 +187,7 @@ void Solver<M>::keep_best() {
 template <Model M>
 void Solver<M>::restore_best() {
   if (state_.best_params.size() == 0) return;
+  step_.check_model();
   model_.params().copy_from(state_.best_params);
   detail::copy_back(state_.best_buffers, detail::buffers_of(model_));
 }

@@ -37,9 +37,17 @@ class TrainingStep {
 
   /// All arguments must outlive the step.
   TrainingStep(M& model, const Split& train, const SolverOptions& options, SolverState<T>& state)
-      : model_(model), train_(train), options_(options), state_(state) {
-    state_.optim.resize(std::as_const(model_).params().size());
+      : model_(model),
+        train_(train),
+        options_(options),
+        state_(state),
+        layout_(std::as_const(model_).params().layout()) {
+    state_.optim.resize(layout_.size());
   }
+
+  /// Throws std::invalid_argument, which names the first difference, unless the model's parameters have the names and
+  /// shapes that they had when the step was made.
+  void check_model() const { detail::check_layout(std::as_const(model_).params(), layout_); }
 
   /// Draws the rows of the mini-batch, then, if there is augmentation, a mirroring and shift (kernels::Move) per image.
   void draw(RandomState& random) {
@@ -74,6 +82,8 @@ class TrainingStep {
   void update(std::span<const OptimConfig> configs) {
     const double factor = schedule_factor(options_.schedule, state_.iteration, state_.num_iterations,
                                           detail::iterations_per_epoch(train_.size(), options_.batch_size));
+    check_model();
+    if (options_.average_weights > 0) list_buffers();
     updates_.clear();
     for (std::size_t i = 0; auto& [name, w] : model_.params()) {
       OptimConfig config = configs[configs.size() == 1 ? 0 : i];
@@ -148,7 +158,6 @@ class TrainingStep {
 
   void average() {
     Parameters<T>& params = model_.params();
-    list_buffers();
     if (state_.average_params.size() == 0) {
       state_.average_params = params;
       detail::copy_out(buffers_, state_.average_buffers);
@@ -165,29 +174,29 @@ class TrainingStep {
 
   void swap_averages() {
     if (options_.average_weights == 0 || state_.average_params.size() == 0) return;
-    list_buffers();
-    for (std::size_t i = 0; i < buffers_.size(); ++i)
-      std::swap_ranges(buffers_[i].value.begin(), buffers_[i].value.end(), state_.average_buffers[i].begin());
+    check_model();
+    if (!swapped_) list_buffers();
     for (auto kept = state_.average_params.begin(); auto& entry : model_.params()) {
       std::swap_ranges(entry.value.begin(), entry.value.end(), kept->value.begin());
       ++kept;
     }
+    // If the buffers have changed in between, the parameters are back when this throws.
+    if (std::exchange(swapped_, !swapped_)) list_buffers();
+    for (std::size_t i = 0; i < buffers_.size(); ++i)
+      std::swap_ranges(buffers_[i].value.begin(), buffers_[i].value.end(), state_.average_buffers[i].begin());
   }
 
   // A model may create or replace its buffers in any pass, so the views are only valid until the next pass.
   void list_buffers() {
     detail::list_buffers(model_, buffers_);
-    if (state_.average_params.size() == 0) return;
-    bool same = buffers_.size() == state_.average_buffers.size();
-    for (std::size_t i = 0; same && i < buffers_.size(); ++i)
-      same = buffers_[i].value.shape() == state_.average_buffers[i].shape();
-    if (!same) fail("Solver", "expected a model whose buffers keep their shapes, got one that changed them");
+    if (state_.average_params.size() != 0) detail::check_unchanged(state_.average_buffers, buffers_);
   }
 
   M& model_;
   const Split& train_;
   const SolverOptions& options_;
   SolverState<T>& state_;
+  ParameterLayout layout_;
   std::vector<Index> rows_, order_;
   std::vector<kernels::Move> moves_;
   Tensor<T> X_;
@@ -195,6 +204,7 @@ class TrainingStep {
   const Parameters<T>* grads_ = nullptr;  // the model's, of the last loss()
   Updates<T> updates_;
   std::vector<NamedTensor<T>> buffers_;
+  bool swapped_ = false;  // the averages are in the model, its own values in the state
 };
 
 }  // namespace lamina
