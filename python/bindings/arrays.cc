@@ -14,11 +14,22 @@ using Api = py::detail::npy_api;
 
 constexpr int kHalf = 23;  // NPY_HALF, which pybind11 does not name
 
-// What a type asks of the type of a result that it goes into.
+// What a type asks of the type of a result that it goes into. Told by the type's number, as dtype::itemsize() of a
+// pybind11 before 2.12 looks where NumPy 2 keeps something else.
 Type needed(const py::dtype& type) {
-  if (type.kind() == 'f')
-    return type.itemsize() == 2 ? Type::float16 : type.itemsize() == 4 ? Type::float32 : Type::float64;
-  return type.itemsize() == 1 ? Type::float16 : type.itemsize() == 2 ? Type::float32 : Type::float64;
+  switch (type.num()) {
+    case Api::NPY_BOOL_:
+    case Api::NPY_BYTE_:
+    case Api::NPY_UBYTE_:
+    case kHalf:
+      return Type::float16;
+    case Api::NPY_SHORT_:
+    case Api::NPY_USHORT_:
+    case Api::NPY_FLOAT_:
+      return Type::float32;
+    default:
+      return Type::float64;
+  }
 }
 
 class Promotion {

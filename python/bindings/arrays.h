@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -98,6 +99,12 @@ class Input {
 template <class T>
 Input<T> flat(const py::array& array) {
   return Input<T>(array, Shape{array.size()});
+}
+
+/// A fresh array of one axis with these elements. (array_t(count, data) asks for dtype::itemsize(), see arrays.cc.)
+template <class T>
+py::array_t<T> row_of(std::span<const T> values) {
+  return py::array_t<T>(std::vector<py::ssize_t>{static_cast<py::ssize_t>(values.size())}, values.data());
 }
 
 /// A copy, made by all threads.

@@ -131,9 +131,8 @@ py::tuple PyNet::draw(bool wide, const py::array_t<std::uint32_t>& key, int posi
     for (const auto& [name, value] : std::as_const(*net).params())
       params[py::str(name)] = result(copied<T>(value), type_of<T>());
     const RandomState::State after = random.state();
-    return py::make_tuple(params,
-                          py::array_t<std::uint32_t>(static_cast<py::ssize_t>(after.key.size()), after.key.data()),
-                          after.position, after.has_gauss, after.gauss);
+    return py::make_tuple(params, row_of(std::span<const std::uint32_t>(after.key)), after.position, after.has_gauss,
+                          after.gauss);
   });
 }
 
@@ -154,7 +153,7 @@ MadeNet<T>& PyNet::made() {
 bool sums_in_narrow_type(const ModelState& state, std::size_t parameters, Type type) {
   if (state.reg == 0 || type != Type::float64) return false;
   for (std::size_t i = 0; i < parameters; ++i)
-    if (state.params[i].dtype().kind() == 'f' && state.params[i].itemsize() < 8) return true;
+    if (promoted({&state.params[i]}) != Type::float64) return true;
   return false;
 }
 

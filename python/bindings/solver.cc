@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +38,7 @@ class HeldSplit {
     split_.y = labels(where, "y", y);
     if (static_cast<Index>(split_.y.size()) != shape[0])
       fail(where, "expected one label for each example, got X of shape ", shape, " and ", split_.y.size(), " labels");
-    if (X.dtype().kind() == 'u' && X.itemsize() == 1) {
+    if (X.dtype().num() == py::detail::npy_api::NPY_UBYTE_) {
       X_ = py::array_t<std::uint8_t, py::array::c_style>::ensure(X);
       hold<std::uint8_t>(shape, times);
     } else if (promoted({&X}) == Type::float64) {
@@ -230,7 +231,8 @@ class LoopOf : public Loop {
   // The order of examples of mini-batches without replacement, and how much of it is used; None where there is none.
   py::object order() const override {
     if (state_.order_size == 0) return py::none();
-    return py::make_tuple(py::array_t<Index>(state_.order_size, step_.order().data()), state_.order_position);
+    const std::span<const Index> order(step_.order().data(), static_cast<std::size_t>(state_.order_size));
+    return py::make_tuple(row_of(order), state_.order_position);
   }
   void set_order(const py::array_t<Index>& order, Index position) override {
     if (order.size() != step_.num_train()) return;  // of other examples

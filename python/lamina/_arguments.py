@@ -83,6 +83,11 @@ def reals(where: str, name: str, value: Any) -> np.ndarray:
     return found if found.dtype.kind == "f" and found.itemsize >= 4 else found.astype(np.float64)
 
 
+def _typed(value: Any) -> Any:
+    """As NumPy promotes it: from NumPy 2 on, a plain number and an array of one differ in what they promote to."""
+    return value if isinstance(value, (bool, int, float)) else np.asarray(value)
+
+
 def row(value: Any, like: Any, axis: int, *others: Any) -> Any:
     """A bias, gamma or beta as (D,), where it is a number or broadcasts to that; D is the length of the axis of `like`.
 
@@ -97,9 +102,10 @@ def row(value: Any, like: Any, axis: int, *others: Any) -> Any:
         if found.dtype.kind not in "fiub" or found.shape == (wanted,) or found.shape[:-1] != (1,) * (found.ndim - 1):
             return value
         if found.ndim == 0:
-            found = found.astype(np.result_type(*map(np.asarray, (like, *others)), value))
+            together = np.result_type(*map(_typed, (like, *others, value)))
+            found = found.astype(together if together.kind == "f" else found.dtype)
         return np.broadcast_to(found.reshape(found.shape[-1:]), (wanted,))
-    except (IndexError, TypeError, ValueError):
+    except (IndexError, OverflowError, TypeError, ValueError):
         return value
 
 

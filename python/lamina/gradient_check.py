@@ -30,8 +30,9 @@ def _changeable(where: str, x: Any) -> np.ndarray:
     return x
 
 
-def _step(where: str, h: Any) -> float:
-    h = _arguments.as_number(where, "h", h)
+def _step(where: str, h: Any) -> np.float64:
+    """The step, such that float32 numbers are moved by it, and divided, in float64."""
+    h = np.float64(_arguments.as_number(where, "h", h))
     if not (np.isfinite(h) and h != 0):
         raise ValueError(f"[{where}] expected a finite step h other than 0, got {h}")
     return h
@@ -45,7 +46,8 @@ def _value(where: str, value: Any) -> Any:
     return found.reshape(())[()]
 
 
-def _both_sides(where: str, x: np.ndarray, index: tuple[int, ...], h: float, f: Callable[[], Any]) -> tuple[Any, Any]:
+def _both_sides(where: str, x: np.ndarray, index: tuple[int, ...], h: np.float64,
+                f: Callable[[], Any]) -> tuple[Any, Any]:
     """f with h added to an element of x, and with h subtracted. The element is restored even after an exception."""
     old = x[index]
     try:

@@ -123,6 +123,20 @@ class Broadcasting(Case):
         self.assertEqual([g.shape for g in layers.batchnorm_backward(out, cache)], [(5, 4), (4,), (4,)])
         self.assertEqual(layers.affine_forward(x.tolist(), x.T, 0.5)[0].dtype, np.float64)
 
+    def test_a_number_promotes_as_in_numpy(self):
+        """From NumPy 2 on, np.float64(1) raises the type of the result and 1.0 does not."""
+        random = np.random.RandomState(0)
+        for type_x in ("f2", "f4", "f8"):
+            for type_w in ("f2", "f4", "f8"):
+                x, w = random.randn(5, 4).astype(type_x), random.randn(4, 3).astype(type_w)
+                for b in (1, 0.5, True, np.float32(0.5), np.float64(0.5), np.int64(1)):
+                    for other in (0, 0.5, np.float64(0.5)):
+                        with self.subTest(x=type_x, w=type_w, b=repr(b), other=repr(other)):
+                            self.assertEqual(layers.affine_forward(x, w, b)[0].dtype, (x @ w + b).dtype)
+                            self.assertEqual(layers.layernorm_forward(x, b, other, {})[0].dtype, (x * b + other).dtype)
+        whole = np.ones((2, 3), "i1")
+        np.testing.assert_array_equal(layers.affine_forward(whole, whole.T, 1000)[0], np.full((2, 2), 1003))
+
     def test_what_does_not_broadcast(self):
         x = np.ones((5, 4))
         self.all_raise(ValueError, [lambda b=b: layers.affine_forward(x, x.T, b) for b in (

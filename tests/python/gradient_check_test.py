@@ -38,6 +38,12 @@ class Calls(unittest.TestCase):
         np.random.rand(13, 6)
         self.assertEqual(got, np.random.rand())
 
+    def test_float32_is_moved_in_float64(self):
+        """With any NumPy: from NumPy 2 on a float32 and a plain number alone make a float32."""
+        x, moved = np.arange(1, 100, dtype="f4") / np.float32(700), []
+        eval_numerical_gradient(lambda a: moved.append(a.copy()) or 0.0, x, verbose=False, h=0.1)
+        np.testing.assert_array_equal(np.diagonal(moved[1::2]), (x.astype("f8") + 0.1).astype("f4"))
+
     def test_what_is_printed(self):
         with contextlib.redirect_stdout(io.StringIO()) as text:
             eval_numerical_gradient(lambda a: 3 * a.sum(), np.zeros((1, 2)), h=0.5)

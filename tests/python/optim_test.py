@@ -39,7 +39,7 @@ def adagrad(w, dw, c):
 
 def adamw(w, dw, c):
     w = w.astype(np.result_type(w, dw))  # float16 would round the decay away
-    return adam(w - c.get("learning_rate", 1e-3) * c.get("weight_decay", 1e-2) * w, dw, c)
+    return adam(w - c.get("learning_rate", 1e-3) * (c.get("weight_decay", 1e-2) * w), dw, c)
 
 
 class Rules(unittest.TestCase):
