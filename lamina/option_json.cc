@@ -119,7 +119,20 @@ void options_from_json(std::string_view where, const json& object, const VisitOp
   });
 }
 
+bool nests_deeply(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') quoted = !quoted;
+    if (quoted && text[i] == '\\') ++i;
+    if (!quoted && (text[i] == '[' || text[i] == '{') && ++depth > 100) return true;
+    if (!quoted && (text[i] == ']' || text[i] == '}')) --depth;
+  }
+  return false;
+}
+
 json parse_json_object(std::string_view where, std::string_view text) {
+  if (nests_deeply(text)) fail(where, "expected JSON with at most 100 brackets inside one another, got more");
   json object;
   try {
     object = json::parse(text);

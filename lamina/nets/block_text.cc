@@ -311,6 +311,41 @@ class Checker : public BlockVisitor {
   std::string name_;
 };
 
+// How many blocks a list has with those inside its blocks, each as often as it is repeated. A double does not overflow.
+double count_of(const Blocks& blocks);
+
+class BlockCounter : public BlockVisitor {
+ public:
+  void number(std::string_view, Index& value) override { times_ = static_cast<double>(value); }
+  void number(std::string_view, double&, const OptionRange&) override {}
+  void number(std::string_view, double&, const OptionRange&, double) override {}
+  void filter_size(Index&) override {}
+  void option(std::string_view, std::optional<Index>&, Index) override {}
+  void option(std::string_view, double&, const OptionRange&, double) override {}
+  void initial(Initial&, Initial::Kind) override {}
+  void blocks(std::string_view, Blocks& blocks) override { count_ += times_ * count_of(blocks); }
+  void blocks(std::string_view, std::optional<Blocks>& blocks) override {
+    if (blocks) count_ += count_of(*blocks);
+  }
+  void branches(std::vector<Blocks>& branches) override {
+    for (const Blocks& branch : branches) count_ += count_of(branch);
+  }
+  double count() const { return count_; }
+
+ private:
+  double times_ = 1, count_ = 1;  // of a block with blocks, the number before them is how often they are repeated
+};
+
+double count_of(const Blocks& blocks) {
+  double count = 0;
+  for (const AnyBlock& block : blocks) {
+    BlockCounter counter;
+    block.visit(counter);
+    count += counter.count();
+  }
+  return count;
+}
+
 // --- The blocks that a text may have
 
 struct Kind {
@@ -375,7 +410,12 @@ Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end) {
 
 std::unique_ptr<BlockVisitor> block_checker(std::string_view where) { return std::make_unique<Checker>(where); }
 
-Blocks parse_net(std::string_view text) { return blocks_of_option(Words(text).all(), text.size()); }
+Blocks parse_net(std::string_view text) {
+  constexpr int kMost = 10'000;  // a short text must not make a net that fills the memory
+  Blocks blocks = blocks_of_option(Words(text).all(), text.size());
+  if (count_of(blocks) > kMost) fail("net", "expected at most ", kMost, " blocks with all repetitions, got more");
+  return blocks;
+}
 
 std::string to_text(const Blocks& blocks) {
   std::string text;

@@ -78,6 +78,10 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("residual ( relu ) shortcut", "[net] expected a value after 'shortcut', got none at 26");
   expect("concat ( relu )", "[net] expected two or more lists in parentheses after concat, got 1 at 15");
   expect("relu ( relu )", "[net] expected '|' or an option of relu, got '(' at 5");
+  EXPECT_EQ(error_of("repeat 9999 ( relu )"), "no error");
+  expect("repeat 10000 ( relu )", "[net] expected at most 10000 blocks with all repetitions, got more");
+  EXPECT_THAT(error_of("repeat 100 ( residual ( repeat 9223372036854775807 ( relu ) ) )"),
+              ::testing::HasSubstr("at most 10000 blocks"));
   std::string deep;
   for (int i = 0; i < 200; ++i) deep += "residual ( ";
   EXPECT_THAT(error_of(deep), ::testing::HasSubstr("at most 100 '('"));

@@ -9,6 +9,7 @@
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
+#include "lamina/option_json.h"
 
 namespace lamina {
 namespace {
@@ -58,16 +59,8 @@ std::vector<Index> checks_of(const char* where, const RunRecord& record) {
   return checks;
 }
 
-// Deeper nesting than any run's files have is rejected, because it could exhaust the stack.
 ordered_json parse_shallow(const std::string& text) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') quoted = !quoted;
-    if (quoted && text[i] == '\\') ++i;
-    if (!quoted && (text[i] == '[' || text[i] == '{') && ++depth > 100) return ordered_json::value_t::discarded;
-    if (!quoted && (text[i] == ']' || text[i] == '}')) --depth;
-  }
+  if (nests_deeply(text)) return ordered_json::value_t::discarded;
   return ordered_json::parse(text, nullptr, false);
 }
 

@@ -82,7 +82,8 @@ Range::Range(std::string flag, std::string_view text) : flag_(std::move(flag)), 
   }
   const bool may_step = kind_ == Kind::integer;
   if (parts.size() < 2 || parts.size() > (may_step ? 3 : 2) || !parse(parts[0], first_) || !parse(parts[1], last_) ||
-      (parts.size() == 3 && !parse(parts[2], step_)) || std::max(std::abs(first_), std::abs(last_)) > kLargest)
+      (parts.size() == 3 && !parse(parts[2], step_)) || std::min(first_, last_) < -kLargest ||
+      std::max(first_, last_) > kLargest)
     wrong(may_step ? "whole numbers, MIN:MAX or MIN:MAX:STEP" : "two whole numbers, MIN:MAX");
   if (kind_ == Kind::log_integer && first_ < 1) wrong("MIN of 1 or more, where logarithms are");
   if (first_ >= last_) wrong("MIN below MAX");

@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
 #include "lamina/kernels/machine/target.h"
+#include "lamina/option_json.h"
 
 namespace lamina {
 namespace {
@@ -50,29 +53,67 @@ ordered_json json_of(const TrialPart& part) {
           {"error", state.error}};
 }
 
+/// A whole number that is not negative.
+Index whole_number(const ordered_json& object, const char* key) {
+  const ordered_json& value = object.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() >> 63 != 0)
+    fail("search", "expected ", key, " to be a whole number, found ", value.dump());
+  return value.get<Index>();
+}
+
+ordered_json parse_line(const std::string& line) {
+  if (nests_deeply(line)) return ordered_json::value_t::discarded;
+  return ordered_json::parse(line, nullptr, false);
+}
+
 TrialPart part_of(const ordered_json& object) {
   TrialPart part;
-  part.trial = object.at("trial").get<Index>() - 1;
-  part.rung = object.at("rung").get<Index>() - 1;
-  part.state.epochs = object.at("epochs").get<Index>();
+  part.trial = whole_number(object, "trial") - 1;
+  part.rung = whole_number(object, "rung") - 1;
+  part.state.epochs = whole_number(object, "epochs");
   part.state.ended = object.at("ended").get<bool>();
   part.state.best_val_acc = object.at("best_val_acc").get<double>();
   part.state.train_acc = object.at("train_acc").get<double>();
   part.state.loss = object.at("loss").get<double>();
   part.state.val_acc = object.at("val_acc").get<std::vector<double>>();
-  part.state.parameters = object.at("parameters").get<Index>();
+  part.state.parameters = whole_number(object, "parameters");
   part.state.seconds = object.at("seconds").get<double>();
   part.state.error = object.at("error").get<std::string>();
   return part;
 }
 
+/// Throws where a member of a journal's first line is missing or of another kind than the command writes.
+void check_plan(const fs::path& path, const ordered_json& header) {
+  const auto texts = [](const ordered_json& value) {
+    return value.is_object() && std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_string(); });
+  };
+  for (const char* key : {"flags", "search"})
+    if (!header.contains(key) || !texts(header[key]))
+      fail_file("search", path, "expected the plan of a search with ", key, ", found none");
+  struct Number {
+    const char* key;
+    Index least, most;
+  };
+  constexpr Number kNumbers[] = {
+      {"trials", 1, 100'000}, {"seed", 0, 0xffff'ffff}, {"halving", 1, 1000}, {"first_rung", 1, 0x7fff'ffff}};
+  for (const Number& n : kNumbers)
+    if (!header.contains(n.key) || !header[n.key].is_number_unsigned() || header[n.key] < n.least ||
+        header[n.key] > n.most)
+      fail_file("search", path, "expected the plan of a search with ", n.key, " of ", n.least, " to ", n.most,
+                ", found another");
+  for (const char* key : {"data_digest", "instruction_set"})
+    if (header.contains(key) && !header[key].is_string())
+      fail_file("search", path, "expected the plan of a search with a text ", key, ", found another");
+}
+
 /// Parses and checks the first line of a journal.
 ordered_json header_of(const fs::path& path, const std::string& text) {
-  const ordered_json header = ordered_json::parse(text.substr(0, text.find('\n')), nullptr, false);
+  const ordered_json header = parse_line(text.substr(0, text.find('\n')));
   if (!header.is_object() || !header.contains("lamina_search"))
     fail_file("search", path, "expected the journal of a search, found another file");
   if (header["lamina_search"] != kVersion)
     fail_file("search", path, "expected a journal of version ", kVersion, ", found ", header["lamina_search"].dump());
+  check_plan(path, header);
   return header;
 }
 
@@ -177,7 +218,7 @@ void SearchJournal::read(const SearchPlan& plan, const std::string& data_digest)
     const bool last = end == std::string::npos || end + 1 == text.size();
     try {
       if (end == std::string::npos) throw std::invalid_argument("a line that was cut off");
-      parts.push_back(part_of(ordered_json::parse(text.substr(at, end - at))));
+      parts.push_back(part_of(parse_line(text.substr(at, end - at))));
     } catch (const std::exception& cause) {
       if (!last) fail_file("search", path_, "not the journal of a search: ", cause.what());
       break;  // an incomplete line, left when the process was killed

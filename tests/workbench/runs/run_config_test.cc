@@ -44,6 +44,18 @@ TEST(RunConfig, OfAnEarlierVersionIsRead) {
   }
 }
 
+// The JSON library would take more stack than there is.
+TEST(RunConfig, DeepJsonIsOneLine) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  for (const char* name : {"\"num_filters\"", "\"epochs\"", "\"seed\"", "\"other\""}) try {
+      run_config_from_json("{" + (name + (":" + deep)) + "}");
+      ADD_FAILURE() << "read " << name;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_STREQ(error.what(),
+                   "[run_config_from_json] expected JSON with at most 100 brackets inside one another, got more");
+    }
+}
+
 TEST(PageText, LettersAreNotCut) {
   EXPECT_EQ(first_letters("fr\xc3\xb6sche", 3), "fr\xc3\xb6");
   EXPECT_EQ(first_letters("\xe7\x8c\xab\xe7\x8a\xac", 1), "\xe7\x8c\xab");

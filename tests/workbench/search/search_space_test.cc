@@ -138,6 +138,8 @@ TEST(Range, AWrongOneIsOneLine) {
     EXPECT_EQ(error(text), start + "two finite numbers, MIN:MAX, got '" + text + "'");
   for (const char* text : {"integer:1.5:3", "integer:1", "integer:1:2:3:4"})
     EXPECT_EQ(error(text), start + "whole numbers, MIN:MAX or MIN:MAX:STEP, got '" + text + "'");
+  for (const char* text : {"integer:-9223372036854775808:5", "integer:-9223372036854775808:9223372036854775807"})
+    EXPECT_EQ(error(text), start + "whole numbers, MIN:MAX or MIN:MAX:STEP, got '" + text + "'");
   EXPECT_EQ(error("integer:1:5:0"), start + "a STEP of 1 to MAX - MIN, got 'integer:1:5:0'");
   EXPECT_EQ(error("log-integer:1:9:2"), start + "two whole numbers, MIN:MAX, got 'log-integer:1:9:2'");
   EXPECT_EQ(error("integer:7:5"), start + "MIN below MAX, got 'integer:7:5'");

@@ -276,6 +276,55 @@ TEST_F(SearchRun, AnotherPlanIsRefused) {
   EXPECT_THAT(error(made, others), ::testing::HasSubstr("expected the data that the search started with (1234)"));
 }
 
+TEST_F(SearchRun, AJournalThatMakesNoSenseIsOneLine) {
+  const fs::path path = journal_path(base_);
+  const SearchPlan made = plan();
+  const auto error_of = [&](const std::string& journal) -> std::string {
+    write_file_atomically(path, journal);
+    try {
+      read_plan(base_);
+      const SearchJournal again(path, made, "1234");
+    } catch (const std::runtime_error& refused) {
+      return refused.what();
+    }
+    return "none";
+  };
+  {
+    SearchJournal journal(path, made, "1234");
+    journal.append({0, 0, {}});
+    journal.append({1, 0, {}});
+  }
+  const std::string whole = read_file(path);
+  ASSERT_EQ(error_of(whole), "none");
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  for (const auto& [was, is] :
+       std::vector<std::pair<std::string, std::string>>{{"\"trials\":9", "\"trials\":1e300"},
+                                                        {"\"trials\":9", "\"trials\":1000000000000"},
+                                                        {"\"trials\":9", "\"trials\":-9"},
+                                                        {"\"halving\":3", "\"halving\":0"},
+                                                        {"\"first_rung\":1", "\"first_rung\":0"},
+                                                        {"\"seed\":231", "\"seed\":4294967296"},
+                                                        {"\"seed\":231", "\"seed\":\"231\""},
+                                                        {"\"model\":\"fc\"", "\"model\":1"},
+                                                        {"\"lamina_search\":1", "\"lamina_search\":" + deep},
+                                                        {"\"flags\":{", "\"flags\":[],\"more\":{"},
+                                                        {"\"search\":{", "\"search\":3,\"more\":{"},
+                                                        {"\"data_digest\":\"1234\"", "\"data_digest\":1234"},
+                                                        {"\"instruction_set\":\"", "\"instruction_set\":1,\"more\":\""},
+                                                        {"\"trial\":1,", "\"trial\":-9223372036854775808,"},
+                                                        {"\"trial\":1,", "\"trial\":1.5,"},
+                                                        {"\"epochs\":0,", "\"epochs\":1e300,"},
+                                                        {"\"parameters\":0,", "\"parameters\":18446744073709551615,"},
+                                                        {"\"val_acc\":[]", "\"val_acc\":" + deep}}) {
+    std::string changed = whole;
+    ASSERT_NE(changed.find(was), std::string::npos) << was;
+    changed.replace(changed.find(was), was.size(), is);
+    const std::string error = error_of(changed);
+    EXPECT_THAT(error, ::testing::StartsWith("[search] " + path.string() + ": ")) << is.substr(0, 60);
+    EXPECT_EQ(error.find('\n'), std::string::npos);
+  }
+}
+
 TEST_F(SearchRun, FiguresHaveTheRangesAxes) {
   const SearchPlan made = plan();
   const auto all = trials(made);
