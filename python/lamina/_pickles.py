@@ -4,17 +4,31 @@ from __future__ import annotations
 import pickle
 from typing import Any, BinaryIO
 
+import numpy as np
+
+_CORE = np.ndarray.__reduce__(np.zeros(0))[0].__module__.rpartition(".")[0]  # numpy.core; numpy._core from NumPy 2 on
 _ARRAYS = {
-    ("numpy.core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
+    *((f"{core}.{module}", name) for core in ("numpy.core", "numpy._core") for module, name in (
+        ("multiarray", "_reconstruct"), ("multiarray", "scalar"), ("numeric", "_frombuffer"))),
     ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
 }
-_NETS = {
-    *(("lamina.nets", name) for name in ("TwoLayerNet", "FullyConnectedNet", "ConvNet", "ThreeLayerConvNet")),
-    *(("lamina.optim", name) for name in ("sgd", "sgd_momentum", "rmsprop", "adam")),
-    *(("numpy", name) for name in ("float16", "float32", "float64", "longdouble")),
-    ("lamina._core", "Net"),
+# What pickles of the protocols 0 and 1 make an object by, and Python 2's names for it.
+_OBJECTS = {
+    *((module, name) for module in ("copyreg", "copy_reg") for name in ("_reconstructor", "__newobj__")),
+    ("builtins", "object"), ("__builtin__", "object"),
 }
+
+
+def _nets() -> set[tuple[str, str]]:
+    """The nets of lamina, and what they and Solver's checkpoints are made of."""
+    from lamina import nets, optim
+
+    return {
+        *(("lamina.nets", name) for name in nets.__all__ if isinstance(getattr(nets, name), type)),
+        *(("lamina.optim", name) for name in optim.__all__),
+        *(("numpy", name) for name in ("float16", "float32", "float64", "longdouble")),
+        ("lamina._core", "Net"),
+    }
 
 
 class _Arrays(pickle.Unpickler):
@@ -26,18 +40,20 @@ class _Arrays(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(f"expected only {self.kinds}, got {module}.{name}")
-        try:
-            return super().find_class(module, name)
-        except ModuleNotFoundError:  # numpy.core is called numpy._core from NumPy 2 on
-            old, new = "numpy.core", "numpy._core"
-            return super().find_class(module.replace(new, old) if new in module else module.replace(old, new), name)
+        for core in ("numpy.core.", "numpy._core."):  # as the NumPy that wrote it calls it
+            if module.startswith(core):
+                module = f"{_CORE}.{module[len(core):]}"
+        return super().find_class(module, name)
 
 
 class _Nets(_Arrays):
     """Also reads the nets of lamina and its update rules."""
 
-    allowed = _ARRAYS | _NETS
     kinds = "arrays, numbers, text and nets of lamina"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.allowed = _ARRAYS | _OBJECTS | _nets()
 
 
 def read(file: BinaryIO, nets: bool = False) -> Any:

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Nets from files: pickles of the course's own nets, saved parameters."""
 import copy
+import io
 import os
 import pickle
 import tempfile
 import unittest
+import warnings
 
 import numpy as np
 from net_reference import small_nets
 
-from lamina import _core
-from lamina.nets import ConvNet, TwoLayerNet
+from lamina import _core, _pickles, nets, optim
+from lamina.nets import ConvNet, Sequential, TwoLayerNet
 
 
 class Files(unittest.TestCase):
@@ -45,6 +47,28 @@ class Files(unittest.TestCase):
                 examples = _core.Examples("test", X, y)
                 with self.assertRaisesRegex(TypeError, r"^\[pickle\] expected what can be pickled, got Examples"):
                     pickle.dumps(examples, protocol)
+
+    def test_checkpoints_are_read_without_running_code(self):
+        """Of every net, rule and protocol; and whichever of its two names for the module NumPy wrote."""
+        (_, X, y), *_ = small_nets()
+        every = [*small_nets(), (Sequential("affine 5 | relu | affine 5", (6,)), X.reshape(4, 6), y)]
+        self.assertEqual({type(model) for model, _, _ in every},
+                         {kind for kind in (getattr(nets, name) for name in nets.__all__) if isinstance(kind, type)})
+        for model, X, y in every:
+            for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+                checkpoint = {"model": model, "update_rule": optim.adamw, "loss_history": [np.float64(1)]}
+                again = _pickles.read(io.BytesIO(pickle.dumps(checkpoint, protocol)), nets=True)["model"]
+                self.assertEqual(again.loss(X, y)[0], model.loss(X, y)[0])
+                found = _pickles.read(io.BytesIO(pickle.dumps(model.params, protocol)))
+                np.testing.assert_array_equal(found[next(iter(found))], model.params[next(iter(found))])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for core in ("numpy.core", "numpy._core"):
+                found = _pickles._Arrays(io.BytesIO()).find_class(core + ".numeric", "_frombuffer")
+                self.assertEqual(found(b"ab", "u1", (2,), "C").tolist(), [97, 98])
+        for module, name in (("copyreg", "_reconstructor"), ("builtins", "object"), ("lamina.nets", "is_plain")):
+            with self.assertRaises(pickle.UnpicklingError):
+                _pickles._Arrays(io.BytesIO()).find_class(module, name)
 
     def test_files(self):
         class Runs:
