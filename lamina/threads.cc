@@ -33,17 +33,31 @@ int available_cores() {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-int default_threads() {
-  if (const char* text = std::getenv("LAMINA_NUM_THREADS"); text && *text) {
-    char* end = nullptr;
-    const long threads = std::strtol(text, &end, 10);
-    if (*end || threads < 1 || threads > 4096)
-      fail("num_threads", "expected LAMINA_NUM_THREADS to be a number of threads, 1 to 4096, got '", text, "'");
-    return static_cast<int>(threads);
-  }
+// The number that an environment variable gives; 0 if it is not set.
+int from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  if (!text || !*text) return 0;
+  char* end = nullptr;
+  const long threads = std::strtol(text, &end, 10);
+  if (*end || threads < 1 || threads > 4096)
+    fail("num_threads", "expected ", name, " to be a number of threads, 1 to 4096, got '", text, "'");
+  return static_cast<int>(threads);
+}
+
+int processors() {
   const int cores = available_cores();
   const std::optional<double> quota = cpu_quota();
   return quota ? std::clamp(static_cast<int>(std::ceil(*quota)), 1, cores) : cores;
+}
+
+int default_threads() {
+  const int asked = from_environment("LAMINA_NUM_THREADS");
+  return asked > 0 ? asked : processors();
+}
+
+int most_threads() {
+  const int asked = from_environment("LAMINA_MOST_THREADS");
+  return asked > 0 ? asked : processors();
 }
 
 }  // namespace
@@ -60,6 +74,11 @@ int num_threads() {
     if (chosen.compare_exchange_strong(threads, by_default)) threads = by_default;
   }
   return threads;
+}
+
+int used_threads() {
+  static const int most = most_threads();
+  return std::min(num_threads(), most);
 }
 
 Alone::Alone() : before_(std::exchange(alone, true)) {}
@@ -107,7 +126,7 @@ std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<voi
     }
   };
   std::vector<std::thread> threads;
-  const Index others = works_alone() ? 0 : std::min<Index>(jobs, num_threads()) - 1;
+  const Index others = works_alone() ? 0 : std::min<Index>(jobs, used_threads()) - 1;
   try {
     for (Index i = 0; i < others; ++i) threads.emplace_back(work);
   } catch (const std::system_error&) {  // the system gives no more threads: those that run do all jobs

@@ -230,6 +230,7 @@ TEST_F(Parallel, FewerThreadsThanAskedFor) {
     const auto bytes = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE)) + (rlim_t{20} << 20);
     const rlimit limit{bytes, bytes};
     if (setrlimit(RLIMIT_AS, &limit) != 0) std::exit(3);
+    setenv("LAMINA_MOST_THREADS", "64", 1);
     set_num_threads(64);
     std::atomic<long> sum{0};
     for (int call = 0; call < 100; ++call) parallel_for(1000, [&](Index i) { sum.fetch_add(i); });

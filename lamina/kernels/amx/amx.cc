@@ -234,7 +234,7 @@ struct Shares {
         halves(s.k >= kSplitSum ? 2 : 1),
         half(round_up(s.k / 2, kStep)) {
     const Index length = by_columns ? s.n : s.m, across = by_columns ? s.m : s.n;
-    const Index threads = ceil_div(works_alone() ? 1 : num_threads(), halves);
+    const Index threads = ceil_div(works_alone() ? 1 : used_threads(), halves);
     const Index most = std::max(kLeastShare, kMostWorkOfChunk / (across * (s.k / halves)));
     chunks = {length, round_up(std::clamp(ceil_div(length, threads), kLeastShare, most), kTile)};
   }

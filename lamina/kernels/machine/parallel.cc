@@ -176,7 +176,7 @@ void run_all(Index chunks, detail::Chunk chunk, void* body) {
   if (works_alone() || chunks >= Index{0xffffffff}) return by_caller();
   std::unique_lock<std::mutex> lock(busy, std::try_to_lock);
   if (!lock) return by_caller();
-  Pool* const helpers = pool_of(num_threads());
+  Pool* const helpers = pool_of(used_threads());
   if (!helpers) {
     lock.unlock();
     return by_caller();

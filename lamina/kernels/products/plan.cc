@@ -80,7 +80,7 @@ Plan plan_unsplit(const ProductSize& s, const TileShape& tile, const Machine& ma
 
 }  // namespace
 
-Machine this_machine() { return {works_alone() ? 1 : num_threads(), cache_ways()}; }
+Machine this_machine() { return {works_alone() ? 1 : used_threads(), cache_ways()}; }
 
 Plan plan(const ProductSize& s, const TileShape& tile, const Machine& machine) {
   if (s.transpose_a || s.k < kSplitSum) return plan_unsplit(s, tile, machine, false);

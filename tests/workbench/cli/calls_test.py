@@ -220,8 +220,9 @@ def main():
         sanitized = os.environ.get("LAMINA_TEST_SANITIZED")
         if sanitized:
             print("not run under a sanitizer, whose runtime has threads of its own: how many threads train")
-        for args, env, threads in [] if sanitized else [([], environment(LAMINA_NUM_THREADS="3"), 3),
-                                                        (["--threads", "2"], environment(LAMINA_NUM_THREADS="3"), 2)]:
+        for args, env, threads in [] if sanitized else [([], environment(LAMINA_NUM_THREADS="3", LAMINA_MOST_THREADS="64"), 3),
+                                                        (["--threads", "2"], environment(LAMINA_NUM_THREADS="3", LAMINA_MOST_THREADS="64"), 2),
+                                                        (["--threads", "9"], environment(LAMINA_MOST_THREADS="2"), 2)]:
             check(threads_of(["train", "--model", "fc", "--hidden", "3000,3000", "--data", "synthetic", *args,
                               "--out", path("threads")], env) == threads, "threads with", args, "are not", threads)
 
