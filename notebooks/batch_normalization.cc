@@ -147,7 +147,7 @@ void weight_scales(Cell& cell) {
 }
 
 /// The notebook's run_batchsize_experiments: a net without normalization at batches of 5, and with it at 5, 10 and 50.
-NotebookExperiment& batch_sizes(Cell& cell, Normalization normalization, const std::string& name) {
+NotebookExperiment& batch_sizes(Cell& cell, Normalization normalization, std::string_view name) {
   Notebook& notebook = cell.notebook();
   notebook.random.seed(231);
   const std::vector<Index> hidden_dims = {100, 100, 100, 100, 100};
@@ -165,7 +165,7 @@ NotebookExperiment& batch_sizes(Cell& cell, Normalization normalization, const s
   };
   add("no normalization", Normalization::none, 5);
   for (const Index batch_size : {5, 10, 50}) add(what, normalization, batch_size);
-  train_side_by_side(cell, name + " and batch sizes", trainings, data);
+  train_side_by_side(cell, std::string(name) + " and batch sizes", trainings, data);
   std::string text = fmt::format(
       "Six layers, {} images, adam, {} epochs. Best training (validation) accuracies: ", data.train.size(), epochs);
   std::vector<std::pair<std::string, const History*>> named;
@@ -174,7 +174,7 @@ NotebookExperiment& batch_sizes(Cell& cell, Normalization normalization, const s
                         largest(training.history.train_acc_history), training.history.best_val_acc, training.name);
     named.emplace_back(training.name, &training.history);
   }
-  NotebookExperiment& experiment = cell.experiment(name + " and batch size", text + ".");
+  NotebookExperiment& experiment = cell.experiment(std::string(name) + " and batch size", text + ".");
   experiment.histories = training_plots(named);
   return experiment;
 }
