@@ -95,6 +95,31 @@ TEST(Winograd, EqualsDirectConvolution) {
   });
 }
 
+// The transforms multiply values by up to some thousands, so they overflow long before direct sums do: at 2e38, but not
+// at 2^100, where every step has the same bits but for the exponent.
+TEST(Winograd, LargeValuesDoNotOverflow) {
+  const float large = std::ldexp(1.0f, 100);
+  RandomState random(18);
+  testing::over_targets(40, [&](int i) {
+    const ConvShape s = testing::random_conv_shape(random, i);
+    SCOPED_TRACE(testing::describe(s));
+    Operands o(s, random);
+    Results plain = by_winograd(s, o);
+    for (Tensor<float>* each : {&o.x, &o.b})
+      for (float& value : *each) value *= large;
+    const Results of_inputs = by_winograd(s, o);
+    for (float& value : o.x) value /= large;
+    for (float& value : o.dout) value *= large;
+    const Results of_gradients = by_winograd(s, o);
+    for (Tensor<float>* each : {&plain.out, &plain.dx, &plain.dw})
+      for (float& value : *each) value *= large;
+    EXPECT_TRUE(testing::close(of_inputs.out, plain.out, 0));
+    EXPECT_TRUE(testing::close(of_inputs.dw, plain.dw, 0));
+    EXPECT_TRUE(testing::close(of_gradients.dx, plain.dx, 0));
+    EXPECT_TRUE(testing::close(of_gradients.dw, plain.dw, 0));
+  });
+}
+
 // The notebooks' and the benchmarks' layers: the error stays far below a hundred times that of direct sums in float.
 TEST(Winograd, ErrorOfNetsLayers) {
   RandomState random(16);

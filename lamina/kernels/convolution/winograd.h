@@ -11,7 +11,8 @@ namespace lamina::kernels {
 bool winograd_suits(const ConvShape& s, double product_speed = 1);
 
 /// The same as conv_forward, conv_backward_data and conv_backward_filter, for any sizes. Rounding errors are about
-/// three times as large, and a NaN or an infinity also spoils outputs near those that depend on it.
+/// three times as large, and a NaN or an infinity also spoils outputs near those that depend on it. So do values above
+/// 2^100 (1e30), which the transforms may make infinite where direct sums would be finite.
 void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);
 void winograd_backward_data(const ConvShape& s, const float* dout, const float* w, float* dx);
 void winograd_backward_filter(const ConvShape& s, const float* x, const float* dout, float* dw);
