@@ -167,7 +167,8 @@ ModelFile load_model(const fs::path& path) {
     if (!(shape_of(*tensor) == shape))
       fail_file(kLoad, path, "expected parameter ", name, " of shape ", shape, ", got ", shape_of(*tensor));
   }
-  if (format == kFormat) check_checksum(file, path);
+  model.info.has_checksum = format == kFormat;
+  if (model.info.has_checksum) check_checksum(file, path);
   for (const NamedStoredTensor& tensor : file.tensors) check_finite(tensor, path);
   for (NamedStoredTensor& tensor : file.tensors)
     if (tensor.name != kMean) model.tensors.push_back(std::move(tensor));

@@ -19,6 +19,7 @@ struct ModelInfo {
   std::vector<std::string> class_names;         ///< config.num_classes of them
   Tensor<double> mean;                          ///< mean image (C, H, W) that was subtracted; empty if none was
   std::map<std::string, std::string> metadata;  ///< further entries, under names that do not start with "lamina."
+  bool has_checksum = true;                     ///< of a file that was read: those of earlier versions have none
 };
 
 /// The content of a model file, checked: `tensors` contains the configuration's parameters in their shapes. Its other

@@ -77,10 +77,18 @@ void print_json(const Evaluation& found) {
   fmt::print("{}\n", all.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
 }
 
-int run_eval(const UseFlags& flags) {
+TrainedNet open_net(const UseFlags& flags, std::string_view command) {
   set_num_threads(flags.threads);
   TrainedNet net = open_trained_net(flags.run);
   if (flags.mirror) net.mirror_averaging = true;
+  if (!net.info().has_checksum)
+    tell(fmt::format("lamina {}: {} is of an earlier version, without a checksum: damage to its numbers would go unseen",
+                     command, shown(flags.run)));
+  return net;
+}
+
+int run_eval(const UseFlags& flags) {
+  const TrainedNet net = open_net(flags, "eval");
   const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
                                     [](std::string_view line) { tell(fmt::format("lamina eval: {}", line)); });
   const Evaluation found = evaluate(net, data, flags.split);
@@ -92,9 +100,7 @@ int run_eval(const UseFlags& flags) {
 }
 
 int run_predict(const UseFlags& flags) {
-  set_num_threads(flags.threads);
-  TrainedNet net = open_trained_net(flags.run);
-  if (flags.mirror) net.mirror_averaging = true;
+  const TrainedNet net = open_net(flags, "predict");
   int code = 0;
   for (const std::string& path : flags.images) {
     try {

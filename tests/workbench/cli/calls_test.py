@@ -286,8 +286,11 @@ def main():
                     file.write(bad)
                 if name == "checkpoint":
                     expect(1, r"broken/checkpoint", "train", "--resume", broken)
-                elif bad[-3:] != b"abc":  # a model file has no checksum; a changed number is a number
+                else:
                     expect(1, r"broken/model.safetensors", "eval", broken)
+        with open(os.path.join(broken, "model.safetensors"), "wb") as file:
+            file.write(whole.replace(b"lamina model 3", b"lamina model 2"))
+        expect(0, r"broken is of an earlier version, without a checksum", "eval", broken)
         # Other data than those that the run began with.
         started = path("started")
         expect(2, r"LAMINA_CHECKPOINT_SECONDS", "train", *small, "--out", started,
