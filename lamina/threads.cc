@@ -100,6 +100,10 @@ bool Stoppable::asked() {
   return stoppable->ask_();
 }
 
+void Stoppable::check() {
+  if (asked()) throw Stopped();
+}
+
 std::vector<std::exception_ptr> side_by_side(Index jobs, const std::function<void(Index)>& job,
                                              const std::function<void(Index)>& done) {
   std::vector<std::exception_ptr> errors(static_cast<std::size_t>(std::max<Index>(jobs, 0)));

@@ -55,6 +55,8 @@ class Stoppable {
   /// Whether this thread has a Stoppable, and whether that one wants to stop now.
   static bool lives();
   static bool asked();
+  /// Throws Stopped where this thread's Stoppable wants to stop now: for long loops that are no kernels.
+  static void check();
 
  private:
   bool (*ask_)();

@@ -1,8 +1,9 @@
-// The specification of conv.h, in plain loops over (N, C, H, W).
+// The specification of conv.h, in plain loops over (N, C, H, W), which a Stoppable can stop.
 #pragma once
 
 #include "lamina/layers/conv.h"
 #include "lamina/tensor.h"
+#include "lamina/threads.h"
 
 namespace lamina::naive {
 
@@ -15,7 +16,7 @@ Tensor<T> conv_forward(const TensorView<T>& x, const TensorView<T>& w, const Ten
   Tensor<T> out({N, F, OH, OW});
   for (Index n = 0; n < N; ++n)
     for (Index f = 0; f < F; ++f)
-      for (Index i = 0; i < OH; ++i)
+      for (Index i = 0; i < OH; ++i, Stoppable::check())
         for (Index j = 0; j < OW; ++j) {
           T sum = b(f);
           for (Index c = 0; c < C; ++c)
@@ -38,7 +39,7 @@ ConvGradients<T> conv_backward(const TensorView<T>& dout, const TensorView<T>& x
   ConvGradients<T> g{Tensor<T>(x.shape()), Tensor<T>(w.shape()), Tensor<T>({F})};
   for (Index n = 0; n < N; ++n)
     for (Index f = 0; f < F; ++f)
-      for (Index i = 0; i < OH; ++i)
+      for (Index i = 0; i < OH; ++i, Stoppable::check())
         for (Index j = 0; j < OW; ++j) {
           const T d = dout(n, f, i, j);
           g.db(f) += d;

@@ -1,10 +1,11 @@
-// The specification of max_pool.h, in plain loops over (N, C, H, W).
+// The specification of max_pool.h, in plain loops over (N, C, H, W), which a Stoppable can stop.
 #pragma once
 
 #include <cmath>
 
 #include "lamina/layers/max_pool.h"
 #include "lamina/tensor.h"
+#include "lamina/threads.h"
 
 namespace lamina::naive {
 
@@ -15,7 +16,7 @@ void for_each_maximum(const TensorView<T>& x, const PoolParam& pool_param, Use&&
   const Index PH = pool_param.pool_height, PW = pool_param.pool_width, s = pool_param.stride;
   for (Index n = 0; n < N; ++n)
     for (Index c = 0; c < C; ++c)
-      for (Index i = 0; i <= (H - PH) / s; ++i)
+      for (Index i = 0; i <= (H - PH) / s; ++i, Stoppable::check())
         for (Index j = 0; j <= (W - PW) / s; ++j) {
           Index h = i * s, k = j * s;
           for (Index p = i * s; p < i * s + PH; ++p)

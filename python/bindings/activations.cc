@@ -19,10 +19,7 @@ py::tuple forward(std::string_view where, py::handle x_, Run&& run, const std::a
   return with_type(type, [&]<class T>() {
     const Input<T> xs = flat<T>(x);
     Tensor<T> out;
-    {
-      const py::gil_scoped_release unlocked;
-      run(xs.view(), out);
-    }
+    interruptible([&] { run(xs.view(), out); });
     auto cache = std::make_unique<Cache>(where);
     cache->keep("x", x);
     cache->settings = settings;
@@ -39,10 +36,7 @@ py::array backward(std::string_view where, std::string_view layer, py::handle do
   return with_type(promoted({&dout, &x}), [&]<class T>() {
     const Input<T> douts = flat<T>(dout), xs = flat<T>(x);
     Tensor<T> dx;
-    {
-      const py::gil_scoped_release unlocked;
-      run(douts.view(), xs.view(), dx, cache);
-    }
+    interruptible([&] { run(douts.view(), xs.view(), dx, cache); });
     return result(std::move(dx), promoted({&dout}), dout);
   });
 }

@@ -25,10 +25,7 @@ py::tuple forward(py::handle x_, py::handle w_, py::handle b_) {
     const Input<T> xs = examples<T>(where, x), ws(where, "w", w), bs(where, "b", b);
     Tensor<T> out;
     AffineCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
-      lamina::affine_forward<T>(xs, ws, bs, out, state);
-    }
+    interruptible([&] { lamina::affine_forward<T>(xs, ws, bs, out, state); });
     auto cache = make_cache<AffineCache>(where, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);

@@ -27,19 +27,19 @@ py::tuple forward(py::handle x_, py::handle w_, py::handle b_, const Hidden& hid
     const Input<T> xs(where, "x", x), ws(where, "w", w), bs(where, "b", b);
     const Input<T> gammas = normalized ? Input<T>(where, "gamma", *hidden.gamma) : Input<T>();
     const Input<T> betas = normalized ? Input<T>(where, "beta", *hidden.beta) : Input<T>();
+    const BatchNormParam<T> before = hidden.batchnorm ? hidden.batchnorm->param<T>() : BatchNormParam<T>();
     BatchNormParam<T> bn_param;
-    if (hidden.batchnorm) bn_param = hidden.batchnorm->param<T>();
     AffineNormReluDropoutParam<T> param;
     param.normalization = hidden.normalization;
     param.batchnorm = &bn_param;
     param.layernorm.eps = hidden.eps;
     Tensor<T> out;
     AffineNormReluDropoutCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
+    interruptible([&] {
+      bn_param = before;
       affine_norm_relu_dropout_forward<T>(xs, ws, bs, gammas, betas, param, out, state);
       state.hidden = out;  // the caller may change the other one
-    }
+    });
     auto cache = make_cache<AffineNormReluDropoutCache>(where, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lamina/check.h"
+#include "python/bindings/gil.h"
 
 namespace lamina::python {
 namespace {
@@ -53,7 +54,7 @@ class Promotion {
 
 py::array as_array(std::string_view where, std::string_view name, std::string_view what, py::handle object) {
   if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
-  py::array array = py::array::ensure(object);
+  py::array array = in_python([&] { return py::array::ensure(object); });
   if (!array) not_numbers(where, name, what, py::type::handle_of(object).attr("__name__"));
   return array;
 }
@@ -140,9 +141,10 @@ py::array detail::readable(const py::array& array, const py::dtype& type, int nu
   constexpr int kAligned = Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_ALIGNED_;
   const py::dtype found = array.dtype();
   if (found.num() == number && (array.flags() & kAligned) == kAligned && found.byteorder() == '=') return array;
-  PyObject* copy =
-      Api::get().PyArray_FromAny_(array.ptr(), py::dtype(type).release().ptr(), 0, 0,
-                                  kAligned | Api::NPY_ARRAY_FORCECAST_ | Api::NPY_ARRAY_ENSUREARRAY_, nullptr);
+  PyObject* copy = in_python([&] {
+    return Api::get().PyArray_FromAny_(array.ptr(), py::dtype(type).release().ptr(), 0, 0,
+                                       kAligned | Api::NPY_ARRAY_FORCECAST_ | Api::NPY_ARRAY_ENSUREARRAY_, nullptr);
+  });
   if (!copy) throw py::error_already_set();
   return py::reinterpret_steal<py::array>(copy);
 }
@@ -151,7 +153,7 @@ py::array detail::cast(const py::array& array, Type type) {
   const Type found = needed(array.dtype());
   if (found == type) return array;
   constexpr const char* kNames[] = {"float16", "float32", "float64"};
-  return array.attr("astype")(kNames[static_cast<int>(type)]);
+  return call(array.attr("astype"), kNames[static_cast<int>(type)]);
 }
 
 }  // namespace lamina::python

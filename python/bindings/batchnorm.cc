@@ -19,13 +19,14 @@ py::tuple forward(std::string_view where, py::handle x_, py::handle gamma_, py::
   const Type type = promoted({&x, &gamma, &beta});
   return with_type(bn.computed(type), [&]<class T>() {
     const Input<T> xs(where, "x", x), gammas(where, "gamma", gamma), betas(where, "beta", beta);
-    BatchNormParam<T> param = bn.param<T>();
+    const BatchNormParam<T> before = bn.param<T>();
+    BatchNormParam<T> param;
     Tensor<T> out;
     BatchNormCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
+    interruptible([&] {
+      param = before;
       run(xs.view(), gammas.view(), betas.view(), param, out, state);
-    }
+    });
     auto cache = make_cache<BatchNormCache>(where, std::move(state));
     cache->keep("x", x);
     cache->keep("gamma", gamma);

@@ -20,7 +20,7 @@ const py::array& Cache::kept(std::string_view where, std::string_view name) cons
 std::unique_ptr<Cache> Cache::deep_copy(py::handle memo) const {
   const py::object deepcopy = py::module_::import("copy").attr("deepcopy");
   std::unique_ptr<Cache> copy = copied();
-  for (Kept& kept : copy->kept_) kept.array = deepcopy(kept.array, memo);
+  for (Kept& kept : copy->kept_) kept.array = call(deepcopy, kept.array, memo);
   return copy;
 }
 

@@ -13,6 +13,7 @@
 #include "lamina/check.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/converted.h"
+#include "python/bindings/interrupt.h"
 
 namespace lamina::python {
 
@@ -62,21 +63,22 @@ class LayerCache : public Cache {
   LayerCache(std::string_view layer, State<T>&& state) : Cache(layer), state_(std::move(state)) {}
   LayerCache(const LayerCache& other) : Cache(other), state_(other.state_without_views()) {}
 
-  /// Calls use(state) without the GIL, and for one thread at a time.
+  /// Calls use(state) as interruptible() does, and for one thread at a time.
   template <class T, class Use>
   void with_state(Use&& use) {
-    const py::gil_scoped_release unlocked;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (auto* state = std::get_if<State<T>>(&state_)) return use(*state);
-    using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
-    State<T> state = converted<T>(std::get<State<Other>>(state_));
-    use(state);
+    interruptible([&] {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (auto* state = std::get_if<State<T>>(&state_)) return use(*state);
+      using Other = std::conditional_t<std::is_same_v<T, float>, double, float>;
+      State<T> state = converted<T>(std::get<State<Other>>(state_));
+      use(state);
+    });
   }
 
  private:
   std::unique_ptr<Cache> copied() const override { return std::make_unique<LayerCache>(*this); }
   std::variant<State<float>, State<double>> state_without_views() const {
-    const py::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     const std::lock_guard<std::mutex> lock(mutex_);
     if (auto* state = std::get_if<State<float>>(&state_)) return converted<float>(*state);
     return converted<double>(std::get<State<double>>(state_));

@@ -18,10 +18,8 @@ py::tuple fast_forward(py::handle x_, py::handle w_, py::handle b_, Index stride
     const Input<T> xs(kFast, "x", x), ws(kFast, "w", w), bs(kFast, "b", b);
     Tensor<T> out;
     ConvCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
-      lamina::detail::conv_forward<T>(kFast, xs, ws, bs, {.stride = stride, .pad = pad}, false, out, state);
-    }
+    interruptible(
+        [&] { lamina::detail::conv_forward<T>(kFast, xs, ws, bs, {.stride = stride, .pad = pad}, false, out, state); });
     auto cache = make_cache<ConvCache>(kFast, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);
@@ -69,10 +67,7 @@ py::tuple naive_forward(py::handle x_, py::handle w_, py::handle b_, Index strid
     const ConvParam param{.stride = stride, .pad = pad};
     check<T>(kNaive, xs, ws, bs, param);
     Tensor<T> out;
-    {
-      const py::gil_scoped_release unlocked;
-      out = naive::conv_forward<T>(xs, ws, bs, param);
-    }
+    interruptible([&] { out = naive::conv_forward<T>(xs, ws, bs, param); });
     auto cache = std::make_unique<Cache>(kNaive);
     cache->keep("x", x);
     cache->keep("w", w);
@@ -91,10 +86,7 @@ py::tuple naive_backward(py::handle dout_, py::handle cache_) {
   return with_type(type, [&]<class T>() {
     const Input<T> douts(where, "dout", dout), xs(where, "x", x), ws(where, "w", w);
     ConvGradients<T> grads;
-    {
-      const py::gil_scoped_release unlocked;
-      grads = naive::conv_backward<T>(douts, xs, ws, std::any_cast<ConvParam>(cache.settings));
-    }
+    interruptible([&] { grads = naive::conv_backward<T>(douts, xs, ws, std::any_cast<ConvParam>(cache.settings)); });
     return py::make_tuple(result(std::move(grads.dx), type), result(std::move(grads.dw), type),
                           result(std::move(grads.db), type));
   });

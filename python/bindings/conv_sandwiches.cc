@@ -26,10 +26,7 @@ py::tuple relu_forward(py::handle x_, py::handle w_, py::handle b_, Index stride
     const Input<T> xs(kRelu, "x", x), ws(kRelu, "w", w), bs(kRelu, "b", b);
     Tensor<T> out;
     ConvReluCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
-      conv_relu_forward<T>(xs, ws, bs, {.stride = stride, .pad = pad}, out, state);
-    }
+    interruptible([&] { conv_relu_forward<T>(xs, ws, bs, {.stride = stride, .pad = pad}, out, state); });
     auto cache = make_cache<ConvReluCache>(kRelu, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);
@@ -69,13 +66,14 @@ py::tuple bn_relu_forward(py::handle x_, py::handle w_, py::handle b_, py::handl
   return with_type(bn.computed(type), [&]<class T>() {
     const Input<T> xs(kBnRelu, "x", x), ws(kBnRelu, "w", w), bs(kBnRelu, "b", b), gammas(kBnRelu, "gamma", gamma),
         betas(kBnRelu, "beta", beta);
-    BatchNormParam<T> param = bn.param<T>();
+    const BatchNormParam<T> before = bn.param<T>();
+    BatchNormParam<T> param;
     Tensor<T> out;
     ConvBnReluCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
+    interruptible([&] {
+      param = before;
       conv_bn_relu_forward<T>(xs, ws, bs, gammas, betas, {.stride = stride, .pad = pad}, param, out, state);
-    }
+    });
     auto cache = make_cache<ConvBnReluCache>(kBnRelu, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);
@@ -121,10 +119,7 @@ py::tuple relu_pool_forward(py::handle x_, py::handle w_, py::handle b_, Index s
     const PoolParam pool{.pool_height = pool_height, .pool_width = pool_width, .stride = pool_stride};
     Tensor<T> out;
     ConvReluPoolCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
-      conv_relu_pool_forward<T>(xs, ws, bs, {.stride = stride, .pad = pad}, pool, out, state);
-    }
+    interruptible([&] { conv_relu_pool_forward<T>(xs, ws, bs, {.stride = stride, .pad = pad}, pool, out, state); });
     auto cache = make_cache<ConvReluPoolCache>(kReluPool, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);

@@ -32,17 +32,17 @@ py::tuple forward(py::handle x_, double p, bool train) {
     const DropoutParam param{.p = p, .mode = train ? Mode::train : Mode::test};
     const bool draws = train && p > 0 && p <= 1;  // else lamina says what is wrong, before a draw
     if (draws && !global_random_is_mt19937()) {
-      const py::object drawn = py::module_::import("numpy").attr("random").attr("random_sample")(x.size());
-      const Input<double> uniform = flat<double>(drawn);
-      const py::gil_scoped_release unlocked;
+      const Input<double> uniform =
+          flat<double>(call(py::module_::import("numpy.random").attr("random_sample"), x.size()));
+      const Unlocked unlocked;
       dropout_of<T>(xs, uniform, p, out, state);
     } else if (draws) {
       GlobalRandom random(kForward);
-      const py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       dropout_forward<T>(xs, param, random.state(), out, state);
     } else {
       RandomState unused;
-      const py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       dropout_forward<T>(xs, param, unused, out, state);
     }
     auto cache = make_cache<DropoutCache>(kForward, std::move(state));

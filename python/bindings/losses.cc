@@ -3,6 +3,7 @@
 #include "lamina/layers/svm_loss.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/interrupt.h"
 
 namespace lamina::python {
 namespace {
@@ -17,10 +18,7 @@ py::tuple loss(std::string_view where, py::handle x_, py::handle y_, Run&& run) 
     const Input<T> xs(where, "x", x);
     Tensor<T> dx;
     double value;
-    {
-      const py::gil_scoped_release unlocked;
-      value = run(xs.view(), std::span<const Label>(y), dx);
-    }
+    interruptible([&] { value = run(xs.view(), std::span<const Label>(y), dx); });
     return py::make_tuple(value, result(std::move(dx), type));
   });
 }
@@ -46,10 +44,7 @@ py::array softmax_of(py::handle x_) {
   return with_type(type, [&]<class T>() {
     const Input<T> xs(where, "x", x);
     Tensor<T> out;
-    {
-      const py::gil_scoped_release unlocked;
-      softmax<T>(xs, out);
-    }
+    interruptible([&] { softmax<T>(xs, out); });
     return result(std::move(out), type);
   });
 }

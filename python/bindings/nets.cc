@@ -164,7 +164,7 @@ void regularize(const ModelState& state, const ParameterLayout& layout, const st
   for (std::size_t i = 0; i < layout.size(); ++i) {
     if (!layout[i].first.starts_with('W')) continue;
     const py::array& W = state.params[i];
-    loss += 0.5 * state.reg * W.attr("__mul__")(W).attr("sum")().cast<double>();
+    loss += 0.5 * state.reg * call(call(W.attr("__mul__"), W).attr("sum")).cast<double>();
     const T* w = params[i].view().data();
     for (T& gradient : grads[i]) gradient += static_cast<T>(state.reg) * *w++;
   }
@@ -238,7 +238,7 @@ py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle 
   const std::string& where = name();
   py::array x = numbers(where, "X", X);
   if (!dtype.is_none() && !x.dtype().is(dtype))
-    x = numbers(where, "X", x.attr("astype")(dtype, py::arg("copy") = false));
+    x = numbers(where, "X", call(x.attr("astype"), dtype, "K", "unsafe", true, /*copy=*/false));
   std::vector<Label> labels;
   if (!y.is_none()) labels = python::labels(where, "y", y);
   ModelState state = read(model);
@@ -248,7 +248,7 @@ py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle 
       for (const auto* average : {&norm.mean, &norm.var})
         if (*average) state.params.push_back(**average);
   const Type type = promoted(state.params);
-  if (state.seed) py::module_::import("numpy.random").attr("seed")(*state.seed);
+  if (state.seed) call(py::module_::import("numpy.random").attr("seed"), *state.seed);
   return with_type(type, [&]<class T>() { return loss_in<T>(state, x, y.is_none() ? nullptr : &labels, type); });
 }
 
@@ -331,13 +331,14 @@ double loss_seconds(py::handle model, py::handle X, py::handle y, Index times) {
     using Clock = std::chrono::steady_clock;
     NetCopy<T> copy(model);
     const Input<T> input("loss_seconds", "X", x);
-    const py::gil_scoped_release unlocked;
     auto best = Clock::duration::max();
-    for (Index i = 0; i < times; ++i) {
-      const auto start = Clock::now();
-      copy.net().loss(input, labels);
-      best = std::min(best, Clock::now() - start);
-    }
+    interruptible([&] {
+      for (Index i = 0; i < times; ++i) {
+        const auto start = Clock::now();
+        copy.net().loss(input, labels);
+        best = std::min(best, Clock::now() - start);
+      }
+    });
     return std::chrono::duration<double>(best).count();
   });
 }

@@ -20,10 +20,7 @@ py::tuple forward(std::string_view where, py::handle x_, py::handle gamma_, py::
     const Input<T> xs(where, "x", x), gammas(where, "gamma", gamma), betas(where, "beta", beta);
     Tensor<T> out;
     State<T> state;
-    {
-      const py::gil_scoped_release unlocked;
-      run(xs.view(), gammas.view(), betas.view(), out, state);
-    }
+    interruptible([&] { run(xs.view(), gammas.view(), betas.view(), out, state); });
     auto cache = make_cache<State>(where, std::move(state));
     cache->keep("x", x);
     cache->keep("gamma", gamma);

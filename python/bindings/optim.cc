@@ -9,6 +9,7 @@
 
 #include "lamina/check.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/gil.h"
 
 namespace lamina::python {
 namespace {
@@ -35,13 +36,13 @@ py::array sgd_of(py::handle w_, const py::array& w, const py::array& dw, const O
     TensorView<T> from = dws;
     if (overlap<T>(to.data(), from.data(), to.size())) from = other = Tensor<T>(from);
     {
-      const py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       sgd(to, from, config);
     }
     if (in_place) return w;
     const py::array updated = result(std::move(copy), type_of<T>(), w);
     if (owned) return updated;
-    py::module_::import("numpy").attr("copyto")(w, updated, py::arg("casting") = "same_kind");
+    call(py::module_::import("numpy").attr("copyto"), w, updated);
     return w;
   });
 }
@@ -57,8 +58,8 @@ py::object entry(const py::dict& dict, const py::str& key) {
 
 // What lamina._arguments says to a value that is no plain float or int.
 py::object converted(const char* function, const Rule& rule, const py::str& key, const py::handle& value) {
-  return py::module_::import("lamina._arguments")
-      .attr(function)(text(rule.name), "config['" + key.cast<std::string>() + "']", value);
+  return call(py::module_::import("lamina._arguments").attr(function), text(rule.name),
+              "config['" + key.cast<std::string>() + "']", value);
 }
 
 // A rule's names as Python's strings, made once.
@@ -113,7 +114,7 @@ py::array update_of(std::string_view name, py::handle w_, py::handle dw_, const 
       if (before[i]) state.tensors.emplace(rule.state[i], Tensor<T>(flat<T>(*before[i]).view()));
     Tensor<T> next;
     {
-      const py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       next.assign(ws);
       update(rule, next, dws, config, state);
     }

@@ -23,10 +23,7 @@ py::tuple fast_forward(py::handle x_, Index height, Index width, Index stride) {
     const Input<T> xs(kFast, "x", x);
     Tensor<T> out;
     PoolCache<T> state;
-    {
-      const py::gil_scoped_release unlocked;
-      max_pool_forward<T>(xs, pool_param(height, width, stride), out, state);
-    }
+    interruptible([&] { max_pool_forward<T>(xs, pool_param(height, width, stride), out, state); });
     return py::make_tuple(result(std::move(out), type), handed_over(make_cache<PoolCache>(kFast, std::move(state))));
   });
 }
@@ -54,10 +51,7 @@ py::tuple naive_forward(py::handle x_, Index height, Index width, Index stride) 
     Tensor<T> out;
     PoolCache<T> unused;
     max_pool_forward<T>(xs.view().rows(0, 0), param, out, unused);  // throws where the fast path would
-    {
-      const py::gil_scoped_release unlocked;
-      out = naive::max_pool_forward<T>(xs, param);
-    }
+    interruptible([&] { out = naive::max_pool_forward<T>(xs, param); });
     auto cache = std::make_unique<Cache>(kNaive);
     cache->keep("x", x);
     cache->settings = param;
@@ -74,10 +68,7 @@ py::array naive_backward(py::handle dout_, py::handle cache_) {
   return with_type(promoted({&dout, &x}), [&]<class T>() {
     const Input<T> douts(where, "dout", dout), xs(where, "x", x);
     Tensor<T> dx;
-    {
-      const py::gil_scoped_release unlocked;
-      dx = naive::max_pool_backward<T>(douts, xs, std::any_cast<PoolParam>(cache.settings));
-    }
+    interruptible([&] { dx = naive::max_pool_backward<T>(douts, xs, std::any_cast<PoolParam>(cache.settings)); });
     return result(std::move(dx), promoted({&dout}));
   });
 }
@@ -89,10 +80,7 @@ py::tuple average_forward(py::handle x_) {
     const Input<T> xs(kAverage, "x", x);
     Tensor<T> out;
     GlobalAveragePoolCache state;
-    {
-      const py::gil_scoped_release unlocked;
-      global_average_pool_forward<T>(xs, Layout::nchw, out, state);
-    }
+    interruptible([&] { global_average_pool_forward<T>(xs, Layout::nchw, out, state); });
     auto cache = std::make_unique<Cache>(kAverage);
     cache->settings = state;
     return py::make_tuple(result(std::move(out), type), handed_over(std::move(cache)));
@@ -107,10 +95,9 @@ py::array average_backward(py::handle dout_, py::handle cache_) {
   return with_type(type, [&]<class T>() {
     const Input<T> douts(where, "dout", dout);
     Tensor<T> dx;
-    {
-      const py::gil_scoped_release unlocked;
+    interruptible([&] {
       global_average_pool_backward<T>(douts, std::any_cast<const GlobalAveragePoolCache&>(cache.settings), dx);
-    }
+    });
     return result(std::move(dx), type);
   });
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lamina/check.h"
+#include "python/bindings/gil.h"
 
 namespace lamina::python {
 namespace {
@@ -43,7 +44,7 @@ GlobalRandom::GlobalRandom(std::string_view where) : generator_(global().attr("_
 }
 
 void GlobalRandom::take() {
-  acquire_();
+  call(acquire_);
   taken_ = true;
   RandomState::State state;
   std::memcpy(state.key.data(), words_->key, sizeof words_->key);

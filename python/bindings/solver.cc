@@ -180,7 +180,7 @@ class LoopOf : public Loop {
       state_.iteration = t + i;
       const double loss = draw_and_pass(lent);
       {
-        const py::gil_scoped_release unlocked;
+        const Unlocked unlocked;
         step_.update(configs);
       }
       copy_.end(Mode::train);
@@ -278,7 +278,7 @@ class LoopOf : public Loop {
     lent.take();
     try {
       {
-        const py::gil_scoped_release unlocked;
+        const Unlocked unlocked;
         step_.draw(copy_.random());
       }
       lent.keep();

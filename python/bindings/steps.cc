@@ -9,6 +9,7 @@
 #include "lamina/optim/schedule.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
+#include "python/bindings/gil.h"
 #include "python/bindings/options.h"
 
 namespace lamina::python {
@@ -24,7 +25,7 @@ double scale(const py::list& grads, double clip_norm) {
     const py::array gradient = numbers("Solver", "a gradient", each);
     squares += with_type(promoted({&gradient}), [&]<class T>() {
       const Input<T> input = flat<T>(gradient);
-      const py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       return kernels::sum_of_squares(input.view().size(), input.view().data());
     });
   }
@@ -37,7 +38,7 @@ py::array decayed(py::handle w_, double share) {
   return with_type(type, [&]<class T>() {
     Tensor<T> shrunk(flat<T>(w).view());
     {
-      const py::gil_scoped_release unlocked;
+      const Unlocked unlocked;
       kernels::axpy(shrunk.size(), static_cast<T>(-share), shrunk.data(), shrunk.data());
     }
     return result(std::move(shrunk), type, w);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ctrl-C during passes and training in C++."""
+"""Ctrl-C during layers, passes and training in C++."""
 import signal
 import subprocess
 import sys
@@ -52,6 +52,45 @@ class Interrupt(unittest.TestCase):
                              "lambda: solver.check_accuracy(many, labels, batch_size=6000)")
         print("seconds from Ctrl-C to the end:", *(f"{seconds:.3f}" for seconds in found))
         self.assertEqual(len(found), 4)
+        self.assertLess(max(found), 0.5)
+
+    def test_interrupted_in_a_layer(self):
+        """Ctrl-C stops a call of seconds within it, also the plain loops of the naive layers."""
+        script = """if True:
+            import os, signal, threading, time
+            import numpy as np
+            from lamina.fast_layers import *
+            from lamina.layer_utils import *
+            from lamina.layers import *
+            x, w, b = np.ones((150, 32, 64, 64), "f4"), np.ones((32, 32, 9, 9), "f4"), np.zeros(32, "f4")
+            conv, pool = {"stride": 1, "pad": 4}, {"pool_height": 40, "pool_width": 40, "stride": 1}
+            norm = {"mode": "train", "running_mean": b.copy(), "running_var": b.copy()}
+            out, small = x[:4, :, :30, :30], np.ones((32, 4, 9, 9))
+            naive, fast = conv_forward_naive(out[:, :4], small, b, conv)[1], conv_forward_fast(x, w, b, conv)[1]
+            for call in [
+                lambda: conv_forward_naive(x, w, b, conv),
+                lambda: [conv_backward_naive(out, naive) for _ in range(9)],
+                lambda: max_pool_forward_naive(x, pool),
+                lambda: conv_forward_fast(x, w, b, conv),
+                lambda: conv_backward_fast(x, fast),
+                lambda: conv_bn_relu_forward(x, w, b, 1.0, 0.0, conv, norm),
+            ]:
+                def send():
+                    global sent
+                    sent = time.monotonic()
+                    os.kill(os.getpid(), signal.SIGINT)
+                threading.Timer(0.2, send).start()
+                try:
+                    call()
+                    print("ended")
+                except KeyboardInterrupt:
+                    print(time.monotonic() - sent)
+                assert not norm["running_mean"].any() and not norm["running_var"].any()
+        """
+        run = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+        found = [float(line) for line in run.stdout.split()]
+        print("seconds from Ctrl-C to the end:", *(f"{seconds:.3f}" for seconds in found))
+        self.assertEqual(len(found), 6)
         self.assertLess(max(found), 0.5)
 
     def test_a_handler_that_returns(self):

@@ -153,6 +153,14 @@ void Pool::work(std::size_t self) {
 std::mutex busy;  // held during a call of parallel_for; guards the pool
 std::unique_ptr<Pool> pool;
 
+// Where the process ends while another thread computes with the pool, as a daemon thread of Python may, the pool stays.
+// Calls that come later are computed by their callers.
+const struct AtTheEnd {
+  ~AtTheEnd() {
+    if (!busy.try_lock()) static_cast<void>(pool.release());
+  }
+} at_the_end;
+
 // A forked child has none of the pool's threads and cannot join them. It drops the pool and will start one of its own.
 void forget_pool() {
   static_cast<void>(pool.release());
