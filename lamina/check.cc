@@ -31,7 +31,11 @@ std::string written(std::string_view where, std::initializer_list<Part> parts) {
   std::ostringstream text;
   text << '[' << where << "] ";
   for (const Part& part : parts) text << part;
-  return text.str();
+  std::string line = text.str();
+  // What was found may have any bytes. A message stays one line, and means nothing to a terminal.
+  for (char& c : line)
+    if ((c >= 0 && c < ' ') || c == '\x7f') c = ' ';
+  return line;
 }
 
 void throw_mistake(std::string_view where, std::initializer_list<Part> parts) {

@@ -32,6 +32,17 @@ TEST(Check, WritesEachKindOfPart) {
   EXPECT_EQ(mistake(std::filesystem::path("a/b c")), "[f] a/b c");
 }
 
+TEST(Check, WritesOneLineWhateverWasFound) {
+  EXPECT_EQ(mistake("got 'a\r\nb\x1b[31m", std::string(1, '\0'), '\t', "\x7f", "\xc3\xa9'"),
+            "[f] got 'a  b [31m   \xc3\xa9'");
+  EXPECT_THROW(
+      try { fail_file("f", std::filesystem::path("a\nb"), "c\n"); } catch (const std::runtime_error& e) {
+        EXPECT_STREQ(e.what(), "[f] a b: c ");
+        throw;
+      },
+      std::runtime_error);
+}
+
 TEST(Check, WritesNumbersAsStreamsDo) {
   for (const double value : {0.0, -0.5, 1.0 / 3, 1e-7, 123456789.0, 1e300, HUGE_VAL, -HUGE_VAL, std::nan("")}) {
     std::ostringstream stream;
