@@ -17,6 +17,8 @@ template <class... Cases>
 struct Overload : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overload(Cases...) -> Overload<Cases...>;  // which Clang 16 and older need
 
 template <class Number>
 bool parse(std::string_view text, Number& value) {
