@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <exception>
 #include <string>
 #include <vector>
 
+#include "datasets/image_files.h"
 #include "datasets/images.h"
 #include "lamina/check.h"
 #include "lamina/random.h"
@@ -21,73 +21,10 @@ namespace fs = std::filesystem;
 
 constexpr const char* kWhere = "load_image_folder";
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool has_image_name(const fs::path& path) {
-  std::string end = path.extension().string();
-  std::transform(end.begin(), end.end(), end.begin(), [](unsigned char c) { return std::tolower(c); });
-  return end == ".png" || end == ".jpg" || end == ".jpeg";
-}
-
-bool is_image(const fs::directory_entry& entry) {
-  std::error_code error;
-  return !is_hidden(entry.path()) && has_image_name(entry.path()) && !entry.is_directory(error);
-}
-
-bool is_class(const fs::directory_entry& entry) {
-  std::error_code error;
-  return !is_hidden(entry.path()) && entry.is_directory(error);
-}
-
-// The entries of a directory, ordered by name.
-std::vector<fs::directory_entry> entries_of(const fs::path& directory) {
-  std::error_code error;
-  std::vector<fs::directory_entry> entries;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
-    entries.push_back(*it);
-  if (error) fail_file(kWhere, directory, "expected a directory that can be read, found: ", error.message());
-  std::sort(entries.begin(), entries.end(),
-            [](const auto& a, const auto& b) { return a.path().filename().string() < b.path().filename().string(); });
-  return entries;
-}
-
 struct Image {
   fs::path path;
   Label label;
 };
-
-struct Found {
-  std::vector<std::string> class_names;
-  std::vector<std::vector<fs::path>> files;  // of each class
-  Index skipped = 0;
-  fs::path first_skipped;
-  void skip(const fs::path& path) {
-    if (skipped++ == 0) first_skipped = path;
-  }
-};
-
-Found find_images(const fs::path& directory) {
-  Found found;
-  for (const fs::directory_entry& folder : entries_of(directory)) {
-    if (!is_class(folder)) {
-      found.skip(folder.path());
-      continue;
-    }
-    std::vector<fs::path> files;
-    for (const fs::directory_entry& file : entries_of(folder.path()))
-      if (is_image(file))
-        files.push_back(file.path());
-      else
-        found.skip(file.path());
-    if (files.empty())
-      fail_file(kWhere, folder.path(), "expected PNG or JPEG images in each class's folder, found none");
-    found.class_names.push_back(folder.path().filename().string());
-    found.files.push_back(std::move(files));
-  }
-  if (found.files.size() < 2)
-    fail_file(kWhere, directory, "expected two or more folders, one a class, found ", found.files.size());
-  return found;
-}
 
 // How many of the n images of a class to hold out.
 Index share(Index n, double fraction) {
@@ -99,20 +36,25 @@ struct Parts {
   std::vector<Image> train, val, test;
 };
 
-Parts split(const Found& found, const ImageFolderOptions& options) {
+// Holds out of the training images what the folder does not give: for validation, and for testing where it gives
+// neither.
+Parts split(const ImageFiles& found, const ImageFolderOptions& options) {
   RandomState random(options.split_seed);
   Parts parts;
-  for (std::size_t c = 0; c < found.files.size(); ++c) {
-    const auto n = static_cast<Index>(found.files[c].size());
-    const Index num_val = std::min(n - 1, share(n, options.val_fraction));
-    Index num_test = share(n, options.test_fraction);
-    num_test = std::min(n - 1 - num_val, num_test);
+  const double val_fraction = found.has_val ? 0 : options.val_fraction;
+  const double test_fraction = found.has_val || found.has_test ? 0 : options.test_fraction;
+  for (std::size_t c = 0; c < found.train.size(); ++c) {
+    const auto n = static_cast<Index>(found.train[c].size());
+    const Index num_val = std::min(n - 1, share(n, val_fraction));
+    const Index num_test = std::min(n - 1 - num_val, share(n, test_fraction));
     const auto order = random.permutation(n);
+    const auto label = static_cast<Label>(c);
     for (Index i = 0; i < n; ++i) {
       std::vector<Image>& part = i < num_val ? parts.val : i < num_val + num_test ? parts.test : parts.train;
-      part.push_back(
-          {found.files[c][static_cast<std::size_t>(order[static_cast<std::size_t>(i)])], static_cast<Label>(c)});
+      part.push_back({found.train[c][static_cast<std::size_t>(order[static_cast<std::size_t>(i)])], label});
     }
+    for (const fs::path& file : found.val[c]) parts.val.push_back({file, label});
+    for (const fs::path& file : found.test[c]) parts.test.push_back({file, label});
   }
   random.shuffle(std::span<Image>(parts.train));
   return parts;
@@ -171,9 +113,10 @@ void check_options(const ImageFolderOptions& options) {
          options.test_fraction);
 }
 
-void check_fits_memory(const fs::path& directory, const Found& found, const ImageFolderOptions& options) {
+void check_fits_memory(const fs::path& directory, const ImageFiles& found, const ImageFolderOptions& options) {
   double count = 0;
-  for (const auto& files : found.files) count += static_cast<double>(files.size());
+  for (const ImageFiles::Classes* part : {&found.train, &found.val, &found.test})
+    for (const auto& files : *part) count += static_cast<double>(files.size());
   const double bytes = 3 * count * static_cast<double>(options.height) * static_cast<double>(options.width);
   const double has = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   if (bytes > 0.8 * has)
@@ -184,26 +127,11 @@ void check_fits_memory(const fs::path& directory, const Found& found, const Imag
 
 }  // namespace
 
-bool is_image_folder(const fs::path& directory) {
-  std::error_code error;
-  if (!fs::is_directory(directory, error)) return false;
-  for (const fs::directory_entry& folder : entries_of(directory)) {
-    if (!is_class(folder)) continue;
-    fs::directory_iterator it(folder.path(), error);
-    for (const fs::directory_iterator end; !error && it != end; it.increment(error))
-      if (is_image(*it)) return true;
-  }
-  return false;
-}
+bool is_image_folder(const fs::path& directory) { return holds_class_folders(directory); }
 
 Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& options) {
   check_options(options);
-  Found found = find_images(directory);
-  if (found.skipped > 0 && options.say)
-    options.say("skipped " + std::to_string(found.skipped) +
-                (found.skipped == 1 ? " entry that is" : " entries that are") +
-                " hidden, or no PNG or JPEG file in a class's folder: " + found.first_skipped.string() +
-                (found.skipped == 1 ? "" : " and others"));
+  ImageFiles found = find_image_files(directory, options.say);
   check_fits_memory(directory, found, options);
   const Parts parts = split(found, options);
   if (parts.val.empty())

@@ -61,11 +61,26 @@ void detail::check_image_size(const fs::path& name, std::uint64_t height, std::u
               " (", width, " x ", height, ")");
 }
 
+namespace {
+
+// What bytes that are neither PNG nor JPEG are.
+const char* other_format(std::string_view bytes) {
+  if (bytes.empty()) return "an empty file";
+  if (bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP") return "a WebP image; convert it to PNG or JPEG";
+  if (bytes.starts_with("GIF8")) return "a GIF image; convert it to PNG or JPEG";
+  if (bytes.starts_with("BM") && bytes.substr(6, 4) == std::string_view("\0\0\0\0", 4))
+    return "a BMP image; convert it to PNG or JPEG";
+  if (bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4)))
+    return "a TIFF image; convert it to PNG or JPEG";
+  return "a file that starts like neither";
+}
+
+}  // namespace
+
 Tensor<std::uint8_t> decode_image(std::string_view bytes, const fs::path& name) {
   if (bytes.substr(0, 8) == std::string_view("\x89PNG\r\n\x1a\n", 8)) return detail::decode_png(bytes, name);
   if (bytes.substr(0, 3) == "\xff\xd8\xff") return detail::decode_jpeg(bytes, name);
-  fail_file("read_image", name, "expected a PNG or JPEG image, got ",
-            bytes.empty() ? "an empty file" : "a file that starts like neither");
+  fail_file("read_image", name, "expected a PNG or JPEG image, got ", other_format(bytes));
 }
 
 Tensor<std::uint8_t> read_image(const fs::path& path) {

@@ -160,11 +160,116 @@ TEST(ImageFolder, WhatIsSkippedIsCounted) {
                                      (here / "a" / ".hidden.png").string()});
   write_bytes(here / ".git" / "x.png", "x");
   write_bytes(here / "b" / "notes.txt", "x");
-  write_bytes(here / "b" / "deeper" / "x.png", "x");
+  write_bytes(here / "b" / ".deeper" / "x.png", "x");
   write_bytes(here / "readme", "x");
   EXPECT_EQ(load().train.size(), 2);
   ASSERT_EQ(said.size(), 1u);
   EXPECT_EQ(said[0].find("skipped 5 entries that are hidden"), 0u) << said[0];
+}
+
+// The lines that a load says.
+std::vector<std::string> lines_of(const fs::path& directory) {
+  std::vector<std::string> said;
+  load_image_folder(directory, {.say = [&](std::string_view line) { said.emplace_back(line); }});
+  return said;
+}
+
+TEST(ImageFolder, AGivenSplitIsUsed) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here / "train", {{"a", 4}, {"b", 5}});
+  write_set(here / "Valid", {{"a", 2}, {"b", 1}});
+  write_set(here / "test", {{"b", 3}});
+  const Dataset data = load_image_folder(here);
+  EXPECT_EQ(data.class_names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(data.train.size(), 9);
+  EXPECT_EQ(reds(data.val), (std::vector<int>{0, 1, 16}));
+  EXPECT_EQ(data.val.y, (std::vector<Label>{0, 0, 1}));
+  EXPECT_EQ(reds(data.test), (std::vector<int>{0, 1, 2}));  // the only class of its set, so the first there
+  EXPECT_EQ(data.test.y, (std::vector<Label>{1, 1, 1}));
+  EXPECT_EQ(lines_of(here), std::vector<std::string>{"the folder says which images are for training, validation and "
+                                                     "testing, and so it is done"});
+  write_set(here / "test", {{"c", 1}});
+  EXPECT_EQ(thrown([&] { load_image_folder(here); }),
+            "[load_image_folder] " + (here / "test" / "c").string() +
+                ": expected the classes that train has, a and b, found another one");
+}
+
+TEST(ImageFolder, WhatASplitDoesNotGiveIsHeldOut) {
+  const TemporaryDirectory temporary;
+  const fs::path &here = temporary.path(), two = here / "two", unlabelled = here / "unlabelled", val = here / "val";
+  write_set(two / "train", {{"a", 10}, {"b", 10}});
+  write_set(two / "test", {{"a", 3}, {"b", 3}});
+  const Dataset data = load_image_folder(two);
+  EXPECT_EQ(data.train.size(), 18);
+  EXPECT_EQ(data.val.size(), 2);
+  EXPECT_EQ(data.test.size(), 6);
+  // A contest's images to be labelled are of no use here.
+  write_set(unlabelled / "train", {{"a", 10}, {"b", 10}});
+  write_set(unlabelled, {{"test", 3}});
+  const Dataset rest = load_image_folder(unlabelled);
+  EXPECT_EQ(rest.train.size(), 16);
+  EXPECT_EQ(rest.val.size(), 2);
+  EXPECT_EQ(rest.test.size(), 2);
+  EXPECT_EQ(
+      lines_of(unlabelled).back(),
+      "skipped 1 entry that is hidden, or no PNG or JPEG file in a class's folder: " + (unlabelled / "test").string());
+  write_set(val / "train", {{"a", 10}, {"b", 10}});
+  write_set(val / "val", {{"a", 3}, {"b", 3}});
+  EXPECT_EQ(load_image_folder(val).train.size(), 20);
+  EXPECT_EQ(load_image_folder(val).test.size(), 0);
+}
+
+TEST(ImageFolder, ClassesAndSplitsAreFoundInTheOnlyFolder) {
+  const TemporaryDirectory temporary;
+  const fs::path &here = temporary.path(), animals = here / "archive" / "animals";
+  write_set(animals, {{"a", 4}, {"b", 4}});
+  write_bytes(here / "readme.txt", "x");
+  EXPECT_TRUE(is_image_folder(here));
+  EXPECT_EQ(load_image_folder(here).train.size(), 4);
+  EXPECT_EQ(lines_of(here), std::vector<std::string>{"the images are taken from " + animals.string()});
+  fs::remove_all(animals);
+  write_set(animals / "train", {{"a", 4}, {"b", 4}});
+  EXPECT_EQ(load_image_folder(here).train.size(), 4);
+  write_set(animals / "val", {{"a", 3}, {"b", 3}});
+  EXPECT_EQ(load_image_folder(here).train.size(), 8);
+  EXPECT_EQ(load_image_folder(here).val.size(), 6);
+  EXPECT_EQ(lines_of(here).size(), 2u);
+}
+
+TEST(ImageFolder, SuffixesAndFoldersOfJpegAreRead) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here, {{"a", 3}, {"b", 3}});
+  for (const char* name : {"x.jfif", "x.JPE", "x.jpeg", "x.jpg", "more/x.png", "more/still/x.png"})
+    for (const char* kind : {"a", "b"}) write_image(here / kind / name, 8, 8, {1, 2, 3});
+  const Dataset data = load_image_folder(here);
+  EXPECT_EQ(data.train.size() + data.val.size() + data.test.size(), 18);
+  EXPECT_TRUE(lines_of(here).empty());
+  // Links back up are not followed.
+  fs::create_directory_symlink(here, here / "a" / "more" / "circle");
+  EXPECT_EQ(load_image_folder(here).train.size(), data.train.size());
+  EXPECT_EQ(lines_of(here).size(), 1u);
+}
+
+TEST(ImageFolder, WhatAMacAndOtherFormatsLeaveIsNamed) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here, {{"a", 3}, {"b", 3}});
+  write_bytes(here / "__MACOSX" / "a" / "._i10.png", "x");
+  EXPECT_EQ(lines_of(here),
+            std::vector<std::string>{"skipped what a Mac added to its archive: " + (here / "__MACOSX").string()});
+  fs::remove_all(here / "__MACOSX");
+  for (const char* name : {"a/x.webp", "a/y.webp", "b/x.gif"}) write_bytes(here / name, "x");
+  EXPECT_EQ(lines_of(here),
+            std::vector<std::string>{"skipped 3 GIF and WebP images, to be converted to PNG or JPEG before they can be "
+                                     "used: " +
+                                     (here / "a" / "x.webp").string() + " and others"});
+  write_bytes(here / "c" / "x.bmp", "x");
+  EXPECT_EQ(thrown([&] { load_image_folder(here); }),
+            "[load_image_folder] " + (here / "c").string() +
+                ": expected PNG or JPEG images in each class's folder, found only BMP images: convert them to PNG or "
+                "JPEG");
 }
 
 TEST(ImageFolder, FaultsAreNamed) {

@@ -50,6 +50,18 @@ TEST(Png, GoesRound) {
   EXPECT_THROW(encode_png(Image(Shape{2})), std::invalid_argument);
 }
 
+TEST(OtherImages, AreNamedAsWhatTheyAre) {
+  const auto said = [](std::string_view bytes) { return error_of([&] { decode_image(bytes, "x.jpg"); }); };
+  const std::string got = "[read_image] x.jpg: expected a PNG or JPEG image, got ";
+  EXPECT_EQ(said(""), got + "an empty file");
+  EXPECT_EQ(said("<html>"), got + "a file that starts like neither");
+  EXPECT_EQ(said("RIFF1234WEBPVP8 "), got + "a WebP image; convert it to PNG or JPEG");
+  EXPECT_EQ(said("RIFF1234WAVE"), got + "a file that starts like neither");
+  EXPECT_EQ(said("GIF89a"), got + "a GIF image; convert it to PNG or JPEG");
+  EXPECT_EQ(said(std::string_view("BM1234\0\0\0\0", 10)), got + "a BMP image; convert it to PNG or JPEG");
+  EXPECT_EQ(said("BMW is a car"), got + "a file that starts like neither");
+}
+
 // Pillow writes every kind of file, and beside it the pixels that are expected, as raw bytes.
 class ImageKinds : public testing_io::InDirectory {};
 
