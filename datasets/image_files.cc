@@ -120,6 +120,48 @@ bool has_split(const std::vector<fs::path>& with_images) {
   return train && other;
 }
 
+// The classes that names of files such as cat.0.jpg suggest: 2 to 20 beginnings of letters.
+std::vector<std::string> classes_in_names(const fs::path& folder) {
+  std::set<std::string> words;
+  for (const fs::path& path : entries_of(folder)) {
+    if (is_passed_over(path) || !has_image_name(path)) continue;
+    const std::string name = path.stem().string();
+    words.insert(name.substr(0, name.find_first_of("0123456789._- ")));
+  }
+  const bool plausible = words.size() >= 2 && words.size() <= 20 && !words.contains("");
+  return plausible ? std::vector<std::string>(words.begin(), words.end()) : std::vector<std::string>();
+}
+
+// Refuses folders train, val, test that have the images themselves, as contests give them: they would be the classes.
+void check_no_flat_split(const fs::path& directory, const std::vector<fs::path>& with_images) {
+  std::vector<std::string> names;
+  fs::path train;
+  for (const fs::path& folder : with_images) {
+    const Part part = part_named(folder);
+    if (part == Part::none) return;
+    if (part == Part::train) train = folder;
+    names.push_back(folder.filename().string());
+  }
+  if (train.empty() || names.size() < 2) return;
+  const std::vector<std::string> classes = classes_in_names(train);
+  const std::string name = train.filename().string();
+  fail_file(kFinder, directory, "expected one folder of images a class, found the folders ", joined(names),
+            " of a split without classes: sort the images of ", name, " into a folder for each class, such as ", name,
+            "/", classes.empty() ? "cat" : classes.front(),
+            classes.empty() ? std::string() : "; the files' names suggest the classes " + joined(classes));
+}
+
+// Warns of classes that are rather parts of a split.
+void tell_odd_classes(const std::vector<std::string>& class_names, const std::function<void(std::string_view)>& say) {
+  std::vector<std::string> odd;
+  for (const std::string& name : class_names)
+    if (part_named(name) != Part::none) odd.push_back(name);
+  if (odd.empty()) return;
+  say("trained as classes: " + joined(odd) +
+      ", though the names are those of a split's parts; a split has the folders " +
+      "train and test (and val), and in each of them the folders of the classes");
+}
+
 // Follows folders that are the only one with images down to those of classes or of a split.
 fs::path follow_only_folders(const fs::path& directory) {
   constexpr int kDeepest = 4;
@@ -250,11 +292,14 @@ ImageFiles find_image_files(const fs::path& given, const std::function<void(std:
   PassedOver passed_over;
   const fs::path directory = follow_only_folders(given);
   ImageFiles found;
-  const bool split = has_split(folders_with_images(directory));
-  if (split)
+  const std::vector<fs::path> folders = folders_with_images(directory);
+  const bool split = has_split(folders);
+  if (split) {
     found = find_split(directory, passed_over);
-  else
+  } else {
+    check_no_flat_split(directory, folders);
     add_classes(directory, found, &ImageFiles::train, passed_over);
+  }
   if (found.class_names.size() < 2)
     fail_file(kFinder, directory, "expected two or more folders, one a class, found ", found.class_names.size());
   found.val.resize(found.class_names.size());
@@ -267,6 +312,7 @@ ImageFiles find_image_files(const fs::path& given, const std::function<void(std:
     if (found.has_test) parts.emplace_back("testing");
     say("the folder says which images are for " + joined(parts) + ", and so it is done");
   }
+  if (!split) tell_odd_classes(found.class_names, say);
   passed_over.tell(say);
   return found;
 }

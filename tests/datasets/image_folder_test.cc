@@ -237,6 +237,24 @@ TEST(ImageFolder, ClassesAndSplitsAreFoundInTheOnlyFolder) {
   EXPECT_EQ(lines_of(here).size(), 2u);
 }
 
+TEST(ImageFolder, ASplitWithoutClassesIsRefused) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  for (const char* name : {"train/cat.0.png", "train/cat.1.png", "train/dog.0.png", "test/1.png"})
+    write_image(here / name, 8, 8, {1, 2, 3});
+  const auto said = [&] { return thrown([&] { load_image_folder(here); }); };
+  const std::string refused = "[load_image_folder] " + here.string() +
+                              ": expected one folder of images a class, found the folders test and train of a split "
+                              "without classes: sort the images of train into a folder for each class, such as train/";
+  EXPECT_EQ(said(), refused + "cat; the files' names suggest the classes cat and dog");
+  write_image(here / "train" / "0001.png", 8, 8, {1, 2, 3});
+  EXPECT_EQ(said(), refused + "cat");
+  // Beside other classes the names are merely odd.
+  write_set(here, {{"bus", 3}});
+  ASSERT_EQ(lines_of(here).size(), 1u);
+  EXPECT_TRUE(lines_of(here)[0].starts_with("trained as classes: test and train, though")) << lines_of(here)[0];
+}
+
 TEST(ImageFolder, SuffixesAndFoldersOfJpegAreRead) {
   const TemporaryDirectory temporary;
   const fs::path& here = temporary.path();

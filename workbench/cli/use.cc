@@ -41,8 +41,8 @@ Index row_sum(const std::vector<Index>& row) {
 void print_evaluation(const Evaluation& found) {
   std::size_t width = 5;
   for (const std::string& name : found.class_names) width = std::max(width, name.size());
-  fmt::print("{}, {} split: {} images, accuracy {:.4f}\n\n", found.data_name, found.split, with_commas(found.count),
-             found.accuracy());
+  fmt::print("{}, {}: {} images, accuracy {:.4f}\n\n", found.data_name,
+             found.split == "all" ? "all splits" : found.split + " split", with_commas(found.count), found.accuracy());
   fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", "class", width, "images", "right", "accuracy");
   for (std::size_t i = 0; i < found.class_names.size(); ++i) {
     const Index images = row_sum(found.confusion[i]), right = found.confusion[i][i];
@@ -143,9 +143,10 @@ Command add_eval(CLI::App& app) {
   CLI::App* eval = app.add_subcommand("eval", "Accuracy of a trained net, class by class, and its confusion matrix");
   auto flags = std::make_shared<UseFlags>();
   add_run(*eval, *flags);
-  eval->add_option("--split", flags->split, "train, val or test; on val the accuracy is the run's best_val_acc")
+  eval->add_option("--split", flags->split,
+                   "train, val, test, or all (the three together); on val the accuracy is the run's best_val_acc")
       ->type_name("NAME")
-      ->check(one_of({"train", "val", "test"}))
+      ->check(one_of({"train", "val", "test", "all"}))
       ->capture_default_str();
   eval->add_option("--data", flags->data,
                    "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, a directory that "

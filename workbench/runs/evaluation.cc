@@ -26,11 +26,12 @@ void check_fits(const ModelInfo& info, const Dataset& data) {
                                              " classes, found other ones in ", data.name));
 }
 
-const Split& split_of(const Dataset& data, const std::string& name) {
-  if (name == "train") return data.train;
-  if (name == "val") return data.val;
-  if (name == "test") return data.test;
-  fail("evaluate", "expected one of the splits train, val, test, got '", name, "'");
+std::vector<const Split*> splits_of(const Dataset& data, const std::string& name) {
+  if (name == "train") return {&data.train};
+  if (name == "val") return {&data.val};
+  if (name == "test") return {&data.test};
+  if (name == "all") return {&data.train, &data.val, &data.test};
+  fail("evaluate", "expected one of the splits train, val, test or all, got '", name, "'");
 }
 
 /// Whether the run that trained the net used mirror_averaging.
@@ -59,22 +60,24 @@ TrainedNet open_trained_net(const fs::path& path) {
 
 Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::string& split_name) {
   check_fits(net.info(), data);
-  const Split& split = split_of(data, split_name);
-  if (split.size() == 0)
-    throw std::runtime_error(
-        detail::message("evaluate", "expected images in the ", split_name, " split of ", data.name, ", found none"));
   const std::size_t classes = net.class_names().size();
   Evaluation found;
   found.data_name = data.name;
   found.split = split_name;
   found.class_names = net.class_names();
-  found.count = split.size();
   found.confusion.assign(classes, std::vector<Index>(classes));
-  const std::vector<Label> best = net.predict(split.X).classes;
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    ++found.confusion[static_cast<std::size_t>(split.y[i])][static_cast<std::size_t>(best[i])];
-    found.right += best[i] == split.y[i];
+  for (const Split* split : splits_of(data, split_name)) {
+    if (split->size() == 0) continue;
+    found.count += split->size();
+    const std::vector<Label> best = net.predict(split->X).classes;
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      ++found.confusion[static_cast<std::size_t>(split->y[i])][static_cast<std::size_t>(best[i])];
+      found.right += best[i] == split->y[i];
+    }
   }
+  if (found.count == 0)
+    throw std::runtime_error(
+        detail::message("evaluate", "expected images in the ", split_name, " split of ", data.name, ", found none"));
   return found;
 }
 
