@@ -3,9 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <exception>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "datasets/image_files.h"
@@ -67,7 +70,8 @@ bool all_grey(const TensorView<std::uint8_t>& image) {  // (H, W, 3)
 }
 
 struct Pixels {
-  Tensor<std::uint8_t> images;  // (N, C, H, W)
+  Tensor<std::uint8_t> images;      // (N, C, H, W)
+  std::vector<std::string> faults;  // what is wrong with each file; empty: nothing
   bool grey = true;
 };
 
@@ -76,20 +80,77 @@ Pixels read_all(const std::vector<Image>& files, Index channels, const ImageFold
   const auto count = static_cast<Index>(files.size());
   Pixels pixels;
   pixels.images.resize(Shape{count, channels, options.height, options.width});
+  pixels.faults.resize(files.size());
   const Index jobs = (count + kImagesAJob - 1) / kImagesAJob;
   std::vector<char> grey(static_cast<std::size_t>(jobs), 1);
   const auto errors = side_by_side(jobs, [&](Index job) {
     for (Index i = job * kImagesAJob; i < std::min(count, (job + 1) * kImagesAJob); ++i) {
-      const Tensor<std::uint8_t> image = read_image(files[static_cast<std::size_t>(i)].path);
-      if (!all_grey(image)) grey[static_cast<std::size_t>(job)] = 0;
-      const Tensor<std::uint8_t> fitted = fit_image(image, Shape{channels, options.height, options.width});
-      std::copy(fitted.begin(), fitted.end(), pixels.images.data() + i * fitted.size());
+      const auto at = static_cast<std::size_t>(i);
+      try {
+        const Tensor<std::uint8_t> image = read_image(files[at].path);
+        if (!all_grey(image)) grey[static_cast<std::size_t>(job)] = 0;
+        const Tensor<std::uint8_t> fitted = fit_image(image, Shape{channels, options.height, options.width});
+        std::copy(fitted.begin(), fitted.end(), pixels.images.data() + i * fitted.size());
+      } catch (const std::runtime_error& error) {
+        pixels.faults[at] = error.what();
+      }
     }
   });
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
   pixels.grey = std::find(grey.begin(), grey.end(), 0) == grey.end();
   return pixels;
+}
+
+// The images that could be read.
+void drop_broken(std::vector<Image>& files, Pixels& pixels) {
+  const auto broken = static_cast<std::size_t>(std::count_if(pixels.faults.begin(), pixels.faults.end(),
+                                                             [](const std::string& fault) { return !fault.empty(); }));
+  if (broken == 0) return;
+  const Tensor<std::uint8_t>& all = pixels.images;
+  const Index each = all.dim(1) * all.dim(2) * all.dim(3);
+  Tensor<std::uint8_t> whole;
+  whole.resize(Shape{static_cast<Index>(files.size() - broken), all.dim(1), all.dim(2), all.dim(3)});
+  std::vector<Image> kept;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!pixels.faults[i].empty()) continue;
+    std::copy_n(all.data() + static_cast<Index>(i) * each, each, whole.data() + static_cast<Index>(kept.size()) * each);
+    kept.push_back(std::move(files[i]));
+  }
+  files = std::move(kept);
+  pixels.images = std::move(whole);
+}
+
+// "3 files: ant/1.png (expected a PNG or JPEG image, got an empty file), bee/7.png (...), ..."
+std::string list_of_broken(const fs::path& directory, std::vector<std::pair<fs::path, std::string>> broken) {
+  constexpr std::size_t kListed = 10;
+  std::sort(broken.begin(), broken.end());
+  std::string text = std::to_string(broken.size()) + (broken.size() == 1 ? " file: " : " files: ");
+  for (std::size_t i = 0; i < std::min(broken.size(), kListed); ++i) {
+    const auto& [path, fault] = broken[i];
+    const std::size_t start = fault.find("] ") + 2 + path.native().size() + 2;  // "[read_image] path: what is wrong"
+    text += (i > 0 ? ", " : "") + path.lexically_relative(directory).string() + " (" +
+            (start < fault.size() ? fault.substr(start) : fault) + ")";
+  }
+  return broken.size() > kListed ? text + " and " + std::to_string(broken.size() - kListed) + " others" : text;
+}
+
+// Fails for images that cannot be read, or leaves them out and says so.
+void settle_broken(const fs::path& directory, Parts& parts, std::array<Pixels, 3>& pixels,
+                   const ImageFolderOptions& options) {
+  std::vector<Image>* lists[] = {&parts.train, &parts.val, &parts.test};
+  std::vector<std::pair<fs::path, std::string>> broken;
+  for (std::size_t p = 0; p < pixels.size(); ++p)
+    for (std::size_t i = 0; i < lists[p]->size(); ++i)
+      if (!pixels[p].faults[i].empty()) broken.emplace_back((*lists[p])[i].path, pixels[p].faults[i]);
+  if (broken.empty()) return;
+  const std::string list = list_of_broken(directory, std::move(broken));
+  if (!options.skip_broken)
+    fail_file("read_image", directory, "expected images that can be read (--skip-broken trains on the others), found ",
+              list);
+  for (std::size_t p = 0; p < pixels.size(); ++p) drop_broken(*lists[p], pixels[p]);
+  if (options.say) options.say("skipped what cannot be read in " + directory.string() + ": " + list);
+  if (parts.train.empty()) fail_file(kWhere, directory, "expected images that can be read for training, found none");
 }
 
 // The images with only the first of three equal channels.
@@ -133,16 +194,16 @@ Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& o
   check_options(options);
   ImageFiles found = find_image_files(directory, options.say);
   check_fits_memory(directory, found, options);
-  const Parts parts = split(found, options);
+  Parts parts = split(found, options);
+  std::vector<Image>* lists[] = {&parts.train, &parts.val, &parts.test};
+  std::array<Pixels, 3> pixels;
+  const Index channels = options.channels != 0 ? options.channels : 3;
+  for (std::size_t i = 0; i < 3; ++i) pixels[i] = read_all(*lists[i], channels, options);
+  settle_broken(directory, parts, pixels, options);
   if (parts.val.empty())
     fail_file(kWhere, directory,
               "expected images for validation, found none: each class has a single image, or the "
               "fraction for validation is 0");
-
-  const std::vector<Image>* lists[] = {&parts.train, &parts.val, &parts.test};
-  Pixels pixels[3];
-  const Index channels = options.channels != 0 ? options.channels : 3;
-  for (int i = 0; i < 3; ++i) pixels[i] = read_all(*lists[i], channels, options);
   if (options.channels == 0 && pixels[0].grey && pixels[1].grey && pixels[2].grey)
     for (Pixels& part : pixels) part.images = one_channel(part.images);
 
@@ -154,7 +215,7 @@ Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& o
   for (const std::string& name : data.class_names) data.identity += name + '\n';
   data.mean = std::make_shared<const Tensor<double>>(mean_image(pixels[0].images));
   Split* splits[] = {&data.train, &data.val, &data.test};
-  for (int i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < 3; ++i) {
     splits[i]->X = Examples(std::make_shared<const Tensor<std::uint8_t>>(std::move(pixels[i].images)), data.mean);
     for (const Image& image : *lists[i]) splits[i]->y.push_back(image.label);
   }

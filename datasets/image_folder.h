@@ -16,6 +16,7 @@ struct ImageFolderOptions {
   Index channels = 0;             ///< 1 (grey), 3 (RGB), or 0: 1 if every image is grey, else 3
   std::uint32_t split_seed = 0;
   double val_fraction = 0.1, test_fraction = 0.1;  ///< of each class, where the folder does not say what is for which
+  bool skip_broken = false;                        ///< leave out images that cannot be read, instead of failing
   /// Called with lines that say where the images were found and what was skipped (image_files.h).
   std::function<void(std::string_view line)> say = {};
 };
@@ -29,9 +30,10 @@ bool is_image_folder(const std::filesystem::path& directory);
 /// for validation and the next round(n test_fraction) for testing; each is at least 1 if n is 3 or more. Of 2 files one
 /// is for validation, if val_fraction is above 0; a single file is for training. A split with images for testing but
 /// none for validation has these held out of its training images in the same way. Finally all training images are
-/// permuted together, and their mean is subtracted from all images. Throws std::runtime_error with one line that names
-/// the file or folder for an image that cannot be read, a folder without images, fewer than 2 folders, no validation
-/// image, and more images than fit into memory; std::invalid_argument for options out of range.
+/// permuted together, and their mean is subtracted from all images. The split of the others does not depend on images
+/// that cannot be read and are skipped. Throws std::runtime_error with one line that names the file or folder for an
+/// image that cannot be read, a folder without images, fewer than 2 folders, no validation image, and more images than
+/// fit into memory; std::invalid_argument for options out of range.
 Dataset load_image_folder(const std::filesystem::path& directory, const ImageFolderOptions& options = {});
 
 }  // namespace lamina

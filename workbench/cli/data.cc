@@ -10,6 +10,7 @@
 #include "workbench/cli/commands.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/cli/run_flags.h"
+#include "workbench/runs/run_data.h"
 
 namespace lamina::cli {
 namespace {
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 struct DataFlags {
   std::string data, url, md5;
   fs::path data_dir;
-  ImageSize image_size;
+  ImageFolderOptions images;
 };
 
 CLI::Validator md5_digest() {
@@ -66,8 +67,7 @@ int run_info(const DataFlags& flags) {
   if (!flags.data.empty()) {
     LoadOptions options;
     options.say = [](std::string_view line) { tell(fmt::format("lamina data info: {}", line)); };
-    options.images.height = flags.image_size.height;
-    options.images.width = flags.image_size.width;
+    options.images = flags.images;
     print_dataset(load_dataset(flags.data, flags.data_dir, options));
     return 0;
   }
@@ -121,7 +121,7 @@ std::vector<Command> add_data(CLI::App& app) {
   info->add_option("data", flags->data,
                    "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory, archive or .npz file")
       ->type_name("NAME|PATH");
-  run_flags().add_to(*info, {"image-size"});
+  run_flags().add_to(*info, {"image-size", "skip-broken"});
   add_data_dir(*info, flags->data_dir);
   info->footer("Examples:\n  lamina data info\n  lamina data info fashion-mnist");
 
@@ -136,11 +136,13 @@ std::vector<Command> add_data(CLI::App& app) {
   add_data_dir(*fetch, flags->data_dir);
   fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
   const auto checked_info = [flags, info] {
-    const FlagValues values = run_flags().given(*info);
+    FlagValues values = run_flags().given(*info);
     if (flags->data.empty() && !values.empty())
-      throw UsageError("--image-size belongs to a directory with one folder of images a class, got none");
+      throw UsageError(
+          fmt::format("--{} belongs to a directory with one folder of images a class, got none", values.front().first));
     check_folder_flags(values, flags->data);
-    if (!values.empty()) flags->image_size = run_config_of({{"data", flags->data}, values.front()}).image_size;
+    values.emplace_back("data", flags->data);
+    if (!flags->data.empty()) flags->images = image_options(run_config_of(values));
     return run_info(*flags);
   };
   return {{info, checked_info}, {fetch, [flags, name] { return run_fetch(*flags); }}};

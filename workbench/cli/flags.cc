@@ -103,6 +103,19 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
+std::string class_line(const std::vector<std::string>& names) {
+  constexpr std::size_t kRoom = 100;
+  std::string line = fmt::format("{} classes: ", names.size());
+  const std::string last = names.empty() ? "" : on_one_line(names.back());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string name = on_one_line(names[i]);
+    const bool fits = i < 2 || line.size() + name.size() + last.size() + 7 <= kRoom;
+    if (!fits && i + 1 < names.size()) return line + "..., " + last;
+    line += name + (i + 1 < names.size() ? ", " : "");
+  }
+  return line;
+}
+
 std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
   std::string text = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {

@@ -126,7 +126,7 @@ RunConfig run_config_of(const FlagValues& values) {
 }
 
 void check_folder_flags(const FlagValues& values, const std::string& data) {
-  for (const char* flag : {"image-size", "split-seed", "val-fraction", "test-fraction"})
+  for (const char* flag : {"image-size", "split-seed", "val-fraction", "test-fraction", "skip-broken"})
     if (value_of(values, flag) && has_own_splits(data))
       throw UsageError(
           fmt::format("--{} belongs to a directory with one folder of images a class, got {}", flag, data));

@@ -268,8 +268,9 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   Screen screen(plan, trials, flags.quiet);
   const Dataset data = load_data(plan, trials, screen);
   if (!flags.quiet)
-    fmt::print("{}: {} train, {} val and {} test images of {}\n", data.name, with_commas(data.train.size()),
-               with_commas(data.val.size()), with_commas(data.test.size()), data.example_shape().to_string());
+    fmt::print("{}: {} train, {} val and {} test images of {}\n{}\n", data.name, with_commas(data.train.size()),
+               with_commas(data.val.size()), with_commas(data.test.size()), data.example_shape().to_string(),
+               class_line(data.class_names));
   if (flags.overwrite) remove_search(directory);
 
   catch_signals();

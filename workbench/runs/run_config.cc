@@ -44,8 +44,8 @@ void visit_data(RunConfig& config, const VisitOption& visit) {
   visit(
       {.name = "data",
        .help = "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, a "
-               "directory that holds one, a directory with one folder of PNG and JPEG images a class, or a .npz file "
-               "with X_train, y_train, X_val, ...",
+               "directory that holds one, a directory with one folder of PNG and JPEG images a class (or with train, val "
+               "and test of such folders), or a .npz file with X_train, y_train, X_val, ...",
        .type = "NAME|PATH"},
       &config.data);
   visit({.name = "image_size",
@@ -68,6 +68,10 @@ void visit_data(RunConfig& config, const VisitOption& visit) {
          .range = {0, std::numeric_limits<std::uint32_t>::max()},
          .newer = true},
         &config.split_seed);
+  visit({.name = "skip_broken",
+         .help = "Leave out images in folders that cannot be read, and say which, instead of failing",
+         .newer = true},
+        &config.skip_broken);
   visit({.name = "data_dir",
          .help = "Where data sets lie and downloads go [$LAMINA_DATA, or ~/.cache/lamina where it is not set]"},
         &config.data_dir);

@@ -72,7 +72,8 @@ ImageFolderOptions image_options(const RunConfig& config) {
           .width = config.image_size.width,
           .split_seed = config.split_seed,
           .val_fraction = config.val_fraction,
-          .test_fraction = config.test_fraction};
+          .test_fraction = config.test_fraction,
+          .skip_broken = config.skip_broken};
 }
 
 Dataset load_run_data(RunConfig& config, const LoadOptions& given) {

@@ -125,6 +125,7 @@ class Run {
     RunStart start;
     start.config = config_;
     start.data_name = data_.name;
+    start.class_names = data_.class_names;
     start.num_train = num_train();
     start.num_val = data_.val.size();
     start.num_test = data_.test.size();

@@ -20,6 +20,7 @@ namespace lamina {
 struct RunStart {
   RunConfig config;       ///< with the name of the data and the net's input, as load_run_data() found them
   std::string data_name;  ///< "CIFAR-10"
+  std::vector<std::string> class_names;
   Index num_train, num_val, num_test;
   std::string net_title;  ///< "ConvNet, float32"
   Index parameter_count;

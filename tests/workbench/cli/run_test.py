@@ -26,7 +26,8 @@ def files_of_a_run(base, data):
     out = os.path.join(base, "cnn")
     done = succeeded(run("train", *CONVNET, "--data", data, "--out", out))
     lines = done.stdout.splitlines()
-    check(lines[2] == "(Iteration 1 / 18) loss: %s" % lines[2].split()[-1], lines[2])
+    check(lines[1] == "10 classes: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck", lines[1])
+    check(lines[3] == "(Iteration 1 / 18) loss: %s" % lines[3].split()[-1], lines[3])
     check(sum(line.startswith("(Epoch ") for line in lines) == 4, done.stdout)
     check([int(m) for m in re.findall(r"\(Iteration (\d+) / 18\)", done.stdout)] == [1, 6, 11, 16], done.stdout)
     check("\x1b" not in done.stdout and "\r" not in done.stdout, "terminal codes in a pipe")
@@ -307,7 +308,7 @@ def own_images(base):
     with open(os.path.join(data, "dark", "0.png"), "w") as file:
         file.write("broken")
     done = run("train", *args, "--out", os.path.join(base, "none"))
-    check(done.returncode == 1 and os.path.join(data, "dark", "0.png") in done.stderr.splitlines()[-1], done.stderr)
+    check(done.returncode == 1 and "found 1 file: dark/0.png (" in done.stderr.splitlines()[-1], done.stderr)
 
 
 def arrays_of_numpy(base):

@@ -1,0 +1,87 @@
+"""Image folders as people have them: a split of their own, one folder deeper, a contest's layout, broken images."""
+
+import json
+import os
+import shutil
+
+from PIL import Image
+
+from command_testing import Directory, check, history, run, succeeded
+
+TRAIN = ["--model", "fc", "--hidden", "6", "--image-size", "8", "--epochs", "1", "--batch-size", "10"]
+SHADES = {"ant": 40, "bee": 120, "cat": 200}
+
+
+def write_images(directory, count, kinds=SHADES, name="{}/{:02}.png"):
+    for kind in kinds:
+        for i in range(count):
+            path = os.path.join(directory, name.format(kind, i))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            Image.new("RGB", (8 + i, 9), (SHADES[kind] + i, 50, 60)).save(path)
+
+
+def train(data, out, *more):
+    return run("train", *TRAIN, "--data", data, "--out", out, *more)
+
+
+def failed(process, *parts):
+    check(process.returncode == 1 and len(process.stderr.splitlines()) == 1, process.args, process.stderr)
+    check(all(part in process.stderr for part in parts), parts, process.stderr)
+
+
+def splits(base):
+    data, out = os.path.join(base, "split"), os.path.join(base, "split-run")
+    for part, count in [("train", 10), ("val", 4), ("test", 5)]:
+        write_images(os.path.join(data, "animals", part), count)
+    done = succeeded(train(data, out))
+    check("split: 30 train, 12 val and 15 test images" in done.stdout, done.stdout)
+    check("\n3 classes: ant, bee, cat\n" in done.stdout, done.stdout)
+    check("the images are taken from %s/animals" % data in done.stderr, done.stderr)
+    for split, count in [("train", 30), ("val", 12), ("test", 15), ("all", 57)]:
+        found = json.loads(succeeded(run("eval", out, "--split", split, "--json")).stdout)
+        check(found["images"] == count and sum(map(sum, found["confusion"])) == count, split, found)
+        check([c["images"] for c in found["classes"]] == [count // 3] * 3, split, found)
+    check("split, all splits: 57 images" in succeeded(run("eval", out, "--split", "all")).stdout, "the table of all")
+
+
+def contest(base):
+    data = os.path.join(base, "contest")
+    write_images(data, 5, ["ant", "bee"], "train/{}.{}.png")
+    write_images(data, 5, ["cat"], "test/{1}.png")
+    failed(train(data, os.path.join(base, "none")), "the folders test and train of a split without classes",
+           "suggest the classes ant and bee")
+    write_images(data, 5, ["cat"], "{}/{}.png")
+    done = succeeded(train(data, os.path.join(base, "odd")))
+    check("trained as classes: test and train" in done.stderr, done.stderr)
+
+
+def broken(base):
+    """All broken images are named at once; --skip-broken, which the run keeps, trains on the others."""
+    data, out = os.path.join(base, "broken"), os.path.join(base, "skipping")
+    write_images(data, 20)
+    for kind, text in [("ant", ""), ("bee", "<html>"), ("cat", "GIF89a")]:
+        with open(os.path.join(data, kind, "07.png"), "w") as file:
+            file.write(text)
+    failed(train(data, out), "3 files: ant/07.png", "bee/07.png", "cat/07.png", "GIF", "--skip-broken")
+    done = succeeded(train(data, out, "--skip-broken"))
+    check("skipped what cannot be read in %s: 3 files: ant/07.png" % data in done.stderr, done.stderr)
+    check(history(out)["config"]["skip_broken"] is True, history(out)["config"])
+    found = succeeded(run("eval", out, "--split", "all", "--json"))
+    check(json.loads(found.stdout)["images"] == 57 and "3 files" in found.stderr, found.stdout, found.stderr)
+    check("not those" not in found.stderr, found.stderr)
+    failed(run("data", "info", data), "3 files: ant/07.png")
+    check("57" in succeeded(run("data", "info", data, "--skip-broken")).stdout, "data info --skip-broken")
+    # A further broken file makes the set another one.
+    shutil.copy(os.path.join(data, "ant", "07.png"), os.path.join(data, "ant", "08.png"))
+    check("these data (broken) are not those" in succeeded(run("eval", out)).stderr, "a smaller set")
+
+
+def main():
+    with Directory() as base:
+        splits(base)
+        contest(base)
+        broken(base)
+
+
+if __name__ == "__main__":
+    main()
