@@ -22,7 +22,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
 
 constexpr std::string_view kMagic = "LAMINACK";
-constexpr std::uint32_t kVersion = 2;  // the version that is written; version 1 can still be read
+constexpr std::uint32_t kVersion = 3;  // the version that is written; the earlier ones can still be read
 constexpr std::size_t kPreamble = 24;  // magic, version, length of the header, length of the body
 constexpr std::uint32_t kLargestHeader = 1u << 26;
 
@@ -250,6 +250,8 @@ std::string state_bytes(const SolverState<T>& state) {
   out.parameters(state.average_params);
   out.tensors(state.average_buffers);
   out.value(state.averaged);
+  out.parameters(state.last_params);
+  out.tensors(state.last_buffers);
   return out.bytes();
 }
 
@@ -281,6 +283,10 @@ SolverState<T> read_state(Reader& in, const CheckpointInfo& info, std::uint32_t 
   state.average_params = in.parameters<T>();
   state.average_buffers = in.tensors<T>();
   state.averaged = in.value<Index>();
+  if (version >= 3) {
+    state.last_params = in.parameters<T>();
+    state.last_buffers = in.tensors<T>();
+  }
   in.end();
   return state;
 }
@@ -308,7 +314,7 @@ File open(const std::filesystem::path& path) {
   const auto header_length = preamble.value<std::uint32_t>();
   const auto body_length = preamble.value<std::uint64_t>();
   if (file.version < 1 || file.version > kVersion)
-    wrong("expected version 1 or ", kVersion, " of the format, got ", file.version);
+    wrong("expected a version of 1 to ", kVersion, " of the format, got ", file.version);
   constexpr std::size_t kChecksum = sizeof(std::uint32_t);
   const std::size_t rest = bytes.size() - kPreamble;
   if (header_length > kLargestHeader || rest < header_length || rest - header_length < 2 * kChecksum ||

@@ -111,6 +111,8 @@ bool Solver<M>::train() {
   if (state_.iteration == state_.num_iterations) {
     state_.num_iterations = detail::count_iterations(data_.train.size(), options_);
     state_.iteration = 0;
+    state_.last_params = {};
+    state_.last_buffers.clear();
   }
   auto& losses = state_.history.loss_history;
   constexpr Index kReserve = 1 << 20;
@@ -188,6 +190,8 @@ template <Model M>
 void Solver<M>::restore_best() {
   if (state_.best_params.size() == 0) return;
   step_.check_model();
+  state_.last_params = std::as_const(model_).params();
+  detail::copy_out(detail::buffers_of(model_), state_.last_buffers);
   model_.params().copy_from(state_.best_params);
   detail::copy_back(state_.best_buffers, detail::buffers_of(model_));
 }
@@ -210,6 +214,10 @@ void Solver<M>::set_state(const SolverState<T>& state) {
   if (state.best_params.size() != 0) {
     detail::check_params("best parameters", state.best_params, params);
     detail::check_buffers(state.best_buffers, buffers);
+  }
+  if (state.last_params.size() != 0) {
+    detail::check_params("last parameters", state.last_params, params);
+    detail::check_buffers(state.last_buffers, buffers);
   }
   if (state.optim.size() != params.size())
     fail("Solver::set_state", "expected an update-rule state for each of ", params.size(), " parameters, got ",

@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <sstream>
+#include <string_view>
 
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
@@ -130,23 +133,33 @@ void print_result(const RunResult& result) {
   fmt::print("               lamina predict {} IMAGE.png\n", directory);
 }
 
+/// Only what decides nothing may be given to a run that goes on, and how long it is and where its data are now.
+void check_flags_of_resume(const CLI::App& app) {
+  constexpr std::string_view kMay[] = {"--resume", "--epochs", "--data", "--data-dir", "--threads", "--quiet"};
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() > 0 && std::find(std::begin(kMay), std::end(kMay), name) == std::end(kMay))
+      throw UsageError(fmt::format("--resume goes on with the run's own settings: {} cannot be given with it", name));
+  }
+}
+
+ResumeChanges changes_of(const FlagValues& values) {
+  ResumeChanges changes;
+  if (const std::string* given = value_of(values, "epochs")) changes.num_epochs = std::stoll(*given);
+  if (const std::string* given = value_of(values, "data")) changes.data = *given;
+  if (const std::string* given = value_of(values, "data-dir")) changes.data_dir = *given;
+  return changes;
+}
+
 int run_train(TrainFlags& flags, CLI::App& app) {
   if (!flags.toml.empty()) read_config_file(app, flags.toml);
   const bool resuming = !flags.resume.empty();
-  if (resuming) {
-    for (const CLI::Option* option : app.get_options()) {
-      const std::string name = option->get_name();
-      if (option->count() > 0 && name != "--resume" && name != "--data-dir" && name != "--threads" && name != "--quiet")
-        throw UsageError(fmt::format("--resume goes on with the run's own settings: {} cannot be given with it", name));
-    }
-  }
+  if (resuming) check_flags_of_resume(app);
   set_num_threads(flags.threads);
   const FlagValues values = run_flags().given(app);
   RunConfig config;
-  fs::path out = flags.out, data_dir;
-  if (resuming) {
-    if (const std::string* given = value_of(values, "data-dir")) data_dir = *given;
-  } else {
+  fs::path out = flags.out;
+  if (!resuming) {
     config = run_config_of(values);
     if (!flags.diagnose.empty())
       config.diagnose = flags.diagnose == "auto" ? kDiagnoseNowAndThen : std::stoll(flags.diagnose);
@@ -164,8 +177,8 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   watcher.on_findings = [&](const std::vector<Finding>& found) { screen.findings(found); };
   watcher.on_notice = [&](const std::string& text) { screen.notice(text); };
   watcher.should_stop = [] { return stop_requested(); };
-  const RunResult result =
-      resuming ? resume_run(flags.resume, data_dir, watcher) : start_run(config, out, flags.overwrite, watcher);
+  const RunResult result = resuming ? resume_run(flags.resume, changes_of(values), watcher)
+                                    : start_run(config, out, flags.overwrite, watcher);
   screen.clear();
   std::cout.flush();
   if (!result.finished) {
@@ -199,7 +212,8 @@ Command add_train(CLI::App& app) {
   add(train
           ->add_option("--resume", flags->resume,
                        "Go on with the run in DIR from its last checkpoint, with its settings; the result is that of "
-                       "a run which never stopped")
+                       "a run which never stopped. --epochs N gives it another end, also where it is finished; --data "
+                       "says where its data are now")
           ->type_name("DIR"),
       files);
   add(train

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "datasets/load.h"
 #include "lamina/check.h"
@@ -56,8 +57,10 @@ class Run {
     if (config_.diagnose) look_into_net();
   }
 
-  void set_state(const SolverState<T>& state) {
+  /// `changed`: it is not that of the directory's checkpoint.
+  void set_state(const SolverState<T>& state, bool changed) {
     solver_.set_state(state);
+    state_changed_ = changed;
     if (!probe_) return;
     try {
       probe_->set_measurements(read_measurements(diagnostics_path(directory_), probe_->diagnostics().layers,
@@ -71,7 +74,7 @@ class Run {
 
   RunResult train() {
     tell_start();
-    if (iterations() == 0) save();  // from now on the run can be resumed
+    if (iterations() == 0 || state_changed_) save();  // from now on the run can be resumed
     solver_.on_iteration = watcher_.on_iteration;
     solver_.on_epoch = [this](const EpochEvent& event) {
       epoch_ended_ = true;
@@ -186,7 +189,7 @@ class Run {
   double every_ = checkpoint_seconds();
   double save_cost_ = 0;
   Clock::time_point last_save_ = Clock::now();
-  bool epoch_ended_ = false;
+  bool epoch_ended_ = false, state_changed_ = false;
   Index saved_iteration_ = 0;
   double written_best_ = 0;
 };
@@ -207,10 +210,40 @@ RunResult start(const RunConfig& config, Dataset data, const fs::path& directory
 }
 
 template <class T>
-RunResult resume(RunConfig config, const fs::path& directory, const RunWatcher& watcher) {
+bool is_finished(const SolverState<T>& state) {
+  return state.num_iterations > 0 && state.iteration == state.num_iterations;
+}
+
+/// Sets another number of epochs for the rest of a run.
+template <class T>
+void change_epochs(RunConfig& config, SolverState<T>& state, Index num_epochs, Index num_train,
+                   const std::function<void(const std::string&)>& say) {
+  SolverOptions& solver = config.solver;
+  if (is_finished(state) && state.epoch < solver.num_epochs)
+    fail("train", "expected a run that may have more epochs, found one that a patience of ",
+         solver.patience.value_or(0), " ended after ", state.epoch);
+  const Index before = std::exchange(solver.num_epochs, num_epochs);
+  const Index iterations = num_iterations(config, num_train);
+  if (iterations <= state.iteration)
+    fail("train", "expected more epochs than the run has done, ", state.epoch, ", got ", num_epochs);
+  if (solver.schedule.warmup_epochs >= static_cast<double>(num_epochs))
+    fail("train", "expected more epochs than those of the warm-up, ", solver.schedule.warmup_epochs, ", got ",
+         num_epochs);
+  if (!extend(state, iterations) && say)
+    say("this run was finished by an earlier version, which kept no more than its best parameters: it goes on from "
+        "these");
+  const bool depends = solver.schedule.kind == ScheduleKind::cosine || solver.schedule.kind == ScheduleKind::one_cycle;
+  if (depends && say)
+    say("the schedule ends with the epochs: from here on the learning rate is that of a run of " +
+        std::to_string(num_epochs) + " epochs, so far it was that of a run of " + std::to_string(before));
+}
+
+template <class T>
+RunResult resume(RunConfig config, const fs::path& directory, const ResumeChanges& changes, const RunWatcher& watcher) {
   Checkpoint<T> checkpoint = load_checkpoint<T>(checkpoint_path(directory));
-  const SolverState<T>& state = checkpoint.state;
-  if (state.num_iterations > 0 && state.iteration == state.num_iterations) {
+  SolverState<T>& state = checkpoint.state;
+  const bool other_epochs = changes.num_epochs && *changes.num_epochs != config.solver.num_epochs;
+  if (is_finished(state) && !other_epochs) {
     RunResult result = result_of(directory, state, true);
     result.already_finished = true;
     return result;
@@ -223,9 +256,10 @@ RunResult resume(RunConfig config, const fs::path& directory, const RunWatcher& 
     watcher.on_notice("this run was computed with " + checkpoint.info.instruction_set + " and goes on with " +
                       kernels::target_name() + ": its numbers will not be bit for bit those of an unbroken run");
   Dataset data = load_run_data(config, load_options(watcher));
+  if (other_epochs) change_epochs(config, state, *changes.num_epochs, data.train.size(), watcher.on_notice);
   Run<T> run(config, std::move(data), directory, watcher);
   run.check_memory();
-  run.set_state(state);
+  run.set_state(state, other_epochs);
   checkpoint = {};
   return run.train();
 }
@@ -273,7 +307,7 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
   }
 }
 
-RunResult resume_run(const fs::path& directory, const fs::path& data_dir, const RunWatcher& watcher) {
+RunResult resume_run(const fs::path& directory, const ResumeChanges& changes, const RunWatcher& watcher) {
   checkpoint_seconds();
   const fs::path path = checkpoint_path(directory);
   if (!fs::exists(path))
@@ -287,9 +321,10 @@ RunResult resume_run(const fs::path& directory, const fs::path& data_dir, const 
   } catch (const std::invalid_argument& cause) {
     fail_file("train", path, "not the checkpoint of a run: ", cause.what());
   }
-  if (!data_dir.empty()) config.data_dir = data_dir;
-  return config.dtype == "float32" ? resume<float>(config, directory, watcher)
-                                   : resume<double>(config, directory, watcher);
+  if (!changes.data.empty()) config.data = changes.data;
+  if (!changes.data_dir.empty()) config.data_dir = changes.data_dir;
+  return config.dtype == "float32" ? resume<float>(config, directory, changes, watcher)
+                                   : resume<double>(config, directory, changes, watcher);
 }
 
 }  // namespace lamina

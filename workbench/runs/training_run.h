@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,10 +66,17 @@ bool holds_run(const std::filesystem::path& directory);
 RunResult start_run(const RunConfig& config, const std::filesystem::path& directory, bool overwrite,
                     const RunWatcher& watcher);
 
-/// Continues from the directory's checkpoint; the history will be that of a run that never stopped. `data_dir`, if not
-/// empty, replaces the run's. Throws std::runtime_error if there is no readable checkpoint, or the data are not those
-/// of the run.
-RunResult resume_run(const std::filesystem::path& directory, const std::filesystem::path& data_dir,
-                     const RunWatcher& watcher);
+/// What a resumed run does not take from its own settings.
+struct ResumeChanges {
+  std::optional<Index> num_epochs = {};  ///< of the whole run, of which some are done
+  std::string data = {};                 ///< where its data are now; empty: where they were
+  std::filesystem::path data_dir = {};   ///< likewise
+};
+
+/// Continues from the directory's checkpoint; the history will be that of a run that never stopped. With more epochs it
+/// is that of a run that had them from the start, unless the schedule of the learning rate depends on their number.
+/// Throws std::runtime_error if there is no readable checkpoint, or the data are not those of the run;
+/// std::invalid_argument for no more epochs than are done.
+RunResult resume_run(const std::filesystem::path& directory, const ResumeChanges& changes, const RunWatcher& watcher);
 
 }  // namespace lamina

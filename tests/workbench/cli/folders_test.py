@@ -76,11 +76,44 @@ def broken(base):
     check("these data (broken) are not those" in succeeded(run("eval", out)).stderr, "a smaller set")
 
 
+def hostile_names(base):
+    """Control characters in names reach no terminal; names that JSON cannot hold are refused before the training."""
+    data, out = os.path.join(base, "a\x1b[31m\nb"), os.path.join(base, "hostile\n\x1b]0;x")
+    for i, name in enumerate(["one\x1b[2J", "two\nlines", "three\u009b1m"]):
+        write_images(data, 6, ["ant"], name + "/%d{1}.png" % i)
+    os.rename(os.path.join(data, "two\nlines", "10.png"), os.path.join(data, "two\nlines", "x\x1b\n.webp"))
+    said = [succeeded(train(data, out)), succeeded(run("eval", out)), succeeded(run("data", "info", data)),
+            succeeded(run("predict", out, os.path.join(data, "two\nlines", "11.png"))), run("train", "--resume", out)]
+    with open(os.path.join(data, "two\nlines", "11.png"), "w") as file:
+        file.write("broken")
+    said += [train(data, os.path.join(base, "none")), run("train", "--resume", os.path.join(base, "no\x1bwhere"))]
+    for process in said:
+        text = process.stdout + process.stderr
+        check(not any(ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 for c in text), process.args, repr(text))
+        check("\nb" not in text and "\nlines" not in text, process.args, text)
+    shell = [line.split("eval ")[1] for line in said[0].stdout.splitlines() if "lamina eval" in line][0]
+    check(shell == "$'%s' --split test" % out.replace("\n", "\\012").replace("\x1b", "\\033"), shell)
+
+    latin = os.fsencode(base) + b"/f\xe4rben"
+    write_images(os.fsdecode(latin), 6)
+    refused = [run("train", *TRAIN, "--data", os.fsdecode(latin), "--out", os.path.join(base, "latin")),
+               run("train", *TRAIN, "--data", ".", "--out", os.path.join(base, "latin"), cwd=latin),
+               run("search", *TRAIN, "--data", os.fsdecode(latin), "--search", "seed=choice:1|2", "--trials", "1", "--out",
+                   os.path.join(base, "latin"))]
+    os.rename(latin, os.fsencode(base) + b"/proper")
+    os.rename(os.path.join(base, "proper", "bee"), os.fsencode(base) + b"/proper/b\xe4e")
+    refused.append(train(os.path.join(base, "proper"), os.path.join(base, "latin")))
+    for process, what in zip(refused, ["a path", "a path", "a path", "a class's name"]):
+        check(process.returncode == 1 and "expected %s in UTF-8" % what in process.stderr, process.args, process.stderr)
+    check(not os.path.exists(os.path.join(base, "latin")), "a refused run left its directory")
+
+
 def main():
     with Directory() as base:
         splits(base)
         contest(base)
         broken(base)
+        hostile_names(base)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,103 @@
+"""A run that goes on past its end, or with data that have moved: the same bits as one that had them from the start."""
+
+import os
+import signal
+import subprocess
+import time
+
+from command_testing import LAMINA, Directory, check, environment, history, run, same_history, succeeded, write_cifar10
+
+NET = ["--net", "conv 4 3x3 | batchnorm | relu | max_pool 2 | affine 10", "--learning-rate", "3e-2", "--batch-size", "20",
+       "--num-train", "200", "--seed", "3"]
+WAYS = [["--update-rule", "sgd_momentum", "--shuffle", "--lr-decay", "0.8"],
+        ["--update-rule", "adam", "--learning-rate", "3e-3", "--average-weights", "0.9", "--mirror", "--shift", "2"],
+        ["--schedule", "step", "--step-epochs", "3", "--warmup-epochs", "1", "--dtype", "float64"]]
+
+
+def model(directory):
+    with open(os.path.join(directory, "model.safetensors"), "rb") as file:
+        return file.read()
+
+
+def failed(process, code, *parts):
+    check(process.returncode == code and len(process.stderr.splitlines()) == 1, process.args, process.stderr)
+    check(all(part in process.stderr for part in parts), parts, process.stderr)
+
+
+def more_epochs(base, data):
+    """Two epochs, then six, then seven, equal seven; also where the best epoch is not the last of the two."""
+    early = 0
+    for way, flags in enumerate(WAYS):
+        whole, parts = (os.path.join(base, "%s%d" % (name, way)) for name in ("whole", "parts"))
+        args = [*NET, *flags, "--data", data]
+        succeeded(run("train", *args, "--epochs", "7", "--out", whole))
+        succeeded(run("train", *args, "--epochs", "2", "--out", parts))
+        for epochs in (6, 7):
+            accuracies = history(parts)["val_acc_history"]
+            early += max(accuracies[:-1]) >= accuracies[-1]
+            done = succeeded(run("train", "--resume", parts, "--epochs", epochs))
+            check("schedule" not in done.stderr, done.stderr)
+        check(same_history(history(whole), history(parts)), "history", flags)
+        check(history(parts)["config"] == history(whole)["config"], "settings", flags)
+        check(model(whole) == model(parts), "the model", flags)
+        check("is finished" in succeeded(run("train", "--resume", parts, "--epochs", "7")).stdout, "nothing is left")
+    check(early > 0, "no run had its best epoch before its last one: the test does not test it")
+
+
+def interrupted_and_longer(base, data):
+    whole, parts = os.path.join(base, "unbroken"), os.path.join(base, "interrupted")
+    args = [*NET, *WAYS[0], "--data", data]
+    process = subprocess.Popen([LAMINA, "train", *args, "--epochs", "100000", "--out", parts], env=environment(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not os.path.exists(os.path.join(parts, "history.json")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    check(process.wait(timeout=60) == 130, "an interrupted run")
+    done = len(history(parts)["loss_history"])
+    epochs = done // 10 + 2
+    failed(run("train", "--resume", parts, "--epochs", done // 10), 2, "expected more epochs than the run has done")
+    succeeded(run("train", "--resume", parts, "--epochs", epochs))
+    succeeded(run("train", *args, "--epochs", epochs, "--out", whole))
+    check(same_history(history(whole), history(parts)) and model(whole) == model(parts), "a shorter end", done)
+
+
+def schedules_and_refusals(base, data):
+    out = os.path.join(base, "cosine")
+    succeeded(run("train", *NET, "--schedule", "cosine", "--data", data, "--epochs", "2", "--out", out))
+    failed(run("train", "--resume", out, "--epochs", "1"), 2, "expected more epochs than the run has done, 2, got 1")
+    failed(run("train", "--resume", out, "--epochs", "3", "--seed", "1"), 2, "--seed cannot be given with it")
+    check(len(history(out)["loss_history"]) == 20, "a refusal left the run as it was")
+    done = succeeded(run("train", "--resume", out, "--epochs", "4"))
+    check("from here on the learning rate is that of a run of 4 epochs, so far it was that of a run of 2" in done.stderr,
+          done.stderr)
+    check(len(history(out)["loss_history"]) == 40 and history(out)["config"]["num_epochs"] == 4, history(out)["config"])
+    out = os.path.join(base, "patient")
+    succeeded(run("train", "--model", "two-layer", "--num-train", "100", "--learning-rate", "1e-30", "--epochs", "50",
+                  "--patience", "3", "--data", data, "--out", out))
+    failed(run("train", "--resume", out, "--epochs", "60"), 2, "a patience of 3 ended")
+
+
+def moved_data(base, data):
+    out, moved = os.path.join(base, "moved-run"), os.path.join(base, "moved")
+    succeeded(run("train", *NET, "--data", data, "--epochs", "1", "--out", out))
+    os.rename(data, moved)
+    other = write_cifar10(os.path.join(base, "other"), per_file=300, test=50, seed=2)
+    failed(run("train", "--resume", out, "--epochs", "2"), 1, data)
+    failed(run("train", "--resume", out, "--epochs", "2", "--data", other), 1, other,
+           "expected the data that the run started with")
+    succeeded(run("train", "--resume", out, "--epochs", "2", "--data", moved))
+    check(history(out)["config"]["data"] == moved and len(history(out)["loss_history"]) == 20, history(out)["config"])
+    succeeded(run("train", "--resume", out, "--epochs", "3"))
+
+
+def main():
+    with Directory() as base:
+        data = write_cifar10(os.path.join(base, "data"), per_file=300, test=50)
+        more_epochs(base, data)
+        interrupted_and_longer(base, data)
+        schedules_and_refusals(base, data)
+        moved_data(base, data)
+
+
+if __name__ == "__main__":
+    main()
