@@ -145,6 +145,15 @@ json parse_json_object(std::string_view where, std::string_view text) {
   return object;
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    (void)json(text).dump();
+    return true;
+  } catch (const json::exception&) {
+    return false;
+  }
+}
+
 std::string json_text(const json& object) { return object.dump(-1, ' ', true, json::error_handler_t::replace); }
 
 }  // namespace lamina

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 
 #include "lamina/options.h"
@@ -22,6 +23,8 @@ void options_from_json(std::string_view where, const nlohmann::json& object, con
 bool nests_deeply(std::string_view text);
 /// The JSON object of a text. Throws std::invalid_argument, as the function `where`, where the text is none.
 nlohmann::json parse_json_object(std::string_view where, std::string_view text);
+/// Whether JSON can hold a text.
+bool is_utf8(const std::string& text);
 /// On one line; bytes that are not UTF-8 are replaced.
 std::string json_text(const nlohmann::json& object);
 

@@ -12,6 +12,7 @@
 
 #include "lamina/check.h"
 #include "lamina/io/atomic_file.h"
+#include "lamina/option_json.h"
 
 namespace lamina {
 namespace {
@@ -169,15 +170,6 @@ StoredTensor decode(std::string_view dtype, const Shape& shape, std::string_view
   if (dtype == "I64") return tensor_from_bytes<std::int64_t>(shape, bytes);
   if (dtype == "U8") return tensor_from_bytes<std::uint8_t>(shape, bytes);
   return widened(shape, bytes, dtype == "F16" ? from_float16 : from_bfloat16);
-}
-
-bool is_utf8(const std::string& text) {
-  try {
-    (void)nlohmann::json(text).dump();
-    return true;
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  }
 }
 
 }  // namespace

@@ -289,7 +289,8 @@ TEST_F(CheckpointFile, OtherFiles) {
   std::string later = read(path_);
   later[8] = 4;
   write(path_, later);
-  EXPECT_EQ(message_of([&] { read_checkpoint_info(path_); }), start + "expected a version of 1 to 3 of the format, got 4");
+  EXPECT_EQ(message_of([&] { read_checkpoint_info(path_); }),
+            start + "expected a version of 1 to 3 of the format, got 4");
   fs::remove(path_);
   EXPECT_NE(message_of([&] { load_checkpoint<float>(path_); }).find(path_.string()), std::string::npos);
   EXPECT_NE(message_of([&] { load_checkpoint<float>(directory_); }).find(directory_.string()), std::string::npos);

@@ -41,8 +41,8 @@ std::vector<Index> counts(const Split& split, std::size_t classes) {
 
 void print_dataset(const Dataset& data) {
   const Shape shape = data.example_shape();
-  fmt::print("{}: images of {} channel{}, {} x {} pixels, {} classes\n", data.name, shape[0], shape[0] == 1 ? "" : "s",
-             shape[1], shape[2], data.class_names.size());
+  fmt::print("{}: images of {} channel{}, {} x {} pixels, {} classes\n", on_one_line(data.name), shape[0],
+             shape[0] == 1 ? "" : "s", shape[1], shape[2], data.class_names.size());
   std::vector<std::string> means;
   if (data.mean) {
     const Index pixels = shape[1] * shape[2];
@@ -57,8 +57,8 @@ void print_dataset(const Dataset& data) {
   const auto train = counts(data.train, classes), val = counts(data.val, classes), test = counts(data.test, classes);
   fmt::print("\n{:<20} {:>10} {:>10} {:>10}\n", "class", "train", "val", "test");
   for (std::size_t i = 0; i < classes; ++i)
-    fmt::print("{:<20} {:>10} {:>10} {:>10}\n", data.class_names[i], with_commas(train[i]), with_commas(val[i]),
-               with_commas(test[i]));
+    fmt::print("{:<20} {:>10} {:>10} {:>10}\n", on_one_line(data.class_names[i]), with_commas(train[i]),
+               with_commas(val[i]), with_commas(test[i]));
   fmt::print("{:<20} {:>10} {:>10} {:>10}\n", "all", with_commas(data.train.size()), with_commas(data.val.size()),
              with_commas(data.test.size()));
 }
@@ -74,11 +74,11 @@ int run_info(const DataFlags& flags) {
   fmt::print("{:<16} {}\n", "name", "where");
   for (const char* name : {"cifar10", "fashion-mnist", "mnist"}) {
     const fs::path path = find_dataset(name, flags.data_dir);
-    fmt::print("{:<16} {}\n", name, path.empty() ? "not found" : path.string());
+    fmt::print("{:<16} {}\n", name, path.empty() ? "not found" : on_one_line(path.string()));
   }
   fmt::print("{:<16} {}\n", "synthetic", "made from a seed");
   const fs::path home = data_home(flags.data_dir);
-  fmt::print("\nDownloads go to {}. More of one set: lamina data info NAME\n", home.string());
+  fmt::print("\nDownloads go to {}. More of one set: lamina data info NAME\n", on_one_line(home.string()));
   return 0;
 }
 
@@ -106,7 +106,7 @@ int run_fetch(const DataFlags& flags) {
   };
   const fs::path directory = fetch_cifar10(data_home(flags.data_dir), options);
   status.clear();
-  fmt::print("CIFAR-10 is in {}\n", directory.string());
+  fmt::print("CIFAR-10 is in {}\n", on_one_line(directory.string()));
   return 0;
 }
 

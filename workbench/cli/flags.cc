@@ -14,6 +14,21 @@ bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// What stands between $' and ' in a shell for a text with control characters.
+std::string escaped(const std::string& text) {
+  std::string word;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\'' || c == '\\')
+      word += std::string("\\") + c;
+    else if (byte >= ' ' && byte < 127)
+      word += c;
+    else
+      word += fmt::format("\\{:03o}", byte);
+  }
+  return word;
+}
+
 }  // namespace
 
 CLI::Validator whole_number(Index least, Index most) {
@@ -69,6 +84,7 @@ std::filesystem::path default_directory(const std::string& name) {
 
 std::string shown(const std::filesystem::path& path) {
   const std::string text = path.string();
+  if (on_one_line(text) != text) return "$'" + escaped(text) + "'";
   if (!text.empty() && text.find_first_of(" '\"$&()*;<>?[\\]`{|}~") == std::string::npos) return text;
   std::string word = "'";
   for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -77,7 +93,7 @@ std::string shown(const std::filesystem::path& path) {
 
 void tell(const std::string& line) {
   std::fflush(stdout);
-  std::fputs((line + "\n").c_str(), stderr);
+  std::fputs((on_one_line(line) + "\n").c_str(), stderr);
 }
 
 std::string without_tag(const std::string& text) {
@@ -98,8 +114,13 @@ void check_values(CLI::App& app) {
 }
 
 std::string on_one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // Those of Unicode, U+0080 to U+009F, take two bytes of UTF-8.
+    const bool two = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (c < ' ' || c == 127 || two) text[i] = ' ';
+    if (two) text[++i] = ' ';
+  }
   return text;
 }
 

@@ -240,6 +240,7 @@ Dataset load_data(SearchPlan& plan, std::vector<SearchTrial>& trials, Screen& sc
   options.say = [&](std::string_view line) { screen.notice(std::string(line)); };
   RunConfig base = trials.front().config;
   Dataset data = load_run_data(base, options);
+  check_can_be_kept(base, data);
   const auto set = [&](const std::string& flag, const std::string& value) {
     std::erase_if(plan.flags, [&](const auto& v) { return v.first == flag; });
     if (!value.empty()) plan.flags.emplace_back(flag, value);
@@ -268,9 +269,9 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   Screen screen(plan, trials, flags.quiet);
   const Dataset data = load_data(plan, trials, screen);
   if (!flags.quiet)
-    fmt::print("{}: {} train, {} val and {} test images of {}\n{}\n", data.name, with_commas(data.train.size()),
-               with_commas(data.val.size()), with_commas(data.test.size()), data.example_shape().to_string(),
-               class_line(data.class_names));
+    fmt::print("{}: {} train, {} val and {} test images of {}\n{}\n", on_one_line(data.name),
+               with_commas(data.train.size()), with_commas(data.val.size()), with_commas(data.test.size()),
+               data.example_shape().to_string(), class_line(data.class_names));
   if (flags.overwrite) remove_search(directory);
 
   catch_signals();

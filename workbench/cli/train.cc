@@ -55,8 +55,9 @@ class RunScreen {
     iteration_ = start.first_iteration;
     began_ = Clock::now();
     if (quiet_) return;
-    fmt::print("{}: {} train, {} val and {} test images of {}\n", start.data_name, with_commas(start.num_train),
-               with_commas(start.num_val), with_commas(start.num_test), start.config.net.input_dim.to_string());
+    fmt::print("{}: {} train, {} val and {} test images of {}\n", on_one_line(start.data_name),
+               with_commas(start.num_train), with_commas(start.num_val), with_commas(start.num_test),
+               start.config.net.input_dim.to_string());
     fmt::print("{}\n", class_line(start.class_names));
     fmt::print("{}: {} parameters\n", start.net_title, with_commas(start.parameter_count));
     if (start.first_iteration > 0)

@@ -38,10 +38,11 @@ Index row_sum(const std::vector<Index>& row) {
   return sum;
 }
 
-void print_evaluation(const Evaluation& found) {
+void print_evaluation(Evaluation found) {
   std::size_t width = 5;
+  for (std::string& name : found.class_names) name = on_one_line(name);
   for (const std::string& name : found.class_names) width = std::max(width, name.size());
-  fmt::print("{}, {}: {} images, accuracy {:.4f}\n\n", found.data_name,
+  fmt::print("{}, {}: {} images, accuracy {:.4f}\n\n", on_one_line(found.data_name),
              found.split == "all" ? "all splits" : found.split + " split", with_commas(found.count), found.accuracy());
   fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", "class", width, "images", "right", "accuracy");
   for (std::size_t i = 0; i < found.class_names.size(); ++i) {
@@ -115,7 +116,7 @@ int run_predict(const UseFlags& flags) {
         std::vector<std::string> words;
         words.reserve(guesses.size());
         for (const Guess& guess : guesses)
-          words.push_back(fmt::format("{} {:.3f}", guess.class_name, guess.probability));
+          words.push_back(fmt::format("{} {:.3f}", on_one_line(guess.class_name), guess.probability));
         fmt::print("{}: {}\n", on_one_line(path), fmt::join(words, ", "));
       }
     } catch (const std::exception& error) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "datasets/images.h"
 #include "datasets/load.h"
@@ -34,15 +35,11 @@ std::vector<const Split*> splits_of(const Dataset& data, const std::string& name
   fail("evaluate", "expected one of the splits train, val, test or all, got '", name, "'");
 }
 
-/// Whether the run that trained the net used mirror_averaging.
-bool trained_with_mirror(const ModelInfo& info) {
+/// The settings of the run that wrote the model file; none where no run wrote it.
+std::optional<RunConfig> kept_config(const ModelInfo& info) {
   const auto kept = info.metadata.find("run_config");
-  if (kept == info.metadata.end()) return false;
-  try {
-    return run_config_from_json(kept->second).solver.mirror_averaging;
-  } catch (const std::invalid_argument&) {
-    return false;  // a model file that no run wrote
-  }
+  if (kept == info.metadata.end()) return {};
+  return run_config_from_json(kept->second);
 }
 
 }  // namespace
@@ -54,7 +51,13 @@ TrainedNet open_trained_net(const fs::path& path) {
               fs::is_directory(path) ? "expected a run directory with model.safetensors, found none in it"
                                      : "expected a run directory or a model file, found nothing");
   TrainedNet net(file);
-  net.mirror_averaging = trained_with_mirror(net.info());
+  try {
+    const std::optional<RunConfig> config = kept_config(net.info());
+    net.mirror_averaging = config && config->solver.mirror_averaging;
+  } catch (const std::invalid_argument& cause) {
+    fail_file("load_model", file,
+              "expected the settings of the run that trained the net, found a damaged text: ", cause.what());
+  }
   return net;
 }
 
@@ -95,15 +98,7 @@ std::vector<Guess> guess_classes(const TrainedNet& net, const TensorView<std::ui
 
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::path& data_dir,
                      const std::function<void(std::string_view)>& say) {
-  RunConfig config;
-  const auto kept = info.metadata.find("run_config");
-  if (kept != info.metadata.end()) {
-    try {
-      config = run_config_from_json(kept->second);
-    } catch (const std::invalid_argument&) {
-      // No run wrote this model file: the caller names the data, or they are "auto".
-    }
-  }
+  RunConfig config = kept_config(info).value_or(RunConfig{});
   const std::string digest = config.data_digest;
   config.data_digest.clear();
   if (!data.empty()) config.data = data;

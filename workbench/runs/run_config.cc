@@ -41,13 +41,13 @@ void visit_training(RunConfig& config, const VisitOption& visit) {
 }
 
 void visit_data(RunConfig& config, const VisitOption& visit) {
-  visit(
-      {.name = "data",
-       .help = "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, a "
-               "directory that holds one, a directory with one folder of PNG and JPEG images a class (or with train, val "
-               "and test of such folders), or a .npz file with X_train, y_train, X_val, ...",
-       .type = "NAME|PATH"},
-      &config.data);
+  visit({.name = "data",
+         .help =
+             "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, a "
+             "directory that holds one, a directory with one folder of PNG and JPEG images a class (or with train, val "
+             "and test of such folders), or a .npz file with X_train, y_train, X_val, ...",
+         .type = "NAME|PATH"},
+        &config.data);
   visit({.name = "image_size",
          .help = "Height and width in pixels that images in folders are cropped and resized to",
          .range = {1, 4096},

@@ -29,7 +29,7 @@ struct RunConfig {
   std::uint32_t split_seed = 0;  ///< of their splits
   double val_fraction = 0.1, test_fraction = 0.1;
   bool skip_broken = false;  ///< images in folders that cannot be read are left out
-  std::string data_digest;  ///< of the data that the run saw first; empty: not known yet
+  std::string data_digest;   ///< of the data that the run saw first; empty: not known yet
 };
 
 /// The options of a run with its model. Each says in Option::group where it stands in the command's help.

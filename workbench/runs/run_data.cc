@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "lamina/check.h"
+#include "lamina/option_json.h"
 
 namespace lamina {
 namespace {
@@ -96,6 +97,17 @@ Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   config.net.input_dim = data.example_shape();
   config.net.num_classes = static_cast<Index>(data.class_names.size());
   return data;
+}
+
+void check_can_be_kept(const RunConfig& config, const Dataset& data) {
+  const auto check = [](const std::string& text, const char* what) {
+    if (!is_utf8(text))
+      fail_file("train", text, "expected ", what,
+                " in UTF-8, as the files of a run keep it, found other bytes: rename it");
+  };
+  check(config.data, "a path");
+  check(config.data_dir.string(), "a path");
+  for (const std::string& name : data.class_names) check(name, "a class's name");
 }
 
 }  // namespace lamina

@@ -25,4 +25,7 @@ ImageFolderOptions image_options(const RunConfig& config);
 /// has a digest and that of these data is another.
 Dataset load_run_data(RunConfig& config, const LoadOptions& options);
 
+/// Throws std::runtime_error where the data's path or a class's name is not UTF-8, as the run's files keep it.
+void check_can_be_kept(const RunConfig& config, const Dataset& data);
+
 }  // namespace lamina

@@ -256,6 +256,7 @@ RunResult resume(RunConfig config, const fs::path& directory, const ResumeChange
     watcher.on_notice("this run was computed with " + checkpoint.info.instruction_set + " and goes on with " +
                       kernels::target_name() + ": its numbers will not be bit for bit those of an unbroken run");
   Dataset data = load_run_data(config, load_options(watcher));
+  check_can_be_kept(config, data);
   if (other_epochs) change_epochs(config, state, *changes.num_epochs, data.train.size(), watcher.on_notice);
   Run<T> run(config, std::move(data), directory, watcher);
   run.check_memory();
@@ -296,6 +297,7 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
     fs::remove(directory / ".writable");
     RunConfig config = given;
     Dataset data = load_run_data(config, load_options(watcher));
+    check_can_be_kept(config, data);
     check_fits_memory(config.net, config.dtype == "float32" ? 4 : 8);
     if (config.diagnose == kDiagnoseNowAndThen)
       config.diagnose = default_measure_every(num_iterations(config, data.train.size()));
