@@ -26,11 +26,11 @@ def _value(where: str, name: str, params: dict, key: str, default: Any) -> Any:
 
 
 def as_number(where: str, name: str, value: Any) -> float:
-    """A real number; TypeError for anything else."""
+    """A real number; TypeError for anything else, also for an array with axes, which would promote a result's type."""
     if isinstance(value, float):
         return value
     try:
-        if not isinstance(value, (str, bytes)):
+        if not isinstance(value, (str, bytes)) and not (isinstance(value, np.ndarray) and value.ndim):
             return float(value)
     except OverflowError:
         raise ValueError(f"[{where}] expected {name} to be a float64, got a number beyond it") from None

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""10,000 random calls of every function and class: each raises one line or gives the right answer. None crashes."""
+"""10,000 random calls of every function and class: each raises one line or gives the right answer. None crashes.
+
+With LAMINA_TEST_FULL they are others each time.
+"""
 import collections
 import contextlib
 import faulthandler
 import inspect
 import io
 import os
+import random
 import re
 import sys
+import time
 import unittest
 import warnings
 
@@ -22,6 +27,7 @@ import lamina
 from lamina import data, fast_layers, gradient_check, im2col, layer_utils, layers, nets, optim, solver, vis
 
 CALLS = int(os.environ.get("LAMINA_FUZZ_CALLS", 10000))
+SEED = int(os.environ.get("LAMINA_FUZZ_SEED", 20 if "LAMINA_TEST_FULL" not in os.environ else time.time_ns() % 2**32))
 EXPECTED = (ValueError, TypeError, KeyError, OSError)
 MODULES = [layers, fast_layers, layer_utils, optim, gradient_check, nets, solver, data, vis, im2col]
 TOLERANCE = {2: 2e-2, 4: 3e-4, 8: 1e-9}
@@ -37,7 +43,9 @@ def as_row(value, was):
 
 class Fuzz(Nets, Tools, unittest.TestCase):
     def setUp(self):
-        self.rng = np.random.default_rng(20)
+        self.rng = np.random.default_rng(SEED)
+        np.random.seed(SEED)
+        random.seed(SEED)
         self.seen, self.called, self.unclear = (collections.Counter() for _ in range(3))
         self.calls, self.last = 0, None
 
@@ -180,4 +188,5 @@ class Fuzz(Nets, Tools, unittest.TestCase):
 
 if __name__ == "__main__":
     faulthandler.enable()
+    print(f"LAMINA_FUZZ_SEED={SEED} makes these calls again", file=sys.stderr, flush=True)
     unittest.main()
