@@ -81,7 +81,7 @@ def moved_data(base, data):
     out, moved = os.path.join(base, "moved-run"), os.path.join(base, "moved")
     succeeded(run("train", *NET, "--data", data, "--epochs", "1", "--out", out))
     os.rename(data, moved)
-    other = write_cifar10(os.path.join(base, "other"), per_file=300, test=50, seed=2)
+    other = write_cifar10(os.path.join(base, "other"), per_file=400, test=50, seed=2)
     failed(run("train", "--resume", out, "--epochs", "2"), 1, data)
     failed(run("train", "--resume", out, "--epochs", "2", "--data", other), 1, other,
            "expected the data that the run started with")
@@ -92,7 +92,7 @@ def moved_data(base, data):
 
 def main():
     with Directory() as base:
-        data = write_cifar10(os.path.join(base, "data"), per_file=300, test=50)
+        data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
         more_epochs(base, data)
         interrupted_and_longer(base, data)
         schedules_and_refusals(base, data)
