@@ -83,8 +83,9 @@ TrainedNet open_net(const UseFlags& flags, std::string_view command) {
   TrainedNet net = open_trained_net(flags.run);
   if (flags.mirror) net.mirror_averaging = true;
   if (!net.info().has_checksum)
-    tell(fmt::format("lamina {}: {} is of an earlier version, without a checksum: damage to its numbers would go unseen",
-                     command, shown(flags.run)));
+    tell(
+        fmt::format("lamina {}: {} is of an earlier version, without a checksum: damage to its numbers would go unseen",
+                    command, shown(flags.run)));
   return net;
 }
 
