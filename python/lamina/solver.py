@@ -209,8 +209,9 @@ class Solver:
     def _step(self) -> None:
         """One iteration: draws a mini-batch, computes loss and gradients, and updates the parameters."""
         loss, grads = self.model.loss(*_training.batch(self))
-        self.loss_history.append(_number(loss))
+        loss = _number(loss)
         _training.update(self, grads)
+        self.loss_history.append(loss)  # a rule that throws leaves no loss without an update
 
     def _own(self, name: str) -> bool:
         """Whether the user has overridden a method of Solver."""

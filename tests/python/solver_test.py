@@ -176,6 +176,19 @@ class Settings(unittest.TestCase):
         self.assertEqual((solver.epoch, solver.best_val_acc, solver.best_params, solver.loss_history), (0, 0, {}, []))
         self.assertEqual(solver.optim_configs, {name: {} for name in self.model.params})
 
+    def test_a_rule_that_raises_leaves_a_loss_for_each_update(self):
+        calls = []
+
+        def rule(w, dw, config):
+            calls.append(1)
+            if len(calls) == 4 * 3 + 1:  # the first of four parameters, in the fourth step
+                raise RuntimeError("stop")
+            return w - 0.1 * dw, config
+
+        solver = self.solver(update_rule=rule)
+        self.assertRaisesRegex(RuntimeError, "^stop$", solver.train)
+        self.assertEqual(len(solver.loss_history), 3)
+
     def test_goes_on(self):
         solver = self.solver(optim_config={"learning_rate": 0.1}, lr_decay=0.5)
         solver.train()
