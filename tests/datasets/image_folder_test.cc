@@ -187,8 +187,8 @@ TEST(ImageFolder, AGivenSplitIsUsed) {
   EXPECT_EQ(data.val.y, (std::vector<Label>{0, 0, 1}));
   EXPECT_EQ(reds(data.test), (std::vector<int>{0, 1, 2}));  // the only class of its set, so the first there
   EXPECT_EQ(data.test.y, (std::vector<Label>{1, 1, 1}));
-  EXPECT_EQ(lines_of(here), std::vector<std::string>{"the folder says which images are for training, validation and "
-                                                     "testing, and so it is done"});
+  EXPECT_EQ(lines_of(here),
+            std::vector<std::string>{"the folder's own split is used, for training, validation and testing"});
   write_set(here / "test", {{"c", 1}});
   EXPECT_EQ(thrown([&] { load_image_folder(here); }),
             "[load_image_folder] " + (here / "test" / "c").string() +

@@ -123,8 +123,8 @@ class RunScreen {
 
 void print_result(const RunResult& result) {
   const std::string directory = shown(result.directory);
-  fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iterations\n", result.best_val_acc, result.epochs,
-             result.epochs == 1 ? "" : "s", with_commas(result.iterations));
+  fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iteration{}\n", result.best_val_acc, result.epochs,
+             result.epochs == 1 ? "" : "s", with_commas(result.iterations), result.iterations == 1 ? "" : "s");
   fmt::print("Training steps {:.1f} s, {} images/s\n", result.seconds,
              with_commas(static_cast<long long>(result.images_per_second)));
   fmt::print("Run directory: {}\n", directory);
