@@ -19,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As in png.cc, libjpeg is called in functions without local objects that have destructors, because errors leave these
-// functions by longjmp.
+// libjpeg reports errors by longjmp, which must not pass over objects with destructors. So it is called in functions
+// without such objects, and everything that must be freed is in a structure outside.
 struct Reader {
   Reader() = default;
   Reader(const Reader&) = delete;
