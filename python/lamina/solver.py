@@ -358,6 +358,7 @@ class Solver:
                 if loop is None:
                     for self._t in range(t, t + count):
                         self._step()
+                        self._check_options()  # the model, the rule or a user's method may have changed them
                 else:
                     loop.run(count, t, total)
                 t += count
@@ -373,6 +374,7 @@ class Solver:
                             config["learning_rate"] *= self.lr_decay
                 if t == 1 or t % per_epoch == 0:
                     self._check_accuracies(loop)
+                    self._check_options()
                     checks += 1
                     if self._out_of_patience(checks):
                         total = t

@@ -202,7 +202,8 @@ if child:
 sys.exit(0 if right else 1)
 """
         # From 3.12 on, Python warns of forks of a process with threads. lamina survives them.
-        done = subprocess.run([sys.executable, "-B", "-W", "ignore::DeprecationWarning", "-c", script], timeout=60, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-B", "-W", "ignore::DeprecationWarning", "-c", script], timeout=60,
+                              capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_call_costs_little(self):
