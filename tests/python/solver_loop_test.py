@@ -38,6 +38,29 @@ class TheLoop(unittest.TestCase):
         solver.check_accuracy = lambda *arguments, **named: 0.5
         self.assertIsNone(NetLoop.of(solver))
 
+    def test_options_that_a_method_changes_are_checked(self):
+        """In the middle of train(), as soon as the method is done, with the loop in C++ and in Python."""
+        for name, wrong in {"batch_size": 0, "print_every": 0, "num_val_samples": "all", "lr_decay": "slow",
+                            "average_weights": 2.0, "clip_norm": -1, "patience": 0, "update_rule": "none"}.items():
+            class Saves(Solver):
+                def _save_checkpoint(self):
+                    setattr(self, name, wrong)
+
+            class Steps(Solver):
+                def _step(self):
+                    super()._step()
+                    setattr(self, name, wrong)
+
+            for kind, loss in ((Saves, None), (Saves, self.model.loss), (Steps, None)):
+                with self.subTest(name=name, kind=kind.__name__, python=loss is not None):
+                    vars(self.model).pop("loss", None)
+                    if loss is not None:
+                        self.model.loss = loss
+                    solver = kind(self.model, self.data, num_epochs=3, batch_size=2, verbose=False)
+                    message = r"^(\[Solver\] expected|Invalid) " + name
+                    self.assertRaisesRegex((TypeError, ValueError), message, solver.train)
+                    self.assertEqual(len(solver.loss_history), 1)
+
     def test_edited_parameters_count(self):
         solver = self.solver(optim_config={"learning_rate": 0.0})
         for name in self.model.params:
