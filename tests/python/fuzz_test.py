@@ -67,8 +67,10 @@ class Fuzz(Nets, Tools, unittest.TestCase):
             self.unclear[f"{name}: {type(error).__name__}: {text}"] += 1
 
     def near(self, got, expected, what, itemsize=8):
-        """To the precision of got, or of a type of fewer bytes from which it was computed. What lies beyond got's type is
-        infinite."""
+        """To the precision of got, or of a type of fewer bytes from which it was computed.
+
+        What lies beyond got's type is infinite.
+        """
         expected = np.asarray(expected)
         self.assertEqual(got.shape, expected.shape, what)
         np.testing.assert_array_equal(np.isnan(got), np.isnan(expected), what)
