@@ -231,6 +231,7 @@ def main():
         expect(2, r"b.toml:2: epochs: expected a whole number from 1 on, got '0'", "train", "--config",
                path("b.toml", "seed = 1\nepochs = 0\n"))
         expect(2, r"c.toml:1: not TOML", "train", "--config", path("c.toml", "epochs = = 3\n"))
+        expect(2, r"bars.toml:1: not TOML", "train", "--config", path("bars.toml", "[" + 97 * "|"))
         expect(2, r"d.toml:1: no-batch-norm: expected true or false", "train", "--config", path("d.toml", "no-batch-norm = 3\n"))
         expect(2, r"e.toml:1: solver: unknown key", "train", "--config", path("e.toml", "[solver]\nepochs = 3\n"))
         expect(2, r"none.toml: expected a file that can be read", "train", "--config", path("none.toml"))
