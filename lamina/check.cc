@@ -32,7 +32,8 @@ std::string written(std::string_view where, std::initializer_list<Part> parts) {
   text << '[' << where << "] ";
   for (const Part& part : parts) text << part;
   std::string line = text.str();
-  // What was found may have any bytes. A message stays one line, and means nothing to a terminal.
+  // The parts may quote a file's bytes. Control characters become spaces, so that a message is one line and cannot send
+  // commands to a terminal.
   for (char& c : line)
     if ((c >= 0 && c < ' ') || c == '\x7f') c = ' ';
   return line;

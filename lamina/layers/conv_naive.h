@@ -1,4 +1,5 @@
-// The specification of conv.h, in plain loops over (N, C, H, W), which a Stoppable can stop.
+// The specification of conv.h, in plain loops over (N, C, H, W). A Stoppable (threads.h)
+// can interrupt them.
 #pragma once
 
 #include "lamina/layers/conv.h"

@@ -188,7 +188,8 @@ TEST(ImageFolder, AGivenSplitIsUsed) {
   EXPECT_EQ(reds(data.test), (std::vector<int>{0, 1, 2}));  // the only class of its set, so the first there
   EXPECT_EQ(data.test.y, (std::vector<Label>{1, 1, 1}));
   EXPECT_EQ(lines_of(here),
-            std::vector<std::string>{"the folder's own split is used, for training, validation and testing"});
+            std::vector<std::string>{"the folder's own split is used, for training, validation and testing; "
+                                     "--val-fraction and --test-fraction have no effect"});
   write_set(here / "test", {{"c", 1}});
   EXPECT_EQ(thrown([&] { load_image_folder(here); }),
             "[load_image_folder] " + (here / "test" / "c").string() +
@@ -301,7 +302,7 @@ TEST(ImageFolder, SuffixesAndFoldersOfJpegAreRead) {
   const Dataset data = load_image_folder(here);
   EXPECT_EQ(data.train.size() + data.val.size() + data.test.size(), 18);
   EXPECT_TRUE(lines_of(here).empty());
-  // Links back up are not followed.
+  // A link to a folder above is not followed, as that would have no end.
   fs::create_directory_symlink(here, here / "a" / "more" / "circle");
   EXPECT_EQ(load_image_folder(here).train.size(), data.train.size());
   EXPECT_EQ(lines_of(here).size(), 1u);

@@ -11,7 +11,7 @@ namespace lamina::fuzz {
 /// Defined by the target: reads the bytes of a file that may be damaged or malicious. It may throw std::runtime_error
 /// or std::invalid_argument, or an error that a target says it expects, of one line; all else is a finding.
 void read_input(std::string_view bytes);
-/// Defined by the target: files to begin with, a few hundred bytes each.
+/// Defined by the target: the first inputs, which libFuzzer mutates, of a few hundred bytes each.
 std::vector<std::string> seeds();
 
 /// A finding: prints the line and aborts.

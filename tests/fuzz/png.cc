@@ -41,7 +41,7 @@ std::string stored(const std::string& rows) {
          number(b << 16 | a);
 }
 
-// A file of width 2 and height 2.
+// A PNG file of 2 x 2 pixels with these chunks before the pixels and these filtered rows.
 std::string png_of(int depth, int colour, bool interlaced, const std::string& extra, const std::string& rows) {
   return "\x89PNG\r\n\x1a\n" +
          chunk("IHDR", number(2) + number(2) + static_cast<char>(depth) + static_cast<char>(colour) +
