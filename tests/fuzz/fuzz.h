@@ -4,7 +4,10 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
+
+#include "lamina/io/stored_tensor.h"
 
 namespace lamina::fuzz {
 
@@ -27,5 +30,13 @@ const std::filesystem::path& directory();
 std::filesystem::path file(const std::string& name, std::string_view bytes);
 /// Its bytes.
 std::string bytes_of(const std::filesystem::path& path);
+
+/// Tensors that were read, as they are given to a writer.
+inline std::vector<NamedStoredView> views_of(const std::vector<NamedStoredTensor>& tensors) {
+  std::vector<NamedStoredView> views;
+  for (const NamedStoredTensor& tensor : tensors)
+    std::visit([&](const auto& value) { views.push_back({tensor.name, value}); }, tensor.value);
+  return views;
+}
 
 }  // namespace lamina::fuzz

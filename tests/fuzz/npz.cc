@@ -5,17 +5,6 @@
 #include "tests/fuzz/fuzz.h"
 
 namespace lamina::fuzz {
-namespace {
-
-std::vector<NamedStoredView> views_of(const std::vector<NamedStoredTensor>& tensors) {
-  std::vector<NamedStoredView> views;
-  for (const NamedStoredTensor& tensor : tensors)
-    std::visit([&](const auto& value) { views.push_back({tensor.name, value}); }, tensor.value);
-  return views;
-}
-
-}  // namespace
-
 void read_input(std::string_view bytes) {
   const std::vector<NamedStoredTensor> arrays = parse_npz(bytes, "input");
   const std::vector<NamedStoredView> read = views_of(arrays);

@@ -6,13 +6,6 @@
 namespace lamina::fuzz {
 namespace {
 
-std::vector<NamedStoredView> views_of(const std::vector<NamedStoredTensor>& tensors) {
-  std::vector<NamedStoredView> views;
-  for (const NamedStoredTensor& tensor : tensors)
-    std::visit([&](const auto& value) { views.push_back({tensor.name, value}); }, tensor.value);
-  return views;
-}
-
 std::string file_of(const std::string& header, const std::string& data) {
   std::string bytes(8, '\0');
   for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<char>(header.size() >> (8 * i));
