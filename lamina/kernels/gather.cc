@@ -42,13 +42,22 @@ HWY_INLINE void convert(Index count, const std::uint8_t* HWY_RESTRICT bytes, con
 
 constexpr Index kColumns = 1024;  // columns whose mean stays in the L1 cache
 
+// While one row is converted, the same columns of the next one are prefetched: rows are drawn at random, so the
+// hardware prefetcher cannot predict which is next.
 template <class T>
 void convert_rows(Index count, Index example, const std::uint8_t* bytes, const Index* rows, const double* mean,
                   T* out) {
-  for (Index j = 0; j < example; j += kColumns)
-    for (Index i = 0; i < count; ++i)
-      convert(std::min(kColumns, example - j), bytes + (rows ? rows[i] : i) * example + j, mean ? mean + j : nullptr,
-              out + i * example + j);
+  const auto row = [&](Index i) { return bytes + (rows ? rows[i] : i) * example; };
+  for (Index j = 0; j < example; j += kColumns) {
+    const Index columns = std::min(kColumns, example - j);
+    for (Index i = 0; i < count; ++i) {
+      const Index next_j = i + 1 < count ? j : j + columns;
+      if (next_j < example)
+        for (Index line = 0; line < columns; line += 64)
+          __builtin_prefetch(row((i + 1) % count) + next_j + line, 0, 2);
+      convert(columns, row(i) + j, mean ? mean + j : nullptr, out + i * example + j);
+    }
+  }
 }
 
 // Copies one example and converts its numbers. If `next` is not null, the example there is prefetched meanwhile,
