@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "read_cifar10";
+constexpr const char* kReadCifar10 = "read_cifar10";
 constexpr const char* kFolder = "cifar-10-batches-bin";
 constexpr const char* kMeta = "batches.meta.txt";
 constexpr std::array<const char*, 6> kFiles = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
@@ -36,9 +36,9 @@ class Collector {
   // Takes file number `which` of kFiles, of `size` bytes; `source` and `name` identify it in messages.
   void take(std::size_t which, const fs::path& source, const std::string& name, Index size, const Read& read) {
     if (size <= 0 || size % kRecord != 0 || size / kRecord > kMostRecords)
-      fail_file(kWhere, source, name, "expected 1 to ", kMostRecords, " whole records of ", kRecord, " bytes, found ",
-                size, " bytes");
-    if (seen_[which]) fail_file(kWhere, source, name, "expected one such file, found two");
+      fail_file(kReadCifar10, source, name, "expected 1 to ", kMostRecords, " whole records of ", kRecord,
+                " bytes, found ", size, " bytes");
+    if (seen_[which]) fail_file(kReadCifar10, source, name, "expected one such file, found two");
     seen_[which] = true;
     const Index records = size / kRecord;
     const bool training = which < kTrainingFiles;
@@ -50,7 +50,7 @@ class Collector {
         make_room(to, records * static_cast<Index>(kTrainingFiles));
       }
       if (records != records_)
-        fail_file(kWhere, source, name, "expected ", records_, " records as in the other training files, found ",
+        fail_file(kReadCifar10, source, name, "expected ", records_, " records as in the other training files, found ",
                   records);
       at = static_cast<Index>(which) * records;
     } else {
@@ -63,12 +63,12 @@ class Collector {
       const Index n = std::min(kGroup, records - first);
       const Index got = read(buffer_.data(), n * kRecord);
       if (got != n * kRecord)
-        fail_file(kWhere, source, name, "expected ", size, " bytes, found only ",
+        fail_file(kReadCifar10, source, name, "expected ", size, " bytes, found only ",
                   first * kRecord + std::max<Index>(got, 0));
       for (Index i = 0; i < n; ++i) {
         const std::uint8_t* record = buffer_.data() + i * kRecord;
         if (record[0] > 9)
-          fail_file(kWhere, source, name, "expected labels of 0 to 9, found ", int{record[0]}, " in record ",
+          fail_file(kReadCifar10, source, name, "expected labels of 0 to 9, found ", int{record[0]}, " in record ",
                     first + i);
         to.labels[static_cast<std::size_t>(at + first + i)] = record[0];
         std::memcpy(to.images.data() + (at + first + i) * kImage, record + 1, kImage);
@@ -77,7 +77,7 @@ class Collector {
   }
 
   void take_meta(const fs::path& source, const std::string& name, Index size, const Read& read) {
-    if (size > kLargestMeta) fail_file(kWhere, source, name, "expected ten class names, found ", size, " bytes");
+    if (size > kLargestMeta) fail_file(kReadCifar10, source, name, "expected ten class names, found ", size, " bytes");
     std::string text(static_cast<std::size_t>(size), '\0');
     text.resize(static_cast<std::size_t>(std::max<Index>(read(text.data(), size), 0)));
     all_.class_names.clear();
@@ -86,7 +86,7 @@ class Collector {
       if (c == '\r') continue;
       if (c != '\n') {
         if (c < ' ' || c > '~')
-          fail_file(kWhere, source, name, "expected class names in plain letters, found byte ", c & 255);
+          fail_file(kReadCifar10, source, name, "expected class names in plain letters, found byte ", c & 255);
         line += c;
       } else if (!line.empty()) {
         all_.class_names.push_back(std::move(line));
@@ -94,12 +94,12 @@ class Collector {
       }
     }
     if (all_.class_names.size() != 10)
-      fail_file(kWhere, source, name, "expected ten class names, one a line, found ", all_.class_names.size());
+      fail_file(kReadCifar10, source, name, "expected ten class names, one a line, found ", all_.class_names.size());
   }
 
   Cifar10 finish(const fs::path& source) {
     for (std::size_t i = 0; i < kFiles.size(); ++i)
-      if (!seen_[i]) fail_file(kWhere, source, "expected a file ", kFiles[i], ", found none");
+      if (!seen_[i]) fail_file(kReadCifar10, source, "expected a file ", kFiles[i], ", found none");
     if (all_.class_names.empty()) all_.class_names = kClassNames;
     return std::move(all_);
   }
@@ -119,12 +119,12 @@ class Collector {
 Cifar10 read_directory(const fs::path& directory) {
   Collector all;
   const auto with_file = [](const fs::path& path, auto&& take) {
-    check_regular_file(kWhere, path);
+    check_regular_file(kReadCifar10, path);
     std::ifstream file;
     file.rdbuf()->pubsetbuf(nullptr, 0);
     errno = 0;
     file.open(path, std::ios::binary | std::ios::ate);
-    if (!file) fail_file(kWhere, path, "expected a readable file, found: ", std::strerror(errno));
+    if (!file) fail_file(kReadCifar10, path, "expected a readable file, found: ", std::strerror(errno));
     const auto size = static_cast<Index>(file.tellg());
     file.seekg(0);
     take(size, [&](void* to, Index n) {
@@ -144,7 +144,7 @@ Cifar10 read_directory(const fs::path& directory) {
 
 Cifar10 read_archive(const fs::path& path) {
   Collector all;
-  ArchiveReader archive(kWhere, path);
+  ArchiveReader archive(kReadCifar10, path);
   const Read read = [&](void* to, Index size) { return archive.read(to, size); };
   while (archive.next()) {
     const std::string name = archive.name().filename().string();
@@ -177,7 +177,8 @@ Cifar10 read_cifar10(const fs::path& path) {
   if (!fs::is_directory(path, error)) return read_archive(path);
   const fs::path directory = directory_of(path);
   if (directory.empty())
-    fail_file(kWhere, path, "expected data_batch_1.bin or a folder ", kFolder, " in the directory, found neither");
+    fail_file(kReadCifar10, path, "expected data_batch_1.bin or a folder ", kFolder,
+              " in the directory, found neither");
   return read_directory(directory);
 }
 

@@ -23,8 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "fetch_cifar10";
-constexpr const char* kFolder = "cifar-10-batches-bin";
+constexpr const char* kFetchCifar10 = "fetch_cifar10";
+constexpr const char* kExtracted = "cifar-10-batches-bin";
 constexpr const char* kArchive = "cifar-10-binary.tar.gz";
 constexpr const char* kUnpacking = ".cifar-10-unpacking";
 constexpr Index kLargestTotal = Index{1} << 30;
@@ -33,10 +33,11 @@ constexpr Index kLargestTotal = Index{1} << 30;
 class Lock {
  public:
   explicit Lock(const fs::path& path) : descriptor_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor_ < 0) fail_file(kWhere, path, "expected a directory to write to, found: ", std::strerror(errno));
+    if (descriptor_ < 0)
+      fail_file(kFetchCifar10, path, "expected a directory to write to, found: ", std::strerror(errno));
     if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       close(descriptor_);
-      fail_file(kWhere, path, "expected to be the only download into this directory, found another one at work");
+      fail_file(kFetchCifar10, path, "expected to be the only download into this directory, found another one at work");
     }
   }
   ~Lock() { close(descriptor_); }
@@ -51,7 +52,7 @@ class Lock {
 std::string md5_of(const fs::path& path) {
   const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   if (!context || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1)
-    fail(kWhere, "expected MD5 from OpenSSL, which does not offer it here");
+    fail(kFetchCifar10, "expected MD5 from OpenSSL, which does not offer it here");
   std::ifstream file(path, std::ios::binary);
   if (!file) return {};
   std::vector<char> buffer(1 << 20);
@@ -85,7 +86,7 @@ bool is_whole(const fs::path& directory, std::string* why) {
 void write_file(ArchiveReader& archive, const fs::path& to) {
   fs::create_directories(to.parent_path());
   const int descriptor = open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (descriptor < 0) fail_file(kWhere, to, "expected a new file, found: ", std::strerror(errno));
+  if (descriptor < 0) fail_file(kFetchCifar10, to, "expected a new file, found: ", std::strerror(errno));
   std::vector<char> buffer(1 << 18);
   Index got;
   bool good = true;
@@ -103,7 +104,7 @@ void write_file(ArchiveReader& archive, const fs::path& to) {
   good = good && fsync(descriptor) == 0;
   const int error = errno;
   close(descriptor);
-  if (!good) fail_file(kWhere, to, "expected to write the unpacked file, found: ", std::strerror(error));
+  if (!good) fail_file(kFetchCifar10, to, "expected to write the unpacked file, found: ", std::strerror(error));
 }
 
 // Unpacks beside the target and moves the whole directory there when it is complete.
@@ -112,16 +113,16 @@ void unpack(const fs::path& archive_path, const fs::path& target_dir) {
   fs::remove_all(beside);
   fs::create_directory(beside);
   try {
-    ArchiveReader archive(kWhere, archive_path);
+    ArchiveReader archive(kFetchCifar10, archive_path);
     Index total = 0;
     while (archive.next()) {
       if ((total += archive.size()) > kLargestTotal)
-        fail_file(kWhere, archive_path, "expected at most 1 GiB of unpacked files, found more");
+        fail_file(kFetchCifar10, archive_path, "expected at most 1 GiB of unpacked files, found more");
       write_file(archive, beside / archive.name());
     }
-    if (std::string why; !is_whole(beside / kFolder, &why))
-      fail_file(kWhere, archive_path, "expected CIFAR-10 in a folder ", kFolder, ", found: ", why);
-    fs::rename(beside / kFolder, target_dir / kFolder);
+    if (std::string why; !is_whole(beside / kExtracted, &why))
+      fail_file(kFetchCifar10, archive_path, "expected CIFAR-10 in a folder ", kExtracted, ", found: ", why);
+    fs::rename(beside / kExtracted, target_dir / kExtracted);
   } catch (...) {
     std::error_code error;
     fs::remove_all(beside, error);
@@ -134,11 +135,11 @@ void unpack(const fs::path& archive_path, const fs::path& target_dir) {
 }  // namespace
 
 fs::path fetch_cifar10(const fs::path& target_dir, const FetchOptions& options) try {
-  const fs::path directory = target_dir / kFolder, archive = target_dir / kArchive;
+  const fs::path directory = target_dir / kExtracted, archive = target_dir / kArchive;
   const auto lies_there = [&] {
     if (!fs::exists(directory)) return false;
     if (std::string why; !is_whole(directory, &why))
-      fail_file(kWhere, directory, "expected a whole CIFAR-10 or nothing, found: ", why,
+      fail_file(kFetchCifar10, directory, "expected a whole CIFAR-10 or nothing, found: ", why,
                 " (remove it to fetch it anew)");
     return true;
   };
@@ -154,7 +155,7 @@ fs::path fetch_cifar10(const fs::path& target_dir, const FetchOptions& options) 
   }
   if (!fs::exists(part) || md5_of(part) != options.md5) {
     try {
-      download(kWhere, options.url, part, options.progress, options.stall_seconds);
+      download(kFetchCifar10, options.url, part, options.progress, options.stall_seconds);
     } catch (...) {
       std::error_code error;
       if (fs::file_size(part, error) == 0) fs::remove(part, error);
@@ -163,7 +164,7 @@ fs::path fetch_cifar10(const fs::path& target_dir, const FetchOptions& options) 
   }
   if (const std::string found = md5_of(part); found != options.md5) {
     fs::remove(part);
-    fail_file(kWhere, options.url, "expected an archive with MD5 ", options.md5, ", found ", found);
+    fail_file(kFetchCifar10, options.url, "expected an archive with MD5 ", options.md5, ", found ", found);
   }
   try {
     unpack(part, target_dir);
@@ -175,7 +176,7 @@ fs::path fetch_cifar10(const fs::path& target_dir, const FetchOptions& options) 
   fs::remove(part);
   return directory;
 } catch (const std::system_error& e) {
-  fail_file(kWhere, target_dir, "expected a directory to write to, found: ", e.code().message());
+  fail_file(kFetchCifar10, target_dir, "expected a directory to write to, found: ", e.code().message());
 }
 
 }  // namespace lamina

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "read_idx";
+constexpr const char* kReadIdx = "read_idx";
 constexpr Index kMostElements = Index{1} << 33;
 constexpr Index kDeflateRatio = 1032;  // deflate's highest compression ratio
 
@@ -80,23 +80,23 @@ Prefixes prefixes_in(const fs::path& directory) {
 LabelledImages read_pair(const fs::path& directory, const std::string& prefix, Index most_classes) {
   const auto find = [&](const std::string& name) {
     const fs::path file = find_file(directory, name);
-    if (file.empty()) fail_file(kWhere, directory, "expected a file ", name, " or ", name, ".gz, found neither");
+    if (file.empty()) fail_file(kReadIdx, directory, "expected a file ", name, " or ", name, ".gz, found neither");
     return file;
   };
   const fs::path images_file = find(prefix + "-images-idx3-ubyte"), labels_file = find(prefix + "-labels-idx1-ubyte");
   const Tensor<std::uint8_t> labels = read_idx(labels_file);
-  if (labels.rank() != 1) fail_file(kWhere, labels_file, "expected labels with 1 axis, found ", labels.rank());
+  if (labels.rank() != 1) fail_file(kReadIdx, labels_file, "expected labels with 1 axis, found ", labels.rank());
   const Tensor<std::uint8_t> images = read_idx(images_file);
 
-  if (images.rank() != 3) fail_file(kWhere, images_file, "expected images with 3 axes, found ", images.rank());
+  if (images.rank() != 3) fail_file(kReadIdx, images_file, "expected images with 3 axes, found ", images.rank());
   const Index count = images.dim(0);
   if (labels.size() != count)
-    fail_file(kWhere, labels_file, "expected ", count, " labels, one for each image of ",
+    fail_file(kReadIdx, labels_file, "expected ", count, " labels, one for each image of ",
               images_file.filename().string(), ", found ", labels.size());
   LabelledImages pair{Tensor<std::uint8_t>(images.reshaped(Shape{count, 1, images.dim(1), images.dim(2)})), {}};
   for (Index i = 0; i < count; ++i) {
     if (labels[i] >= most_classes)
-      fail_file(kWhere, labels_file, "expected labels of 0 to ", most_classes - 1, ", found ", int{labels[i]},
+      fail_file(kReadIdx, labels_file, "expected labels of 0 to ", most_classes - 1, ", found ", int{labels[i]},
                 " at place ", i);
     pair.labels.push_back(labels[i]);
   }
@@ -113,7 +113,7 @@ std::vector<std::string> read_class_names(const fs::path& file, std::size_t leas
   }
   while (!names.empty() && names.back().empty()) names.pop_back();
   if (names.size() < least || names.size() > 256)
-    fail_file(kWhere, file, "expected ", least, " to 256 names of classes, one a line, found ", names.size());
+    fail_file(kReadIdx, file, "expected ", least, " to 256 names of classes, one a line, found ", names.size());
   return names;
 }
 
@@ -122,28 +122,28 @@ std::vector<std::string> read_class_names(const fs::path& file, std::size_t leas
 bool is_idx(const fs::path& directory) { return !prefixes_in(directory).train.empty(); }
 
 Tensor<std::uint8_t> read_idx(const fs::path& path) {
-  GzFile file(kWhere, path);
+  GzFile file(kReadIdx, path);
   const auto read = [&](void* to, Index size) {
     const Index got = file.read(to, size);
-    if (got < 0) fail_file(kWhere, path, "expected an IDX file, found: ", file.error());
+    if (got < 0) fail_file(kReadIdx, path, "expected an IDX file, found: ", file.error());
     return got;
   };
   std::array<std::uint8_t, 4> word{};
   if (const Index got = read(word.data(), 4); got < 4)
-    fail_file(kWhere, path, "expected an IDX file, found only ", got, " bytes");
+    fail_file(kReadIdx, path, "expected an IDX file, found only ", got, " bytes");
   if (word[0] != 0 || word[1] != 0 || word[2] != 8 || word[3] < 1 || word[3] > 4)
-    fail_file(kWhere, path, "expected an IDX file of bytes, which begins with 0, 0, 8 and 1 to 4 axes, found ",
+    fail_file(kReadIdx, path, "expected an IDX file of bytes, which begins with 0, 0, 8 and 1 to 4 axes, found ",
               int{word[0]}, ", ", int{word[1]}, ", ", int{word[2]}, ", ", int{word[3]});
   std::array<Index, 4> lengths{};
   const int rank = word[3];
   Index total = 1;
   for (int axis = 0; axis < rank; ++axis) {
-    if (read(word.data(), 4) < 4) fail_file(kWhere, path, "expected the lengths of ", rank, " axes, found fewer");
+    if (read(word.data(), 4) < 4) fail_file(kReadIdx, path, "expected the lengths of ", rank, " axes, found fewer");
     const Index length = Index{word[0]} << 24 | Index{word[1]} << 16 | Index{word[2]} << 8 | Index{word[3]};
     lengths[static_cast<std::size_t>(axis)] = length;
-    if (length == 0) fail_file(kWhere, path, "expected axes of length 1 or more, found 0");
+    if (length == 0) fail_file(kReadIdx, path, "expected axes of length 1 or more, found 0");
     if (length > kMostElements / total)
-      fail_file(kWhere, path, "expected at most 2^33 elements, found more in its header");
+      fail_file(kReadIdx, path, "expected at most 2^33 elements, found more in its header");
     total *= length;
   }
   const Shape shape(std::span<const Index>(lengths.data(), static_cast<std::size_t>(rank)));
@@ -154,14 +154,14 @@ Tensor<std::uint8_t> read_idx(const fs::path& path) {
   const Index header = 4 + 4 * rank;
   const Index most = error ? 0 : file.packed() ? on_disk * kDeflateRatio : on_disk - header;
   if (total > most)
-    fail_file(kWhere, path, "expected ", total, " bytes of shape ", shape, " after the header, found at most ",
+    fail_file(kReadIdx, path, "expected ", total, " bytes of shape ", shape, " after the header, found at most ",
               std::max<Index>(most, 0));
   Tensor<std::uint8_t> out;
   out.resize(shape);
   if (const Index got = read(out.data(), total); got < total)
-    fail_file(kWhere, path, "expected ", total, " bytes of shape ", shape, " after the header, found ", got);
+    fail_file(kReadIdx, path, "expected ", total, " bytes of shape ", shape, " after the header, found ", got);
   if (read(word.data(), 1) != 0)
-    fail_file(kWhere, path, "expected ", total, " bytes of shape ", shape, " after the header, found more");
+    fail_file(kReadIdx, path, "expected ", total, " bytes of shape ", shape, " after the header, found more");
   return out;
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "load_image_folder";
+constexpr const char* kLoadImageFolder = "load_image_folder";
 
 struct Image {
   fs::path path;
@@ -150,7 +150,8 @@ void settle_broken(const fs::path& directory, Parts& parts, std::array<Pixels, 3
               list);
   for (std::size_t p = 0; p < pixels.size(); ++p) drop_broken(*lists[p], pixels[p]);
   if (options.say) options.say("skipped what cannot be read in " + directory.string() + ": " + list);
-  if (parts.train.empty()) fail_file(kWhere, directory, "expected images that can be read for training, found none");
+  if (parts.train.empty())
+    fail_file(kLoadImageFolder, directory, "expected images that can be read for training, found none");
 }
 
 // The images with only the first of three equal channels.
@@ -164,13 +165,14 @@ Tensor<std::uint8_t> one_channel(const Tensor<std::uint8_t>& images) {
 
 void check_options(const ImageFolderOptions& options) {
   for (const Index side : {options.height, options.width})
-    if (side < 1 || side > kMaxImageSide) fail(kWhere, "expected sides of 1 to ", kMaxImageSide, ", got ", side);
+    if (side < 1 || side > kMaxImageSide)
+      fail(kLoadImageFolder, "expected sides of 1 to ", kMaxImageSide, ", got ", side);
   if (options.channels != 0 && options.channels != 1 && options.channels != 3)
-    fail(kWhere, "expected 0, 1 or 3 channels, got ", options.channels);
+    fail(kLoadImageFolder, "expected 0, 1 or 3 channels, got ", options.channels);
   for (const double fraction : {options.val_fraction, options.test_fraction})
-    if (!(fraction >= 0 && fraction < 1)) fail(kWhere, "expected fractions of 0 to below 1, got ", fraction);
+    if (!(fraction >= 0 && fraction < 1)) fail(kLoadImageFolder, "expected fractions of 0 to below 1, got ", fraction);
   if (!(options.val_fraction + options.test_fraction < 1))
-    fail(kWhere, "expected fractions that leave images to train on, got ", options.val_fraction, " and ",
+    fail(kLoadImageFolder, "expected fractions that leave images to train on, got ", options.val_fraction, " and ",
          options.test_fraction);
 }
 
@@ -181,7 +183,7 @@ void check_fits_memory(const fs::path& directory, const ImageFiles& found, const
   const double bytes = 3 * count * static_cast<double>(options.height) * static_cast<double>(options.width);
   const double has = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   if (bytes > 0.8 * has)
-    fail_file(kWhere, directory, "expected images that fit into the machine's ", std::llround(has / 1e9),
+    fail_file(kLoadImageFolder, directory, "expected images that fit into the machine's ", std::llround(has / 1e9),
               " GB of memory, found ", std::llround(count), ", which take ", std::llround(bytes / 1e9), " GB as ",
               options.height, " x ", options.width, " pixels");
 }
@@ -201,7 +203,7 @@ Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& o
   for (std::size_t i = 0; i < 3; ++i) pixels[i] = read_all(*lists[i], channels, options);
   settle_broken(directory, parts, pixels, options);
   if (parts.val.empty())
-    fail_file(kWhere, directory,
+    fail_file(kLoadImageFolder, directory,
               "expected images for validation, found none: each class has a single image, or the "
               "fraction for validation is 0");
   if (options.channels == 0 && pixels[0].grey && pixels[1].grey && pixels[2].grey)

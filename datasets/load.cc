@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "load_dataset";
+constexpr const char* kLoadDataset = "load_dataset";
 constexpr const char* kDebianFashion = "/usr/share/datasets/fashion-mnist";
 
 std::string environment(const char* name) {
@@ -67,15 +67,15 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
   for (const fs::path& place : {path, path / "cifar-10-batches-py"})
     if (fs::exists(place / "data_batch_1", error))
       fail_file(
-          kWhere, place,
+          kLoadDataset, place,
           "expected CIFAR-10 in its binary version, found its Python version; 'lamina data fetch cifar10' downloads "
           "the binary one, and in Python lamina.data.load_CIFAR10 reads this one");
   if (fs::is_directory(path, error))
-    fail_file(kWhere, path,
+    fail_file(kLoadDataset, path,
               "expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz), IDX "
               "files (train-images-idx3-ubyte, also with .gz) or one folder of PNG or JPEG images a class, found none");
   fail_file(
-      kWhere, path,
+      kLoadDataset, path,
       fs::exists(path, error)
           ? "expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file"
           : "expected auto, cifar10, fashion-mnist, mnist, synthetic, a directory or a .npz file, found no such thing");
@@ -96,7 +96,7 @@ Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {
   }
   const fs::path place = find_dataset("fashion-mnist", data_dir);
   if (place.empty())
-    fail_file(kWhere, "auto", "expected CIFAR-10 or Fashion-MNIST, found neither: ", why,
+    fail_file(kLoadDataset, "auto", "expected CIFAR-10 or Fashion-MNIST, found neither: ", why,
               package_hint("fashion-mnist"));
   say("no CIFAR-10, so Fashion-MNIST from " + place.string() + ": " + why);
   return load_found("fashion-mnist", place);
@@ -107,7 +107,7 @@ Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {
 fs::path data_home(const fs::path& data_dir) {
   const std::vector<fs::path> all = roots(data_dir);
   if (all.empty())
-    fail_file(kWhere, "data sets",
+    fail_file(kLoadDataset, "data sets",
               "expected a place for them: --data-dir, LAMINA_DATA, XDG_CACHE_HOME or HOME, found none");
   return all.front();
 }
@@ -144,7 +144,7 @@ Dataset load_dataset(const std::string& name, const fs::path& data_dir, const Lo
   if (name != "cifar10" && name != "fashion-mnist" && name != "mnist") return load_path(name, options);
   const fs::path place = find_dataset(name, data_dir);
   if (place.empty())
-    fail_file(kWhere, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));
+    fail_file(kLoadDataset, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));
   return load_found(name, place);
 }
 

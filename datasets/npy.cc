@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "read_npy";
+constexpr const char* kReadNpy = "read_npy";
 constexpr std::array<const char*, 4> kTypes = {"<f4", "<f8", "<i8", "|u1"};  // in StoredTensor's order
 constexpr std::array<std::uint64_t, 4> kSizes = {4, 8, 8, 1};
 
@@ -34,7 +34,7 @@ class DictionaryReader {
       if (k == 3 || std::exchange(seen[k], true)) wrong("descr, fortran_order and shape once each");
       if (k == 0) {
         if (peek() == '[')
-          fail_file(kWhere, file_, "expected an array of float32, float64, int64 or uint8, got records");
+          fail_file(kReadNpy, file_, "expected an array of float32, float64, int64 or uint8, got records");
         type = text();
       } else if (k == 1) {
         fortran_order = truth();
@@ -51,7 +51,7 @@ class DictionaryReader {
 
  private:
   [[noreturn]] void wrong(const char* expected) {
-    fail_file(kWhere, file_, "expected ", expected, " in the array's header, got something else at its byte ", at_);
+    fail_file(kReadNpy, file_, "expected ", expected, " in the array's header, got something else at its byte ", at_);
   }
   void skip() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
@@ -137,17 +137,17 @@ std::optional<detail::NpyHeader> detail::read_npy_header(std::string_view bytes,
   constexpr std::string_view kMagic("\x93NUMPY", 6);
   if (bytes.size() < 8) {
     if (kMagic.substr(0, bytes.size()) != bytes.substr(0, 6))
-      fail_file(kWhere, name, "expected a .npy file, got another");
+      fail_file(kReadNpy, name, "expected a .npy file, got another");
     return std::nullopt;
   }
   const int version = static_cast<unsigned char>(bytes[6]);
   if (bytes.substr(0, 6) != kMagic || version < 1 || version > 3 || bytes[7] != 0)
-    fail_file(kWhere, name, "expected a .npy file of version 1.0, 2.0 or 3.0, got another start");
+    fail_file(kReadNpy, name, "expected a .npy file of version 1.0, 2.0 or 3.0, got another start");
   const std::size_t start = version == 1 ? 10 : 12;
   if (bytes.size() < start) return std::nullopt;
   std::size_t length = 0;
   for (std::size_t i = start; i-- > 8;) length = length << 8 | static_cast<unsigned char>(bytes[i]);
-  if (length > (1u << 20)) fail_file(kWhere, name, "expected a header of at most 2^20 bytes, got ", length);
+  if (length > (1u << 20)) fail_file(kReadNpy, name, "expected a header of at most 2^20 bytes, got ", length);
   if (bytes.size() < start + length) return std::nullopt;
 
   NpyHeader header;
@@ -157,10 +157,10 @@ std::optional<detail::NpyHeader> detail::read_npy_header(std::string_view bytes,
   if (type == "<u1") type = "|u1";
   while (header.type < kTypes.size() && type != kTypes[header.type]) ++header.type;
   if (header.type == kTypes.size())
-    fail_file(kWhere, name, "expected an array of float32, float64, int64 or uint8 (<f4, <f8, <i8, |u1), got ",
+    fail_file(kReadNpy, name, "expected an array of float32, float64, int64 or uint8 (<f4, <f8, <i8, |u1), got ",
               quoted_name(type));
   const std::string wrong = check_stored_shape(lengths, kSizes[header.type], header.shape, header.data_bytes);
-  if (!wrong.empty()) fail_file(kWhere, name, wrong);
+  if (!wrong.empty()) fail_file(kReadNpy, name, wrong);
   header.data_at = start + length;
   return header;
 }
@@ -179,10 +179,10 @@ std::string detail::npy_header(const StoredView& tensor) {
 
 StoredTensor parse_npy(std::string_view bytes, const fs::path& name) {
   const std::optional<detail::NpyHeader> header = detail::read_npy_header(bytes, name);
-  if (!header) fail_file(kWhere, name, "expected a whole header, got a file of ", bytes.size(), " bytes");
+  if (!header) fail_file(kReadNpy, name, "expected a whole header, got a file of ", bytes.size(), " bytes");
   const std::string_view data = bytes.substr(header->data_at);
   if (data.size() != header->data_bytes)
-    fail_file(kWhere, name, "expected ", header->data_bytes, " bytes for an array of shape ", header->shape, ", got ",
+    fail_file(kReadNpy, name, "expected ", header->data_bytes, " bytes for an array of shape ", header->shape, ", got ",
               data.size());
   switch (header->type) {
     case 0:

@@ -15,10 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWhere = "read_npz";
+constexpr const char* kReadNpz = "read_npz";
 constexpr std::uint64_t kMostBytes = std::uint64_t{4} << 30;
 
-struct Free {
+struct FreeEntry {
   void operator()(archive_entry* entry) const { archive_entry_free(entry); }
 };
 struct FreeReader {
@@ -51,13 +51,13 @@ std::string read_entry(archive* reader, const fs::path& file, const fs::path& me
     const std::size_t size = bytes.size();
     bytes.resize(size + kPiece);
     const la_ssize_t count = archive_read_data(reader, bytes.data() + size, kPiece);
-    if (count < 0) fail_file(kWhere, file, "expected a whole zip archive, got: ", reason(reader));
+    if (count < 0) fail_file(kReadNpz, file, "expected a whole zip archive, got: ", reason(reader));
     bytes.resize(size + static_cast<std::size_t>(count));
     if (count == 0) return bytes;
     if (!header) header = detail::read_npy_header(bytes, member);
     const std::uint64_t most = header ? header->data_at + header->data_bytes : std::uint64_t{1} << 21;
-    if (bytes.size() > most) fail_file(kWhere, member, "expected ", most, " bytes by the array's header, got more");
-    if (bytes.size() > kMostBytes) fail_file(kWhere, member, "expected at most 4 GiB, got more");
+    if (bytes.size() > most) fail_file(kReadNpz, member, "expected ", most, " bytes by the array's header, got more");
+    if (bytes.size() > kMostBytes) fail_file(kReadNpz, member, "expected at most 4 GiB, got more");
   }
 }
 
@@ -70,7 +70,7 @@ std::vector<NamedStoredTensor> parse_npz(std::string_view bytes, const fs::path&
   if (reader == nullptr) throw std::bad_alloc();
   archive_read_support_format_zip_seekable(reader.get());
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK)
-    fail_file(kWhere, name, "expected a zip archive, got: ", reason(reader.get()));
+    fail_file(kReadNpz, name, "expected a zip archive, got: ", reason(reader.get()));
   std::vector<NamedStoredTensor> result;
   std::set<std::string> names;
   std::uint64_t total = 0;
@@ -79,18 +79,18 @@ std::vector<NamedStoredTensor> parse_npz(std::string_view bytes, const fs::path&
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) break;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
-      fail_file(kWhere, name, "expected a whole zip archive, got: ", reason(reader.get()));
+      fail_file(kReadNpz, name, "expected a whole zip archive, got: ", reason(reader.get()));
     const char* path = archive_entry_pathname(entry);
     std::string member = path != nullptr ? path : "";
     if (member.size() < 5 || !member.ends_with(".npy"))
-      fail_file(kWhere, name, "expected members whose names end in .npy, got ", quoted_name(member));
+      fail_file(kReadNpz, name, "expected members whose names end in .npy, got ", quoted_name(member));
     member.resize(member.size() - 4);
     if (!names.insert(member).second)
-      fail_file(kWhere, name, "expected each name once, got ", quoted_name(member), " twice");
+      fail_file(kReadNpz, name, "expected each name once, got ", quoted_name(member), " twice");
     const fs::path place = name.string() + ": " + quoted_name(member);
     const std::string content = read_entry(reader.get(), name, place);
     total += content.size();
-    if (total > kMostBytes) fail_file(kWhere, name, "expected at most 4 GiB of arrays, got more");
+    if (total > kMostBytes) fail_file(kReadNpz, name, "expected at most 4 GiB of arrays, got more");
     result.push_back({std::move(member), parse_npy(content, place)});
   }
   return result;
@@ -121,7 +121,7 @@ void write_npz(const fs::path& path, std::span<const NamedStoredView> tensors, b
   for (const auto& [name, value] : tensors) {
     const std::string header = detail::npy_header(value);
     const std::string_view data = bytes_of(value);
-    const std::unique_ptr<archive_entry, Free> entry(archive_entry_new());
+    const std::unique_ptr<archive_entry, FreeEntry> entry(archive_entry_new());
     if (entry == nullptr) throw std::bad_alloc();
     archive_entry_set_pathname(entry.get(), (name + ".npy").c_str());
     archive_entry_set_filetype(entry.get(), AE_IFREG);

@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMostClasses = 1 << 16;
-constexpr std::array<const char*, 4> kTypes = {"float32", "float64", "int64",
-                                               "uint8"};  // of StoredTensor, in its order
+constexpr std::array<const char*, 4> kTypeNames = {"float32", "float64", "int64",
+                                                   "uint8"};  // of StoredTensor, in its order
 
 class Loader {
  public:
@@ -57,7 +57,7 @@ class Loader {
   // X_train is read first: the others must have its type and example shape, and use its mean.
   Examples images(const std::string& name, Dataset& data) {
     StoredTensor& array = find(name);
-    std::string_view type = kTypes[array.index()];
+    std::string_view type = kTypeNames[array.index()];
     if (type == "int64") wrong("expected ", name, " of uint8, float32 or float64, got int64");
     const Shape& shape = shape_of(array);
     if (shape.rank() < 2 || shape.rank() > 4 || shape.size() == 0)
@@ -93,7 +93,7 @@ class Loader {
   std::vector<Label> labels(const std::string& split, Index n) {
     const std::string name = "y_" + split;
     const StoredTensor& array = find(name);
-    const std::string_view type = kTypes[array.index()];
+    const std::string_view type = kTypeNames[array.index()];
     if (type != "int64" && type != "uint8") wrong("expected ", name, " of int64 or uint8, got ", type);
     const Shape& shape = shape_of(array);
     if (!(shape == Shape{n})) wrong("expected ", name, " of shape ", Shape{n}, " to match X_", split, ", got ", shape);

@@ -16,11 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Free {
+struct FreePng {
   void operator()(spng_ctx* png) const { spng_ctx_free(png); }
   void operator()(void* bytes) const { std::free(bytes); }
 };
-using Png = std::unique_ptr<spng_ctx, Free>;
+using Png = std::unique_ptr<spng_ctx, FreePng>;
 
 Png new_png(int flags) {
   Png png(spng_ctx_new(flags));
@@ -108,7 +108,7 @@ std::string encode_png(const TensorView<std::uint8_t>& image) {
   if (wrong == 0)
     wrong = spng_encode_image(png.get(), image.data(), static_cast<std::size_t>(image.size()), SPNG_FMT_PNG,
                               SPNG_ENCODE_FINALIZE);
-  std::unique_ptr<void, Free> bytes;
+  std::unique_ptr<void, FreePng> bytes;
   if (wrong == 0) bytes.reset(spng_get_png_buffer(png.get(), &size, &wrong));
   if (wrong != 0) throw std::bad_alloc();
   return {static_cast<const char*>(bytes.get()), size};
