@@ -21,7 +21,8 @@ void visit_options(Schedule& schedule, const VisitOption& visit) {
                 .newer = true},
                schedule.kind, kNames);
   visit({.name = "warmup_epochs",
-         .help = "The learning rate rises for so many epochs; one-cycle: 30% of all where it is 0",
+         .help = "The learning rate rises for so many epochs [none; with one-cycle 30% of all]",
+         .range = {.open_least = schedule.kind == ScheduleKind::one_cycle},  // without it, one-cycle is cosine
          .newer = true},
         &schedule.warmup_epochs);
   visit({.name = "step_epochs",
@@ -43,9 +44,8 @@ void visit_options(Schedule& schedule, const VisitOption& visit) {
 double schedule_factor(const Schedule& schedule, Index t, Index T, Index P) {
   const auto at = static_cast<double>(t), total = static_cast<double>(T), epoch = static_cast<double>(P);
   const bool one_cycle = schedule.kind == ScheduleKind::one_cycle;
-  double warmup = std::round(schedule.warmup_epochs * epoch);
-  if (one_cycle && schedule.warmup_epochs == 0) warmup = std::round(kOneCycleWarmup * total);
-  warmup = std::min(warmup, total);
+  const double usual = one_cycle ? kOneCycleWarmup * total : 0;
+  const double warmup = std::min(std::round(schedule.warmup_epochs ? *schedule.warmup_epochs * epoch : usual), total);
   if (at < warmup) return one_cycle ? kOneCycleStart + (1 - kOneCycleStart) * at / warmup : (at + 1) / warmup;
   if (schedule.kind == ScheduleKind::none) return 1;
   if (schedule.kind == ScheduleKind::step)

@@ -1,6 +1,8 @@
 // Learning-rate schedules. A schedule gives a factor for each iteration, by which Solver multiplies the learning rate.
 #pragma once
 
+#include <optional>
+
 #include "lamina/options.h"
 #include "lamina/tensor.h"
 
@@ -13,8 +15,8 @@ enum class ScheduleKind { none, step, cosine, one_cycle };
 struct Schedule {
   ScheduleKind kind = ScheduleKind::none;
   /// The length of the warm-up, w iterations, in which the factor rises linearly: it is (t + 1) / w in iteration t, or,
-  /// for one_cycle, goes from 1/25 to 1. For one_cycle, 0 means 30% of all iterations.
-  double warmup_epochs = 0;
+  /// for one_cycle, goes from 1/25 to 1. Unless set, there is none, and one_cycle's takes 30% of all iterations.
+  std::optional<double> warmup_epochs = {};
   double step_epochs = 10;   ///< step: epochs between drops of the rate
   double step_factor = 0.1;  ///< step: the factor of a drop, above 0 and at most 1
 

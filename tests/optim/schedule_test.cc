@@ -88,6 +88,7 @@ TEST(Schedule, NamesAndRanges) {
     EXPECT_THROW(check_options("test", all), std::invalid_argument);
   };
   bad([](Schedule& s) { s.warmup_epochs = -1; });
+  bad([](Schedule& s) { s.warmup_epochs = 0, s.kind = ScheduleKind::one_cycle; });
   bad([](Schedule& s) { s.step_epochs = 0; });
   bad([](Schedule& s) { s.step_factor = 1.5; });
   bad([](Schedule& s) { s.step_factor = NAN; });

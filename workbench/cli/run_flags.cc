@@ -76,9 +76,8 @@ void check_rule(const FlagValues& values, RunConfig& config) {
 // What flags of the training together make no sense.
 void check_training(const RunConfig& config) {
   const SolverOptions& solver = config.solver;
-  if (solver.schedule.warmup_epochs >= static_cast<double>(solver.num_epochs))
-    throw UsageError(fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", solver.num_epochs,
-                                 solver.schedule.warmup_epochs));
+  if (const double warmup = solver.schedule.warmup_epochs.value_or(0); warmup >= static_cast<double>(solver.num_epochs))
+    throw UsageError(fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", solver.num_epochs, warmup));
   const OptimConfig optim = with_defaults(solver.update_rule, solver.optim_config);
   const double rate = *optim.learning_rate, decay = *optim.weight_decay;
   if (rate * decay >= 1)

@@ -93,7 +93,7 @@ void visit_all(RunConfig& config, const VisitOption& visit, void (*visit_net)(Ne
 
 // What earlier versions called otherwise: 0 stood for an option that is not set.
 void bring_up_to_date(json& object) {
-  for (const char* name : {"num_train", "patience", "diagnose"})
+  for (const char* name : {"num_train", "patience", "diagnose", "warmup_epochs"})
     if (object.contains(name) && object[name] == 0) object.erase(name);
   for (const auto& [before, now] : {std::pair("epochs", "num_epochs"), std::pair("average_decay", "average_weights")})
     if (object.contains(before)) object[now] = object[before], object.erase(before);

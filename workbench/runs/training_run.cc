@@ -226,9 +226,8 @@ void change_epochs(RunConfig& config, SolverState<T>& state, Index num_epochs, I
   const Index iterations = num_iterations(config, num_train);
   if (iterations <= state.iteration)
     fail("train", "expected more epochs than the run has done, ", state.epoch, ", got ", num_epochs);
-  if (solver.schedule.warmup_epochs >= static_cast<double>(num_epochs))
-    fail("train", "expected more epochs than those of the warm-up, ", solver.schedule.warmup_epochs, ", got ",
-         num_epochs);
+  if (const double warmup = solver.schedule.warmup_epochs.value_or(0); warmup >= static_cast<double>(num_epochs))
+    fail("train", "expected more epochs than those of the warm-up, ", warmup, ", got ", num_epochs);
   if (!extend(state, iterations) && say)
     say("this run was finished by an earlier version, which kept no more than its best parameters: it goes on from "
         "these");

@@ -22,8 +22,8 @@ DENSE = (["--model", "fc", "--hidden", "20,15", "--normalization", "batchnorm", 
          lambda **options: FullyConnectedNet([20, 15], 192, 10, 0.7, "batchnorm", 0.01, **options))
 IMAGES = (["--model", "convnet", "--num-filters", "16,24", "--filter-sizes", "5,3", "--reg", "0.02"],
           lambda **options: ConvNet((3, 8, 8), [16, 24], [5, 3], 10, 1e-3, 0.02, **options))
-RES_NET = ("conv 8 3x3 | batchnorm | relu | repeat 2 ( residual ( conv 8 3x3 | batchnorm | relu | conv 8 3x3 | batchnorm ) "
-           "| relu ) | max_pool 2 | global_average_pool | affine 10")
+RES_NET = ("conv 16 3x3 stride 2 | batchnorm | relu | repeat 2 ( residual ( conv 16 3x3 | batchnorm | relu | conv 16 3x3 "
+           "| batchnorm ) | relu ) | global_average_pool | affine 10")  # that of examples/res_net.cc
 RESIDUAL = (["--net", RES_NET, "--reg", "0.01"],
             lambda **options: Sequential(RES_NET, (3, 8, 8), reg=0.01, **options))
 RUNS = [

@@ -36,6 +36,7 @@ TEST(RunConfig, OfAnEarlierVersionIsRead) {
   EXPECT_EQ(config.seed, 7u);
   EXPECT_FALSE(config.solver.patience.has_value());  // it was 0 there
   EXPECT_FALSE(config.diagnose.has_value());
+  EXPECT_FALSE(config.solver.schedule.warmup_epochs.has_value());
   EXPECT_EQ(to_json(run_config_from_json(to_json(config))), to_json(config));
   for (const char* name : {"\"seed\":", "\"batch_size\":", "\"update_rule\":"}) {
     std::string without = before;
