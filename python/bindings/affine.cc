@@ -17,7 +17,7 @@ Input<T> examples(std::string_view where, const py::array& x) {
   return Input<T>(x, Shape{N, D});
 }
 
-py::tuple forward(py::handle x_, py::handle w_, py::handle b_) {
+py::tuple forward_affine(py::handle x_, py::handle w_, py::handle b_) {
   constexpr std::string_view where = "affine_forward";
   const py::array x = numbers(where, "x", x_), w = numbers(where, "w", w_), b = numbers(where, "b", b_);
   const Type type = promoted({&x, &w, &b});
@@ -33,7 +33,7 @@ py::tuple forward(py::handle x_, py::handle w_, py::handle b_) {
   });
 }
 
-py::tuple backward(py::handle dout_, py::handle cache_) {
+py::tuple backward_affine(py::handle dout_, py::handle cache_) {
   constexpr std::string_view where = "affine_backward";
   auto& cache = cache_of<AffineCache>(where, "affine_forward", cache_);
   const py::array dout = numbers(where, "dout", dout_), x = cache.kept(where, "x"), w = cache.kept(where, "w");
@@ -54,8 +54,8 @@ py::tuple backward(py::handle dout_, py::handle cache_) {
 }  // namespace
 
 void bind_affine(py::module_& m) {
-  m.def("affine_forward", &forward, py::arg("x"), py::arg("w"), py::arg("b"));
-  m.def("affine_backward", &backward, py::arg("dout"), py::arg("cache"));
+  m.def("affine_forward", &forward_affine, py::arg("x"), py::arg("w"), py::arg("b"));
+  m.def("affine_backward", &backward_affine, py::arg("dout"), py::arg("cache"));
 }
 
 }  // namespace lamina::python

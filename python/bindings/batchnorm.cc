@@ -12,8 +12,8 @@ namespace {
 
 // run(x, gamma, beta, param, out, state) without the GIL.
 template <class Run>
-py::tuple forward(std::string_view where, py::handle x_, py::handle gamma_, py::handle beta_,
-                  const BatchNormArguments& bn, Run&& run) {
+py::tuple forward_batchnorm(std::string_view where, py::handle x_, py::handle gamma_, py::handle beta_,
+                            const BatchNormArguments& bn, Run&& run) {
   const py::array x = numbers(where, "x", x_), gamma = numbers(where, "gamma", gamma_),
                   beta = numbers(where, "beta", beta_);
   const Type type = promoted({&x, &gamma, &beta});
@@ -37,7 +37,8 @@ py::tuple forward(std::string_view where, py::handle x_, py::handle gamma_, py::
 
 // run(dout, state) without the GIL gives the gradients.
 template <class Run>
-py::tuple backward(std::string_view where, std::string_view layer, py::handle dout_, py::handle cache_, Run&& run) {
+py::tuple backward_batchnorm(std::string_view where, std::string_view layer, py::handle dout_, py::handle cache_,
+                             Run&& run) {
   auto& cache = cache_of<BatchNormCache>(where, layer, cache_);
   const py::array dout = numbers(where, "dout", dout_), x = cache.kept(where, "x"), gamma = cache.kept(where, "gamma");
   const Type type = promoted({&dout, &x, &gamma});
@@ -58,40 +59,41 @@ constexpr std::string_view kForward = "batchnorm_forward", kSpatial = "spatial_b
 
 py::tuple rows_forward(py::handle x, py::handle gamma, py::handle beta, bool train, double eps, double momentum,
                        py::handle running_mean, py::handle running_var) {
-  return forward(kForward, x, gamma, beta, {kForward, train, eps, momentum, running_mean, running_var},
-                 []<class T>(const TensorView<T>& xs, const TensorView<T>& gammas, const TensorView<T>& betas,
-                             BatchNormParam<T>& param, Tensor<T>& out,
-                             BatchNormCache<T>& state) { batchnorm_forward(xs, gammas, betas, param, out, state); });
+  return forward_batchnorm(kForward, x, gamma, beta, {kForward, train, eps, momentum, running_mean, running_var},
+                           []<class T>(const TensorView<T>& xs, const TensorView<T>& gammas, const TensorView<T>& betas,
+                                       BatchNormParam<T>& param, Tensor<T>& out, BatchNormCache<T>& state) {
+                             batchnorm_forward(xs, gammas, betas, param, out, state);
+                           });
 }
 
 py::tuple rows_backward(py::handle dout, py::handle cache) {
-  return backward("batchnorm_backward", kForward, dout, cache,
-                  []<class T>(const TensorView<T>& douts, const BatchNormCache<T>& state) {
-                    return batchnorm_backward<T>(douts, state);
-                  });
+  return backward_batchnorm("batchnorm_backward", kForward, dout, cache,
+                            []<class T>(const TensorView<T>& douts, const BatchNormCache<T>& state) {
+                              return batchnorm_backward<T>(douts, state);
+                            });
 }
 
 py::tuple rows_backward_alt(py::handle dout, py::handle cache) {
-  return backward("batchnorm_backward_alt", kForward, dout, cache,
-                  []<class T>(const TensorView<T>& douts, const BatchNormCache<T>& state) {
-                    return batchnorm_backward_alt<T>(douts, state);
-                  });
+  return backward_batchnorm("batchnorm_backward_alt", kForward, dout, cache,
+                            []<class T>(const TensorView<T>& douts, const BatchNormCache<T>& state) {
+                              return batchnorm_backward_alt<T>(douts, state);
+                            });
 }
 
 py::tuple images_forward(py::handle x, py::handle gamma, py::handle beta, bool train, double eps, double momentum,
                          py::handle running_mean, py::handle running_var) {
-  return forward(kSpatial, x, gamma, beta, {kSpatial, train, eps, momentum, running_mean, running_var},
-                 []<class T>(const TensorView<T>& xs, const TensorView<T>& gammas, const TensorView<T>& betas,
-                             BatchNormParam<T>& param, Tensor<T>& out, BatchNormCache<T>& state) {
-                   spatial_batchnorm_forward(xs, gammas, betas, param, out, state);
-                 });
+  return forward_batchnorm(kSpatial, x, gamma, beta, {kSpatial, train, eps, momentum, running_mean, running_var},
+                           []<class T>(const TensorView<T>& xs, const TensorView<T>& gammas, const TensorView<T>& betas,
+                                       BatchNormParam<T>& param, Tensor<T>& out, BatchNormCache<T>& state) {
+                             spatial_batchnorm_forward(xs, gammas, betas, param, out, state);
+                           });
 }
 
 py::tuple images_backward(py::handle dout, py::handle cache) {
-  return backward("spatial_batchnorm_backward", kSpatial, dout, cache,
-                  []<class T>(const TensorView<T>& douts, const BatchNormCache<T>& state) {
-                    return spatial_batchnorm_backward<T>(douts, state);
-                  });
+  return backward_batchnorm("spatial_batchnorm_backward", kSpatial, dout, cache,
+                            []<class T>(const TensorView<T>& douts, const BatchNormCache<T>& state) {
+                              return spatial_batchnorm_backward<T>(douts, state);
+                            });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace lamina::python {
 namespace {
 
-constexpr std::string_view kForward = "dropout_forward";
+constexpr std::string_view kDropout = "dropout_forward";
 
 // NumPy's draws where its global generator is not MT19937.
 template <class T>
@@ -22,8 +22,8 @@ void dropout_of(const TensorView<T>& x, const TensorView<double>& uniform, doubl
   }
 }
 
-py::tuple forward(py::handle x_, double p, bool train) {
-  const py::array x = numbers(kForward, "x", x_);
+py::tuple forward_dropout(py::handle x_, double p, bool train) {
+  const py::array x = numbers(kDropout, "x", x_);
   const Type type = promoted({&x});
   return with_type(type, [&]<class T>() {
     const Input<T> xs = flat<T>(x);
@@ -37,7 +37,7 @@ py::tuple forward(py::handle x_, double p, bool train) {
       const Unlocked unlocked;
       dropout_of<T>(xs, uniform, p, out, state);
     } else if (draws) {
-      GlobalRandom random(kForward);
+      GlobalRandom random(kDropout);
       const Unlocked unlocked;
       dropout_forward<T>(xs, param, random.state(), out, state);
     } else {
@@ -45,15 +45,15 @@ py::tuple forward(py::handle x_, double p, bool train) {
       const Unlocked unlocked;
       dropout_forward<T>(xs, param, unused, out, state);
     }
-    auto cache = make_cache<DropoutCache>(kForward, std::move(state));
+    auto cache = make_cache<DropoutCache>(kDropout, std::move(state));
     cache->out_shape = lengths(x);
     return py::make_tuple(result(std::move(out), type, x), handed_over(std::move(cache)));
   });
 }
 
-py::array backward(py::handle dout_, py::handle cache_) {
+py::array backward_dropout(py::handle dout_, py::handle cache_) {
   constexpr std::string_view where = "dropout_backward";
-  auto& cache = cache_of<DropoutCache>(where, kForward, cache_);
+  auto& cache = cache_of<DropoutCache>(where, kDropout, cache_);
   const py::array dout = numbers(where, "dout", dout_);
   check_lengths(where, "dout", dout, cache.out_shape, "out");
   const Type type = promoted({&dout});
@@ -68,8 +68,8 @@ py::array backward(py::handle dout_, py::handle cache_) {
 }  // namespace
 
 void bind_dropout(py::module_& m) {
-  m.def("dropout_forward", &forward, py::arg("x"), py::arg("p"), py::arg("train"));
-  m.def("dropout_backward", &backward, py::arg("dout"), py::arg("cache"));
+  m.def("dropout_forward", &forward_dropout, py::arg("x"), py::arg("p"), py::arg("train"));
+  m.def("dropout_backward", &backward_dropout, py::arg("dout"), py::arg("cache"));
 }
 
 }  // namespace lamina::python

@@ -12,7 +12,7 @@ constexpr std::string_view kLayer = "layernorm_forward", kGroup = "spatial_group
 
 // run(x, gamma, beta, out, state) without the GIL.
 template <template <class> class State, class Run>
-py::tuple forward(std::string_view where, py::handle x_, py::handle gamma_, py::handle beta_, Run&& run) {
+py::tuple forward_norm(std::string_view where, py::handle x_, py::handle gamma_, py::handle beta_, Run&& run) {
   const py::array x = numbers(where, "x", x_), gamma = numbers(where, "gamma", gamma_),
                   beta = numbers(where, "beta", beta_);
   const Type type = promoted({&x, &gamma, &beta});
@@ -30,7 +30,8 @@ py::tuple forward(std::string_view where, py::handle x_, py::handle gamma_, py::
 
 // run(dout, state) without the GIL gives the gradients.
 template <template <class> class State, class Run>
-py::tuple backward(std::string_view where, std::string_view layer, py::handle dout_, py::handle cache_, Run&& run) {
+py::tuple backward_norm(std::string_view where, std::string_view layer, py::handle dout_, py::handle cache_,
+                        Run&& run) {
   auto& cache = cache_of<State>(where, layer, cache_);
   const py::array dout = numbers(where, "dout", dout_), x = cache.kept(where, "x"), gamma = cache.kept(where, "gamma");
   const Type type = promoted({&dout, &x, &gamma});
@@ -48,33 +49,35 @@ py::tuple backward(std::string_view where, std::string_view layer, py::handle do
 }
 
 py::tuple layer_forward(py::handle x, py::handle gamma, py::handle beta, double eps) {
-  return forward<LayerNormCache>(kLayer, x, gamma, beta,
-                                 [eps]<class T>(const TensorView<T>& xs, const TensorView<T>& gammas,
-                                                const TensorView<T>& betas, Tensor<T>& out, LayerNormCache<T>& state) {
-                                   layernorm_forward(xs, gammas, betas, LayerNormParam{eps}, out, state);
-                                 });
+  return forward_norm<LayerNormCache>(
+      kLayer, x, gamma, beta,
+      [eps]<class T>(const TensorView<T>& xs, const TensorView<T>& gammas, const TensorView<T>& betas, Tensor<T>& out,
+                     LayerNormCache<T>& state) {
+        layernorm_forward(xs, gammas, betas, LayerNormParam{eps}, out, state);
+      });
 }
 
 py::tuple layer_backward(py::handle dout, py::handle cache) {
-  return backward<LayerNormCache>("layernorm_backward", kLayer, dout, cache,
-                                  []<class T>(const TensorView<T>& douts, const LayerNormCache<T>& state) {
-                                    return layernorm_backward<T>(douts, state);
-                                  });
+  return backward_norm<LayerNormCache>("layernorm_backward", kLayer, dout, cache,
+                                       []<class T>(const TensorView<T>& douts, const LayerNormCache<T>& state) {
+                                         return layernorm_backward<T>(douts, state);
+                                       });
 }
 
 py::tuple group_forward(py::handle x, py::handle gamma, py::handle beta, Index G, double eps) {
-  return forward<GroupNormCache>(kGroup, x, gamma, beta,
-                                 [=]<class T>(const TensorView<T>& xs, const TensorView<T>& gammas,
-                                              const TensorView<T>& betas, Tensor<T>& out, GroupNormCache<T>& state) {
-                                   spatial_groupnorm_forward(xs, gammas, betas, G, GroupNormParam{eps}, out, state);
-                                 });
+  return forward_norm<GroupNormCache>(
+      kGroup, x, gamma, beta,
+      [=]<class T>(const TensorView<T>& xs, const TensorView<T>& gammas, const TensorView<T>& betas, Tensor<T>& out,
+                   GroupNormCache<T>& state) {
+        spatial_groupnorm_forward(xs, gammas, betas, G, GroupNormParam{eps}, out, state);
+      });
 }
 
 py::tuple group_backward(py::handle dout, py::handle cache) {
-  return backward<GroupNormCache>("spatial_groupnorm_backward", kGroup, dout, cache,
-                                  []<class T>(const TensorView<T>& douts, const GroupNormCache<T>& state) {
-                                    return spatial_groupnorm_backward<T>(douts, state);
-                                  });
+  return backward_norm<GroupNormCache>("spatial_groupnorm_backward", kGroup, dout, cache,
+                                       []<class T>(const TensorView<T>& douts, const GroupNormCache<T>& state) {
+                                         return spatial_groupnorm_backward<T>(douts, state);
+                                       });
 }
 
 }  // namespace

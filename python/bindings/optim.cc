@@ -50,7 +50,7 @@ py::array sgd_of(py::handle w_, const py::array& w, const py::array& dw, const O
 py::str text(std::string_view s) { return {s.data(), s.size()}; }
 
 // dict.get; a new reference, as what follows may change the dictionary.
-py::object entry(const py::dict& dict, const py::str& key) {
+py::object entry_or_null(const py::dict& dict, const py::str& key) {
   PyObject* found = PyDict_GetItemWithError(dict.ptr(), key.ptr());
   if (!found && PyErr_Occurred()) throw py::error_already_set();
   return found ? py::reinterpret_borrow<py::object>(found) : py::object();
@@ -158,7 +158,7 @@ OptimConfig read_config(const Rule& rule, const py::dict& given) {
   OptimConfig config = names.defaults;
   auto key = names.options.begin();
   visit_read(rule, config, [&]<class V>(std::string_view, V& value, std::string_view) {
-    const py::object found = entry(given, *key);
+    const py::object found = entry_or_null(given, *key);
     if constexpr (std::is_same_v<V, bool>) {
       value = found && py::bool_(found).operator bool();
     } else if (!found) {
@@ -175,7 +175,7 @@ OptimConfig read_config(const Rule& rule, const py::dict& given) {
 Index read_t(const Rule& rule, const py::dict& given) {
   if (!rule.counts) return 0;
   const py::str& key = names_of(rule).t;
-  const py::object found = entry(given, key);
+  const py::object found = entry_or_null(given, key);
   if (!found) return 0;
   if (PyLong_CheckExact(found.ptr())) {
     int overflow = 0;
@@ -189,7 +189,7 @@ std::vector<std::optional<py::array>> read_state(const Rule& rule, const py::dic
                                                  const std::vector<py::ssize_t>& lengths) {
   std::vector<std::optional<py::array>> state;
   for (std::size_t i = 0; i < rule.state.size(); ++i) {
-    const py::object found = entry(given, names_of(rule).state[i]);
+    const py::object found = entry_or_null(given, names_of(rule).state[i]);
     state.emplace_back();
     if (!found || found.is_none()) continue;
     state.back() = numbers(rule.name, rule.state[i], found);

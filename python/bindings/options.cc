@@ -10,11 +10,11 @@
 namespace lamina::python {
 namespace {
 
-py::str text(std::string_view words) { return {words.data(), words.size()}; }
+py::str as_str(std::string_view words) { return {words.data(), words.size()}; }
 
 py::object as_object(bool* value) { return py::bool_(*value); }
 py::object as_object(ImageSize* value) { return py::make_tuple(value->height, value->width); }
-py::object as_object(const Choice& choice) { return text(choice.words[*choice.chosen]); }
+py::object as_object(const Choice& choice) { return as_str(choice.words[*choice.chosen]); }
 template <class T>
 py::object as_object(T* value) {
   return py::cast(*value);
@@ -28,7 +28,7 @@ struct Reader {
 
   // What lamina._arguments makes of it.
   py::object argument(const char* function) const {
-    return py::module_::import("lamina._arguments").attr(function)(where, text(option.name), object);
+    return py::module_::import("lamina._arguments").attr(function)(where, as_str(option.name), object);
   }
   double number() const { return argument("as_number").cast<double>(); }
   Index whole() const { return argument("as_whole").cast<Index>(); }
@@ -67,15 +67,15 @@ struct Reader {
 py::list described(const VisitOptions& visit_all) {
   py::list all;
   visit_all([&](const Option& option, const OptionValue& value) {
-    all.append(py::make_tuple(text(option.name), std::visit([](const auto& from) { return as_object(from); }, value),
-                              text(option.help)));
+    all.append(py::make_tuple(as_str(option.name), std::visit([](const auto& from) { return as_object(from); }, value),
+                              as_str(option.help)));
   });
   return all;
 }
 
 void read_options(const std::string& where, py::dict& given, const VisitOptions& visit_all) {
   visit_all([&](const Option& option, const OptionValue& value) {
-    const py::str name = text(option.name);
+    const py::str name = as_str(option.name);
     if (!given.contains(name)) return;
     std::visit(Reader{where, option, given[name]}, value);
     given[name] = std::visit([](const auto& from) { return as_object(from); }, value);

@@ -9,28 +9,29 @@
 namespace lamina::python {
 namespace {
 
-constexpr std::string_view kFast = "max_pool_forward_fast", kNaive = "max_pool_forward_naive",
+constexpr std::string_view kFastPool = "max_pool_forward_fast", kNaivePool = "max_pool_forward_naive",
                            kAverage = "global_average_pool_forward";
 
 PoolParam pool_param(Index height, Index width, Index stride) {
   return {.pool_height = height, .pool_width = width, .stride = stride};
 }
 
-py::tuple fast_forward(py::handle x_, Index height, Index width, Index stride) {
-  const py::array x = numbers(kFast, "x", x_);
+py::tuple fast_pool_forward(py::handle x_, Index height, Index width, Index stride) {
+  const py::array x = numbers(kFastPool, "x", x_);
   const Type type = promoted({&x});
   return with_type(type, [&]<class T>() {
-    const Input<T> xs(kFast, "x", x);
+    const Input<T> xs(kFastPool, "x", x);
     Tensor<T> out;
     PoolCache<T> state;
     interruptible([&] { max_pool_forward<T>(xs, pool_param(height, width, stride), out, state); });
-    return py::make_tuple(result(std::move(out), type), handed_over(make_cache<PoolCache>(kFast, std::move(state))));
+    return py::make_tuple(result(std::move(out), type),
+                          handed_over(make_cache<PoolCache>(kFastPool, std::move(state))));
   });
 }
 
-py::array fast_backward(py::handle dout_, py::handle cache_) {
+py::array fast_pool_backward(py::handle dout_, py::handle cache_) {
   constexpr std::string_view where = "max_pool_backward_fast";
-  auto& cache = cache_of<PoolCache>(where, kFast, cache_);
+  auto& cache = cache_of<PoolCache>(where, kFastPool, cache_);
   const py::array dout = numbers(where, "dout", dout_);
   const Type type = promoted({&dout});
   return with_type(type, [&]<class T>() {
@@ -41,18 +42,18 @@ py::array fast_backward(py::handle dout_, py::handle cache_) {
   });
 }
 
-py::tuple naive_forward(py::handle x_, Index height, Index width, Index stride) {
-  const py::array x = numbers(kNaive, "x", x_);
+py::tuple naive_pool_forward(py::handle x_, Index height, Index width, Index stride) {
+  const py::array x = numbers(kNaivePool, "x", x_);
   const Type type = promoted({&x});
   return with_type(type, [&]<class T>() {
-    const Input<T> xs(kNaive, "x", x);
+    const Input<T> xs(kNaivePool, "x", x);
     const PoolParam param = pool_param(height, width, stride);
-    if (xs.view().rank() != 4) fail(kNaive, "expected x of shape (N, C, H, W), got ", xs.view().shape());
+    if (xs.view().rank() != 4) fail(kNaivePool, "expected x of shape (N, C, H, W), got ", xs.view().shape());
     Tensor<T> out;
     PoolCache<T> unused;
     max_pool_forward<T>(xs.view().rows(0, 0), param, out, unused);  // throws where the fast path would
     interruptible([&] { out = naive::max_pool_forward<T>(xs, param); });
-    auto cache = std::make_unique<Cache>(kNaive);
+    auto cache = std::make_unique<Cache>(kNaivePool);
     cache->keep("x", x);
     cache->settings = param;
     cache->out_shape = lengths(out.shape());
@@ -60,9 +61,9 @@ py::tuple naive_forward(py::handle x_, Index height, Index width, Index stride) 
   });
 }
 
-py::array naive_backward(py::handle dout_, py::handle cache_) {
+py::array naive_pool_backward(py::handle dout_, py::handle cache_) {
   constexpr std::string_view where = "max_pool_backward_naive";
-  const Cache& cache = find_cache(where, kNaive, cache_);
+  const Cache& cache = find_cache(where, kNaivePool, cache_);
   const py::array dout = numbers(where, "dout", dout_), x = cache.kept(where, "x");
   check_lengths(where, "dout", dout, cache.out_shape, "out");
   return with_type(promoted({&dout, &x}), [&]<class T>() {
@@ -105,10 +106,12 @@ py::array average_backward(py::handle dout_, py::handle cache_) {
 }  // namespace
 
 void bind_pooling(py::module_& m) {
-  m.def("max_pool_forward_fast", &fast_forward, py::arg("x"), py::arg("height"), py::arg("width"), py::arg("stride"));
-  m.def("max_pool_backward_fast", &fast_backward, py::arg("dout"), py::arg("cache"));
-  m.def("max_pool_forward_naive", &naive_forward, py::arg("x"), py::arg("height"), py::arg("width"), py::arg("stride"));
-  m.def("max_pool_backward_naive", &naive_backward, py::arg("dout"), py::arg("cache"));
+  m.def("max_pool_forward_fast", &fast_pool_forward, py::arg("x"), py::arg("height"), py::arg("width"),
+        py::arg("stride"));
+  m.def("max_pool_backward_fast", &fast_pool_backward, py::arg("dout"), py::arg("cache"));
+  m.def("max_pool_forward_naive", &naive_pool_forward, py::arg("x"), py::arg("height"), py::arg("width"),
+        py::arg("stride"));
+  m.def("max_pool_backward_naive", &naive_pool_backward, py::arg("dout"), py::arg("cache"));
   m.def("global_average_pool_forward", &average_forward, py::arg("x"));
   m.def("global_average_pool_backward", &average_backward, py::arg("dout"), py::arg("cache"));
 }
