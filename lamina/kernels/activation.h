@@ -1,11 +1,14 @@
-// Sigmoid and leaky ReLU over n contiguous elements. Outputs may be the inputs.
+// Activations over n contiguous elements. Outputs may be the inputs. NaN stays NaN.
+//
+// Bounds in ulp are those of tests/kernels/activation_kernel_test.cc: the largest error that it allows, in units of the
+// last place of the exact result.
 #pragma once
 
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
 
-/// out = 1 / (1 + exp(-x)), without overflow; NaN stays NaN.
+/// out = 1 / (1 + exp(-x)), without overflow, to 3 ulp.
 template <class T>
 void sigmoid(Index n, const T* x, T* out);
 /// dx = dout out (1 - out)

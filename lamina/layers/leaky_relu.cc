@@ -26,10 +26,8 @@ void leaky_relu_backward(const TensorView<T>& dout, const LeakyReluCache<T>& cac
 template <class T>
 std::pair<Tensor<T>, OwnedLeakyReluCache<T>> leaky_relu_forward(const TensorView<T>& x, double slope) {
   std::pair<Tensor<T>, OwnedLeakyReluCache<T>> result;
-  auto& [out, cache] = result;
-  leaky_relu_forward<T>(x, slope, out, cache);
-  cache.owned = out;
-  cache.out = cache.owned;
+  leaky_relu_forward<T>(x, slope, result.first, result.second);
+  result.second.own(&LeakyReluCache<T>::out);
   return result;
 }
 

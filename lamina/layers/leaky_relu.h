@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "lamina/layers/owned_cache.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -26,13 +27,8 @@ void leaky_relu_backward(const TensorView<T>& dout, const LeakyReluCache<T>& cac
 
 /// A cache that owns a copy of the output, so that it may outlive the tensor that leaky_relu_forward returned.
 template <class T>
-struct OwnedLeakyReluCache : LeakyReluCache<T> {
-  Tensor<T> owned;
+using OwnedLeakyReluCache = OwnedCache<LeakyReluCache<T>, T>;
 
-  OwnedLeakyReluCache() = default;
-  OwnedLeakyReluCache(OwnedLeakyReluCache&&) noexcept = default;  // moves the memory that `out` views
-  OwnedLeakyReluCache& operator=(OwnedLeakyReluCache&&) noexcept = default;
-};
 template <class T>
 std::pair<Tensor<T>, OwnedLeakyReluCache<T>> leaky_relu_forward(const TensorView<T>& x, double slope = 0.01);
 template <class T>

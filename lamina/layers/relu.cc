@@ -24,10 +24,8 @@ void relu_backward(const TensorView<T>& dout, const ReluCache<T>& cache, Tensor<
 template <class T>
 std::pair<Tensor<T>, OwnedReluCache<T>> relu_forward(const TensorView<T>& x) {
   std::pair<Tensor<T>, OwnedReluCache<T>> result;
-  auto& [out, cache] = result;
-  relu_forward<T>(x, out, cache);
-  cache.owned = out;
-  cache.out = cache.owned;
+  relu_forward<T>(x, result.first, result.second);
+  result.second.own(&ReluCache<T>::out);
   return result;
 }
 

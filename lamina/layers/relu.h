@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "lamina/layers/owned_cache.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -24,13 +25,8 @@ void relu_backward(const TensorView<T>& dout, const ReluCache<T>& cache, Tensor<
 
 /// A cache that owns a copy of the output, so that it may outlive the tensor that relu_forward returned.
 template <class T>
-struct OwnedReluCache : ReluCache<T> {
-  Tensor<T> owned;
+using OwnedReluCache = OwnedCache<ReluCache<T>, T>;
 
-  OwnedReluCache() = default;
-  OwnedReluCache(OwnedReluCache&&) noexcept = default;  // moves the memory that `out` views; a copy would not
-  OwnedReluCache& operator=(OwnedReluCache&&) noexcept = default;
-};
 template <class T>
 std::pair<Tensor<T>, OwnedReluCache<T>> relu_forward(const TensorView<T>& x);
 template <class T>

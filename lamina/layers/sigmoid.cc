@@ -24,10 +24,8 @@ void sigmoid_backward(const TensorView<T>& dout, const SigmoidCache<T>& cache, T
 template <class T>
 std::pair<Tensor<T>, OwnedSigmoidCache<T>> sigmoid_forward(const TensorView<T>& x) {
   std::pair<Tensor<T>, OwnedSigmoidCache<T>> result;
-  auto& [out, cache] = result;
-  sigmoid_forward<T>(x, out, cache);
-  cache.owned = out;
-  cache.out = cache.owned;
+  sigmoid_forward<T>(x, result.first, result.second);
+  result.second.own(&SigmoidCache<T>::out);
   return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "lamina/layers/owned_cache.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -23,13 +24,8 @@ void sigmoid_backward(const TensorView<T>& dout, const SigmoidCache<T>& cache, T
 
 /// A cache that owns a copy of the output, so that it may outlive the tensor that sigmoid_forward returned.
 template <class T>
-struct OwnedSigmoidCache : SigmoidCache<T> {
-  Tensor<T> owned;
+using OwnedSigmoidCache = OwnedCache<SigmoidCache<T>, T>;
 
-  OwnedSigmoidCache() = default;
-  OwnedSigmoidCache(OwnedSigmoidCache&&) noexcept = default;  // moves the memory that `out` views
-  OwnedSigmoidCache& operator=(OwnedSigmoidCache&&) noexcept = default;
-};
 template <class T>
 std::pair<Tensor<T>, OwnedSigmoidCache<T>> sigmoid_forward(const TensorView<T>& x);
 template <class T>

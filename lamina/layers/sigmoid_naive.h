@@ -15,9 +15,10 @@ Tensor<T> sigmoid_forward(const TensorView<T>& x) {
 }
 
 template <class T>
-Tensor<T> sigmoid_backward(const TensorView<T>& dout, const TensorView<T>& out) {
-  Tensor<T> dx(out.shape());
-  for (Index i = 0; i < out.size(); ++i) dx[i] = dout[i] * out[i] * (1 - out[i]);
+Tensor<T> sigmoid_backward(const TensorView<T>& dout, const TensorView<T>& x) {
+  const Tensor<T> out = naive::sigmoid_forward(x);
+  Tensor<T> dx(x.shape());
+  for (Index i = 0; i < x.size(); ++i) dx[i] = dout[i] * out[i] * (1 - out[i]);
   return dx;
 }
 
