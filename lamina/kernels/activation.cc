@@ -57,6 +57,83 @@ void sigmoid_backward(Index n, const T* dout, const T* out, T* dx) {
 }
 
 template <class T>
+void tanh(Index n, const T* x, T* out) {
+  map(n, x, out, [](auto d, auto v) HWY_ATTR { return hn::Tanh(d, v); });
+}
+
+template <class T>
+void tanh_backward(Index n, const T* dout, const T* out, T* dx) {
+  chain(n, dout, out, dx, [](auto d, auto v) HWY_ATTR {
+    const auto one = hn::Set(d, 1);
+    return hn::Mul(hn::Sub(one, v), hn::Add(one, v));
+  });
+}
+
+// x from -most to most; what lies outside becomes the nearer end, and NaN stays NaN.
+template <class D, class V>
+HWY_INLINE V clamped(D d, V x, hn::TFromD<D> most) {
+  const V end = hn::Set(d, most), other = hn::Neg(end);
+  return hn::IfThenElse(hn::Gt(x, end), end, hn::IfThenElse(hn::Lt(x, other), other, x));
+}
+
+// A gate g of an activation x g(x), which goes from 0 at -infinity to 1 at infinity: g(x) and x g'(x), so that the
+// derivative of the activation is their sum.
+template <class V>
+struct Gate {
+  V value, rest;
+};
+
+struct SiluGate {
+  // From where on 0 and 1 are the nearest numbers to g(x), also in double, and 0 is nearest to x g'(x).
+  static constexpr int kEnd = 800;
+  template <class D, class V>
+  static HWY_INLINE Gate<V> at(D d, V x) {
+    const auto s = logistic(d, x);
+    return {s.of_x, hn::Mul(x, hn::Mul(s.of_x, s.of_minus_x))};
+  }
+};
+
+template <class G, class T>
+HWY_INLINE void gated(Index n, const T* x, T* out) {
+  map(n, x, out, [](auto d, auto v) HWY_ATTR {
+    const auto c = clamped(d, v, G::kEnd);
+    return hn::Mul(hn::IfThenElse(hn::Gt(v, c), v, c), G::at(d, c).value);  // infinity times 1, but never times 0
+  });
+}
+
+template <class G, class T>
+HWY_INLINE void gated_backward(Index n, const T* dout, const T* x, T* dx) {
+  chain(n, dout, x, dx, [](auto d, auto v) HWY_ATTR {
+    const auto g = G::at(d, clamped(d, v, G::kEnd));
+    return hn::Add(g.value, g.rest);
+  });
+}
+
+template <class T>
+void silu(Index n, const T* x, T* out) {
+  gated<SiluGate>(n, x, out);
+}
+
+template <class T>
+void silu_backward(Index n, const T* dout, const T* x, T* dx) {
+  gated_backward<SiluGate>(n, dout, x, dx);
+}
+
+template <class T>
+void elu(Index n, T alpha, const T* x, T* out) {
+  map(n, x, out, [=](auto d, auto v) HWY_ATTR {
+    return hn::IfThenElse(hn::Gt(v, hn::Zero(d)), v, hn::Mul(hn::Set(d, alpha), hn::Expm1(d, v)));
+  });
+}
+
+template <class T>
+void elu_backward(Index n, T alpha, const T* dout, const T* out, T* dx) {
+  chain(n, dout, out, dx, [=](auto d, auto v) HWY_ATTR {
+    return hn::IfThenElse(hn::Gt(v, hn::Zero(d)), hn::Set(d, 1), hn::Add(v, hn::Set(d, alpha)));
+  });
+}
+
+template <class T>
 void leaky_relu(Index n, T slope, const T* x, T* out) {
   map(n, x, out, [=](auto d, auto v) HWY_ATTR {
     return hn::IfThenElse(hn::Gt(v, hn::Zero(d)), v, hn::Mul(hn::Set(d, slope), v));
@@ -101,6 +178,36 @@ void sigmoid_backward(Index n, const T* dout, const T* out, T* dx) {
   for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, out + i, dx + i); });
 }
 template <class T>
+void tanh(Index n, const T* x, T* out) {
+  const auto kernel = LAMINA_DISPATCH(tanh<T>);
+  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+}
+template <class T>
+void tanh_backward(Index n, const T* dout, const T* out, T* dx) {
+  const auto kernel = LAMINA_DISPATCH(tanh_backward<T>);
+  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, out + i, dx + i); });
+}
+template <class T>
+void silu(Index n, const T* x, T* out) {
+  const auto kernel = LAMINA_DISPATCH(silu<T>);
+  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+}
+template <class T>
+void silu_backward(Index n, const T* dout, const T* x, T* dx) {
+  const auto kernel = LAMINA_DISPATCH(silu_backward<T>);
+  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, x + i, dx + i); });
+}
+template <class T>
+void elu(Index n, T alpha, const T* x, T* out) {
+  const auto kernel = LAMINA_DISPATCH(elu<T>);
+  for_elements(n, [=](Index i, Index length) { kernel(length, alpha, x + i, out + i); });
+}
+template <class T>
+void elu_backward(Index n, T alpha, const T* dout, const T* out, T* dx) {
+  const auto kernel = LAMINA_DISPATCH(elu_backward<T>);
+  for_elements(n, [=](Index i, Index length) { kernel(length, alpha, dout + i, out + i, dx + i); });
+}
+template <class T>
 void leaky_relu(Index n, T slope, const T* x, T* out) {
   const auto kernel = LAMINA_DISPATCH(leaky_relu<T>);
   for_elements(n, [=](Index i, Index length) { kernel(length, slope, x + i, out + i); });
@@ -113,6 +220,12 @@ void leaky_relu_backward(Index n, T slope, const T* dout, const T* out, T* dx) {
 
 LAMINA_FLOAT_AND_DOUBLE(sigmoid);
 LAMINA_FLOAT_AND_DOUBLE(sigmoid_backward);
+LAMINA_FLOAT_AND_DOUBLE(tanh);
+LAMINA_FLOAT_AND_DOUBLE(tanh_backward);
+LAMINA_FLOAT_AND_DOUBLE(silu);
+LAMINA_FLOAT_AND_DOUBLE(silu_backward);
+LAMINA_FLOAT_AND_DOUBLE(elu);
+LAMINA_FLOAT_AND_DOUBLE(elu_backward);
 LAMINA_FLOAT_AND_DOUBLE(leaky_relu);
 LAMINA_FLOAT_AND_DOUBLE(leaky_relu_backward);
 

@@ -1,9 +1,12 @@
-// relu, leaky_relu, sigmoid: elementwise, on any number of axes.
+// The activations: elementwise, on any number of axes.
 #include <any>
 
+#include "lamina/layers/elu.h"
 #include "lamina/layers/leaky_relu.h"
 #include "lamina/layers/relu.h"
 #include "lamina/layers/sigmoid.h"
+#include "lamina/layers/silu.h"
+#include "lamina/layers/tanh.h"
 #include "python/bindings/arrays.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/cache.h"
@@ -88,6 +91,55 @@ py::array sigmoid_gradient(py::handle dout, py::handle cache) {
                   });
 }
 
+py::tuple tanh(py::handle x) {
+  return forward("tanh_forward", x, []<class T>(const TensorView<T>& xs, Tensor<T>& out) {
+    TanhCache<T> cache;
+    tanh_forward(xs, out, cache);
+  });
+}
+
+py::array tanh_gradient(py::handle dout, py::handle cache) {
+  return backward("tanh_backward", "tanh_forward", dout, cache,
+                  []<class T>(const TensorView<T>& douts, const TensorView<T>& xs, Tensor<T>& dx, const Cache&) {
+                    Tensor<T> out;
+                    TanhCache<T> state;
+                    tanh_forward(xs, out, state);
+                    tanh_backward(douts, state, dx);
+                  });
+}
+
+py::tuple silu(py::handle x) {
+  return forward("silu_forward", x, []<class T>(const TensorView<T>& xs, Tensor<T>& out) {
+    SiluCache<T> cache;
+    silu_forward(xs, out, cache);
+  });
+}
+
+py::array silu_gradient(py::handle dout, py::handle cache) {
+  return backward("silu_backward", "silu_forward", dout, cache,
+                  []<class T>(const TensorView<T>& douts, const TensorView<T>& xs, Tensor<T>& dx, const Cache&) {
+                    silu_backward(douts, SiluCache<T>{xs}, dx);
+                  });
+}
+
+py::tuple elu(py::handle x, double alpha) {
+  const auto run = [alpha]<class T>(const TensorView<T>& xs, Tensor<T>& out) {
+    EluCache<T> cache;
+    elu_forward(xs, alpha, out, cache);
+  };
+  return forward("elu_forward", x, run, alpha);
+}
+
+py::array elu_gradient(py::handle dout, py::handle cache) {
+  return backward("elu_backward", "elu_forward", dout, cache,
+                  []<class T>(const TensorView<T>& douts, const TensorView<T>& xs, Tensor<T>& dx, const Cache& kept) {
+                    Tensor<T> out;
+                    EluCache<T> state;
+                    elu_forward(xs, std::any_cast<double>(kept.settings), out, state);
+                    elu_backward(douts, state, dx);
+                  });
+}
+
 }  // namespace
 
 void bind_activations(py::module_& m) {
@@ -97,6 +149,12 @@ void bind_activations(py::module_& m) {
   m.def("leaky_relu_backward", &leaky_relu_gradient, py::arg("dout"), py::arg("cache"));
   m.def("sigmoid_forward", &sigmoid, py::arg("x"));
   m.def("sigmoid_backward", &sigmoid_gradient, py::arg("dout"), py::arg("cache"));
+  m.def("tanh_forward", &tanh, py::arg("x"));
+  m.def("tanh_backward", &tanh_gradient, py::arg("dout"), py::arg("cache"));
+  m.def("silu_forward", &silu, py::arg("x"));
+  m.def("silu_backward", &silu_gradient, py::arg("dout"), py::arg("cache"));
+  m.def("elu_forward", &elu, py::arg("x"), py::arg("alpha"));
+  m.def("elu_backward", &elu_gradient, py::arg("dout"), py::arg("cache"));
 }
 
 }  // namespace lamina::python

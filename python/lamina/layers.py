@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "affine_forward", "affine_backward", "relu_forward", "relu_backward", "leaky_relu_forward", "leaky_relu_backward",
-    "sigmoid_forward", "sigmoid_backward", "batchnorm_forward", "batchnorm_backward", "batchnorm_backward_alt",
+    "sigmoid_forward", "sigmoid_backward", "tanh_forward", "tanh_backward", "silu_forward", "silu_backward",
+    "elu_forward", "elu_backward", "batchnorm_forward", "batchnorm_backward", "batchnorm_backward_alt",
     "layernorm_forward", "layernorm_backward", "dropout_forward", "dropout_backward", "conv_forward_naive",
     "conv_backward_naive", "max_pool_forward_naive", "max_pool_backward_naive", "global_average_pool_forward",
     "global_average_pool_backward", "spatial_batchnorm_forward", "spatial_batchnorm_backward",
@@ -96,6 +97,54 @@ def sigmoid_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.sigmoid_backward(dout, cache)
+
+
+def tanh_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
+    """out = tanh(x), of any shape. Returns out and a cache for tanh_backward.
+
+    TypeError unless x is an array of real numbers.
+    """
+    return _core.tanh_forward(x)
+
+
+def tanh_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout (1 - out^2); dout has x's shape.
+
+    ValueError if dout has another shape, TypeError for a cache of another function.
+    """
+    return _core.tanh_backward(dout, cache)
+
+
+def silu_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:
+    """out = x / (1 + exp(-x)), of any shape (SiLU or swish). Returns out and a cache for silu_backward.
+
+    TypeError unless x is an array of real numbers.
+    """
+    return _core.silu_forward(x)
+
+
+def silu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout (s + x s (1 - s)) with s = 1 / (1 + exp(-x)); dout has x's shape.
+
+    ValueError if dout has another shape, TypeError for a cache of another function.
+    """
+    return _core.silu_backward(dout, cache)
+
+
+def elu_forward(x: ArrayLike, alpha: float = 1.0) -> tuple[np.ndarray, Cache]:
+    """out = x where x > 0, else alpha (exp(x) - 1), of any shape; alpha >= 0. Returns out and a cache for elu_backward.
+
+    ValueError for an alpha below 0, TypeError for wrong kinds.
+    """
+    return _core.elu_forward(x, _arguments.as_number("elu_forward", "alpha", alpha))
+
+
+def elu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout where x > 0, else dout alpha exp(x); dout has x's shape.
+
+    ValueError if dout has another shape, TypeError for a cache of another function.
+    """
+    return _core.elu_backward(dout, cache)
 
 
 def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,

@@ -63,5 +63,23 @@ TYPED_TEST(ActivationKernels, Sigmoid) {
       [](long double x) { return 1 / (1 + std::exp(-x)); }, this->everywhere(3));
 }
 
+TYPED_TEST(ActivationKernels, Tanh) {
+  this->check(
+      "tanh", 30, kernels::tanh<TypeParam>, [](long double x) { return std::tanh(x); }, this->everywhere(4));
+}
+
+TYPED_TEST(ActivationKernels, Silu) {
+  this->check(
+      "silu", sizeof(TypeParam) == 4 ? 110 : 800, kernels::silu<TypeParam>,
+      [](long double x) { return x / (1 + std::exp(-x)); }, this->everywhere(4));
+}
+
+TYPED_TEST(ActivationKernels, Elu) {
+  using T = TypeParam;
+  const auto kernel = [](Index n, const T* x, T* out) { kernels::elu<T>(n, 1, x, out); };
+  this->check(
+      "elu", 60, kernel, [](long double x) { return x > 0 ? x : std::expm1(x); }, this->everywhere(4));
+}
+
 }  // namespace
 }  // namespace lamina

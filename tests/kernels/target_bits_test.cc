@@ -92,6 +92,12 @@ void Caller<T>::elementwise() {
   unary("leaky_relu_backward", [&] { leaky_relu_backward(kN, T(0.01), x.data(), y.data(), out.data()); });
   unary("sigmoid", [&] { sigmoid(kN, x.data(), out.data()); });
   unary("sigmoid_backward", [&] { sigmoid_backward(kN, x.data(), y.data(), out.data()); });
+  unary("tanh", [&] { tanh(kN, x.data(), out.data()); });
+  unary("tanh_backward", [&] { tanh_backward(kN, x.data(), y.data(), out.data()); });
+  unary("silu", [&] { silu(kN, x.data(), out.data()); });
+  unary("silu_backward", [&] { silu_backward(kN, x.data(), y.data(), out.data()); });
+  unary("elu", [&] { elu(kN, T(0.5), x.data(), out.data()); });
+  unary("elu_backward", [&] { elu_backward(kN, T(0.5), x.data(), y.data(), out.data()); });
   unary("copy", [&] { copy(kN, x.data(), out.data()); });
   unary("multiply", [&] { multiply(kN, x.data(), y.data(), out.data()); });
   unary("add", [&] { add(kN, x.data(), y.data(), out.data()); });

@@ -1,14 +1,21 @@
 // The elementwise layers as types, for the tests that run over all of them.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
+#include "lamina/layers/elu.h"
+#include "lamina/layers/elu_naive.h"
 #include "lamina/layers/leaky_relu.h"
 #include "lamina/layers/leaky_relu_naive.h"
 #include "lamina/layers/relu.h"
 #include "lamina/layers/relu_naive.h"
 #include "lamina/layers/sigmoid.h"
 #include "lamina/layers/sigmoid_naive.h"
+#include "lamina/layers/silu.h"
+#include "lamina/layers/silu_naive.h"
+#include "lamina/layers/tanh.h"
+#include "lamina/layers/tanh_naive.h"
 
 namespace lamina::testing {
 
@@ -71,6 +78,24 @@ struct SigmoidLayer : ElementwiseLayer {
   static constexpr double kOut = 4, kDx = 3;
   static double dx_scale(double x) { return 1 / (1 + std::exp(-x)); }
   LAMINA_PASSES(sigmoid, SigmoidCache)
+};
+
+struct TanhLayer : ElementwiseLayer {
+  static constexpr double kOut = 4, kDx = 8;
+  LAMINA_PASSES(tanh, TanhCache)
+};
+
+struct SiluLayer : ElementwiseLayer {
+  static constexpr bool kKeepsX = true;
+  static constexpr double kOut = 4, kDx = 4;
+  LAMINA_PASSES(silu, SiluCache)
+};
+
+template <int percent>
+struct EluLayer : ElementwiseLayer {
+  static constexpr double kOut = 4, kDx = 4;
+  static double dx_scale(double) { return std::max(1.0, percent / 100.0); }
+  LAMINA_PASSES(elu, EluCache, percent / 100.0)
 };
 
 #undef LAMINA_PASSES

@@ -73,7 +73,8 @@ class Activation : public ::testing::Test {
   RandomState draws{2};
 };
 using Cases = InBoth<testing::ReluLayer, testing::LeakyReluLayer<1>, testing::LeakyReluLayer<0>,
-                     testing::LeakyReluLayer<200>, testing::SigmoidLayer>;
+                     testing::LeakyReluLayer<200>, testing::SigmoidLayer, testing::TanhLayer, testing::SiluLayer,
+                     testing::EluLayer<100>, testing::EluLayer<0>, testing::EluLayer<25>, testing::EluLayer<300>>;
 TYPED_TEST_SUITE(Activation, Cases);
 
 TYPED_TEST(Activation, GradientIsTheNumericalOne) {
@@ -164,6 +165,7 @@ TYPED_TEST(Activation, ShapesMustMatch) {
 TEST(Activations, OptionsOutOfRange) {
   const Tensor<double> x({2, 3});
   expect_error([&] { leaky_relu_forward(x, -0.5); }, "[leaky_relu_forward] expected a slope of at least 0, got -0.5");
+  expect_error([&] { elu_forward(x, -0.5); }, "[elu_forward] expected an alpha of at least 0, got -0.5");
 }
 
 TEST(Relu, NotebookForward) {

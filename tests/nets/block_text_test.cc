@@ -108,7 +108,7 @@ TEST(BlockText, GrammarHasALineForEachBlock) {
   const std::vector<std::string> lines = block_grammar();
   EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X]"));
   EXPECT_THAT(lines, ::testing::Contains("residual ( ... ) [shortcut ( ... )]"));
-  EXPECT_EQ(lines.size(), 15u);
+  EXPECT_EQ(lines.size(), 18u);
 }
 
 }  // namespace

@@ -80,6 +80,9 @@ class Caches(unittest.TestCase):
         for forward, backward, arguments in [
             (layers.affine_forward, layers.affine_backward, (self.x, self.w, self.b)),
             (layers.leaky_relu_forward, layers.leaky_relu_backward, (self.x, 0.5)),
+            (layers.tanh_forward, layers.tanh_backward, (self.x,)),
+            (layers.silu_forward, layers.silu_backward, (self.x,)),
+            (layers.elu_forward, layers.elu_backward, (self.x, 0.5)),
             (layers.batchnorm_forward, layers.batchnorm_backward, (self.x, ones, ones, mode)),
             (layers.layernorm_forward, layers.layernorm_backward, (self.x, ones, ones, {})),
             (layers.dropout_forward, layers.dropout_backward, (self.x, {"p": 0.5, "mode": "train"})),

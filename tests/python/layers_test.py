@@ -92,6 +92,9 @@ class Layers(unittest.TestCase):
             x = self.normal(*self.sizes(self.rng.integers(0, 8), high=4), 3)
             self.check(layers.relu_forward, layers.relu_backward, reference.relu, [x])
             self.check(layers.sigmoid_forward, layers.sigmoid_backward, reference.sigmoid, [x])
+            self.check(layers.tanh_forward, layers.tanh_backward, reference.tanh, [x])
+            self.check(layers.silu_forward, layers.silu_backward, reference.silu, [x])
+            self.check(layers.elu_forward, layers.elu_backward, lambda x, d: reference.elu(x, d, 0.25), [x], 0.25)
             self.check(layers.leaky_relu_forward, layers.leaky_relu_backward,
                        lambda x, d: reference.leaky_relu(x, d, 0.25), [x], 0.25)
         out, cache = layers.relu_forward(np.float64(-3))

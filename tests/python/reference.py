@@ -21,6 +21,21 @@ def sigmoid(x, dout):
     return out, dout * out * (1 - out)
 
 
+def tanh(x, dout):
+    out = np.tanh(x)
+    return out, dout * (1 - out**2)
+
+
+def silu(x, dout):
+    s = 1 / (1 + np.exp(-x))
+    return x * s, dout * (s + x * s * (1 - s))
+
+
+def elu(x, dout, alpha):
+    below = np.minimum(x, 0)
+    return np.where(x > 0, x, alpha * np.expm1(below)), dout * np.where(x > 0, 1, alpha * np.exp(below))
+
+
 def normalized(x, gamma, beta, dout, axes, summed, eps=1e-5, statistics=None):
     """Normalization over `axes`, with gamma and beta that broadcast and are summed over `summed`."""
     mean, var = (x.mean(axes, keepdims=True), x.var(axes, keepdims=True)) if statistics is None else statistics

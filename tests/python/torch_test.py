@@ -42,6 +42,19 @@ class Torch(unittest.TestCase):
         self.check(layers.affine_forward, layers.affine_backward, lambda x, w, b: x.flatten(1) @ w + b,
                    [self.normal(50, 3, 16, 16), self.normal(768, 100), self.normal(100)])
 
+    def test_activations(self):
+        x = 3 * self.normal(40, 3, 5, 7)
+        for name, theirs, options in [
+            ("relu", F.relu, []),
+            ("leaky_relu", lambda x: F.leaky_relu(x, 0.2), [0.2]),
+            ("sigmoid", torch.sigmoid, []),
+            ("tanh", torch.tanh, []),
+            ("silu", F.silu, []),
+            ("elu", F.elu, []),  # the default is the same
+            ("elu", lambda x: F.elu(x, 0.3), [0.3]),
+        ]:
+            self.check(getattr(layers, f"{name}_forward"), getattr(layers, f"{name}_backward"), theirs, [x], options)
+
     def test_convolution(self):
         for size, stride in [(1, 1), (3, 1), (3, 2), (5, 1), (7, 1), (7, 3)]:
             param = {"stride": stride, "pad": size // 2}

@@ -8,6 +8,7 @@
 #include "lamina/nets/blocks/concat.h"
 #include "lamina/nets/blocks/conv.h"
 #include "lamina/nets/blocks/dropout.h"
+#include "lamina/nets/blocks/elu.h"
 #include "lamina/nets/blocks/flatten.h"
 #include "lamina/nets/blocks/global_average_pool.h"
 #include "lamina/nets/blocks/groupnorm.h"
@@ -18,11 +19,13 @@
 #include "lamina/nets/blocks/repeat.h"
 #include "lamina/nets/blocks/residual.h"
 #include "lamina/nets/blocks/sigmoid.h"
+#include "lamina/nets/blocks/silu.h"
+#include "lamina/nets/blocks/tanh.h"
 
 namespace lamina {
 
 /// All blocks that the text of a net may name, in the order in which messages list them.
-using AllBlocks = std::tuple<Affine, Conv, BatchNorm, LayerNorm, GroupNorm, Relu, LeakyRelu, Sigmoid, Dropout, MaxPool,
+using AllBlocks = std::tuple<Affine, Conv, BatchNorm, LayerNorm, GroupNorm, Relu, LeakyRelu, Sigmoid, Tanh, Silu, Elu, Dropout, MaxPool,
                              GlobalAveragePool, Flatten, Residual, Concat, Repeat>;
 
 }  // namespace lamina
