@@ -2,6 +2,7 @@
 #include "lamina/kernels/elementwise.h"
 
 #include "bench/bench.h"
+#include "lamina/kernels/activation.h"
 
 namespace {
 
@@ -15,6 +16,19 @@ void relu(benchmark::State& state) {
   bench::report_bytes(state, 8.0 * static_cast<double>(x.size()));
 }
 BENCHMARK(relu)->Arg(10000)->Arg(1 << 20)->UseRealTime();
+
+template <class Kernel>
+void activation(benchmark::State& state, Kernel kernel) {
+  const auto x = bench::numbers<float>({state.range(0)});
+  Tensor<float> out(x.shape());
+  for (auto _ : state) kernel(x.size(), x.data(), out.data());
+  bench::report_bytes(state, 8.0 * static_cast<double>(x.size()));
+}
+BENCHMARK_CAPTURE(activation, sigmoid, lamina::kernels::sigmoid<float>)->Arg(1 << 20)->UseRealTime();
+BENCHMARK_CAPTURE(activation, tanh, lamina::kernels::tanh<float>)->Arg(1 << 20)->UseRealTime();
+BENCHMARK_CAPTURE(activation, silu, lamina::kernels::silu<float>)->Arg(1 << 20)->UseRealTime();
+BENCHMARK_CAPTURE(activation, gelu, lamina::kernels::gelu<float>)->Arg(1 << 20)->UseRealTime();
+BENCHMARK_CAPTURE(activation, gelu_tanh, lamina::kernels::gelu_tanh<float>)->Arg(1 << 20)->UseRealTime();
 
 void sum_of_squares(benchmark::State& state) {
   const auto x = bench::numbers<float>({state.range(0)});

@@ -32,6 +32,18 @@ void leaky_relu(Index n, T slope, const T* x, T* out);
 /// dx = dout where out > 0, else slope dout
 template <class T>
 void leaky_relu_backward(Index n, T slope, const T* dout, const T* out, T* dx);
+/// out = x Phi(x), where Phi is the normal distribution, to 7 ulp.
+template <class T>
+void gelu(Index n, const T* x, T* out);
+/// dx = dout (Phi(x) + x phi(x)), where phi is its density
+template <class T>
+void gelu_backward(Index n, const T* dout, const T* x, T* dx);
+/// out = x s(v(x)), v(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3), where s is the sigmoid, to 4 + 3 |v| ulp.
+template <class T>
+void gelu_tanh(Index n, const T* x, T* out);
+/// dx = dout (s(v) + x s(v) s(-v) dv/dx)
+template <class T>
+void gelu_tanh_backward(Index n, const T* dout, const T* x, T* dx);
 /// out = x where x > 0, else alpha (e^x - 1), which has an error of 4 ulp at most if alpha is 1.
 template <class T>
 void elu(Index n, T alpha, const T* x, T* out);

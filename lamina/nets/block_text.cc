@@ -119,6 +119,11 @@ class Reader : public BlockVisitor {
     const auto found = take_option(word);
     value = found ? real(*found, word, bounds) : absent;
   }
+  void flag(std::string_view word, bool& value) override {
+    const auto found = find(word);
+    value = found != words_.end();
+    if (value) words_.erase(found);
+  }
   void initial(Initial& value, Initial::Kind absent) override {
     value.kind = absent;
     std::size_t scale_at = 0;
@@ -169,9 +174,12 @@ class Reader : public BlockVisitor {
     words_.erase(words_.begin());
     return word;
   }
+  std::vector<Word>::iterator find(std::string_view word) {
+    return std::find_if(words_.begin(), words_.end(), [=](const Word& w) { return w.text == word; });
+  }
   // The value after `word`. Both are removed from words_; *next is then the index of the word that followed them.
   std::optional<Word> take_option(std::string_view word, std::size_t* next = nullptr) {
-    const auto found = std::find_if(words_.begin(), words_.end(), [=](const Word& w) { return w.text == word; });
+    const auto found = find(word);
     if (found == words_.end()) return std::nullopt;
     if (found + 1 == words_.end()) wrong(end_, "expected a value after '", word, "', got none");
     Word value = *(found + 1);
@@ -221,6 +229,9 @@ class Writer : public BlockVisitor {
   void option(std::string_view word, double& value, const OptionRange&, double absent) override {
     if (value != absent) add(std::string(word) + " " + text_of(value));
   }
+  void flag(std::string_view word, bool& value) override {
+    if (value) add(std::string(word));
+  }
   void initial(Initial& value, Initial::Kind absent) override {
     if (value.kind == absent) return;
     add("init " + std::string(kInitials[static_cast<std::size_t>(value.kind)]));
@@ -257,6 +268,7 @@ class GrammarWriter : public BlockVisitor {
   void option(std::string_view word, double&, const OptionRange&, double) override {
     add("[" + std::string(word) + " X]");
   }
+  void flag(std::string_view word, bool&) override { add("[" + std::string(word) + "]"); }
   void initial(Initial&, Initial::Kind) override { add("[init he|xavier|zeros|scale X]"); }
   void blocks(std::string_view word, Blocks&) override {
     add((word.empty() ? "" : std::string(word) + " ") + "( ... )");
@@ -292,6 +304,7 @@ class Checker : public BlockVisitor {
   void option(std::string_view word, double& value, const OptionRange& bounds, double) override {
     check(word, value, bounds);
   }
+  void flag(std::string_view, bool&) override {}
   void initial(Initial& value, Initial::Kind) override {
     if (value.kind == Initial::Kind::scale) check("init scale", value.scale, OptionRange{});
   }
@@ -322,6 +335,7 @@ class BlockCounter : public BlockVisitor {
   void filter_size(Index&) override {}
   void option(std::string_view, std::optional<Index>&, Index) override {}
   void option(std::string_view, double&, const OptionRange&, double) override {}
+  void flag(std::string_view, bool&) override {}
   void initial(Initial&, Initial::Kind) override {}
   void blocks(std::string_view, Blocks& blocks) override { count_ += times_ * count_of(blocks); }
   void blocks(std::string_view, std::optional<Blocks>& blocks) override {

@@ -49,6 +49,8 @@ class BlockVisitor {
   /// "word value", left out if the value is the default.
   virtual void option(std::string_view word, std::optional<Index>& value, Index least) = 0;
   virtual void option(std::string_view word, double& value, const OptionRange& bounds, double absent) = 0;
+  /// "word" alone, which sets `value`; false by default.
+  virtual void flag(std::string_view word, bool& value) = 0;
   /// "init he", left out if the kind is `absent`, the default.
   virtual void initial(Initial& value, Initial::Kind absent) = 0;
 

@@ -2,6 +2,7 @@
 #include <any>
 
 #include "lamina/layers/elu.h"
+#include "lamina/layers/gelu.h"
 #include "lamina/layers/leaky_relu.h"
 #include "lamina/layers/relu.h"
 #include "lamina/layers/sigmoid.h"
@@ -140,6 +141,22 @@ py::array elu_gradient(py::handle dout, py::handle cache) {
                   });
 }
 
+py::tuple gelu(py::handle x, bool tanh) {
+  const GeluForm form = tanh ? GeluForm::tanh : GeluForm::exact;
+  const auto run = [form]<class T>(const TensorView<T>& xs, Tensor<T>& out) {
+    GeluCache<T> cache;
+    gelu_forward(xs, form, out, cache);
+  };
+  return forward("gelu_forward", x, run, form);
+}
+
+py::array gelu_gradient(py::handle dout, py::handle cache) {
+  return backward("gelu_backward", "gelu_forward", dout, cache,
+                  []<class T>(const TensorView<T>& douts, const TensorView<T>& xs, Tensor<T>& dx, const Cache& kept) {
+                    gelu_backward(douts, GeluCache<T>{xs, std::any_cast<GeluForm>(kept.settings)}, dx);
+                  });
+}
+
 }  // namespace
 
 void bind_activations(py::module_& m) {
@@ -155,6 +172,8 @@ void bind_activations(py::module_& m) {
   m.def("silu_backward", &silu_gradient, py::arg("dout"), py::arg("cache"));
   m.def("elu_forward", &elu, py::arg("x"), py::arg("alpha"));
   m.def("elu_backward", &elu_gradient, py::arg("dout"), py::arg("cache"));
+  m.def("gelu_forward", &gelu, py::arg("x"), py::arg("tanh"));
+  m.def("gelu_backward", &gelu_gradient, py::arg("dout"), py::arg("cache"));
 }
 
 }  // namespace lamina::python

@@ -39,6 +39,13 @@ def as_number(where: str, name: str, value: Any) -> float:
     raise TypeError(f"[{where}] expected {name} to be a number, got {type(value).__name__}")
 
 
+def as_bool(where: str, name: str, value: Any) -> bool:
+    """True or False, also NumPy's; TypeError for anything else."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise TypeError(f"[{where}] expected {name} to be True or False, got {type(value).__name__}")
+
+
 def as_whole(where: str, name: str, value: Any) -> int:
     """A whole number, also given as a float; TypeError for anything else, ValueError beyond 2^62."""
     try:

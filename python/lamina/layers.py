@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 __all__ = [
     "affine_forward", "affine_backward", "relu_forward", "relu_backward", "leaky_relu_forward", "leaky_relu_backward",
     "sigmoid_forward", "sigmoid_backward", "tanh_forward", "tanh_backward", "silu_forward", "silu_backward",
-    "elu_forward", "elu_backward", "batchnorm_forward", "batchnorm_backward", "batchnorm_backward_alt",
-    "layernorm_forward", "layernorm_backward", "dropout_forward", "dropout_backward", "conv_forward_naive",
-    "conv_backward_naive", "max_pool_forward_naive", "max_pool_backward_naive", "global_average_pool_forward",
-    "global_average_pool_backward", "spatial_batchnorm_forward", "spatial_batchnorm_backward",
-    "spatial_groupnorm_forward", "spatial_groupnorm_backward", "svm_loss", "softmax_loss", "softmax",
+    "elu_forward", "elu_backward", "gelu_forward", "gelu_backward", "batchnorm_forward", "batchnorm_backward",
+    "batchnorm_backward_alt", "layernorm_forward", "layernorm_backward", "dropout_forward", "dropout_backward",
+    "conv_forward_naive", "conv_backward_naive", "max_pool_forward_naive", "max_pool_backward_naive",
+    "global_average_pool_forward", "global_average_pool_backward", "spatial_batchnorm_forward",
+    "spatial_batchnorm_backward", "spatial_groupnorm_forward", "spatial_groupnorm_backward", "svm_loss", "softmax_loss",
+    "softmax",
 ]
 
 
@@ -145,6 +146,23 @@ def elu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.elu_backward(dout, cache)
+
+
+def gelu_forward(x: ArrayLike, tanh: bool = False) -> tuple[np.ndarray, Cache]:
+    """out = x Phi(x) with the normal distribution Phi, of any shape. Returns out and a cache for gelu_backward.
+
+    With tanh, its approximation x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    TypeError unless x is an array of real numbers and tanh a bool.
+    """
+    return _core.gelu_forward(x, _arguments.as_bool("gelu_forward", "tanh", tanh))
+
+
+def gelu_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx = dout times the derivative of gelu_forward's output at x; dout has x's shape.
+
+    ValueError if dout has another shape, TypeError for a cache of another function.
+    """
+    return _core.gelu_backward(dout, cache)
 
 
 def batchnorm_forward(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike,

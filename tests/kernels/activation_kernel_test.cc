@@ -1,4 +1,6 @@
 // How precise the activations' kernels are, in units of the last place: against the C library in a wider type.
+#include <numbers>
+
 #include "lamina/kernels/activation.h"
 #include "tests/layers/layer_testing.h"
 
@@ -72,6 +74,22 @@ TYPED_TEST(ActivationKernels, Silu) {
   this->check(
       "silu", sizeof(TypeParam) == 4 ? 110 : 800, kernels::silu<TypeParam>,
       [](long double x) { return x / (1 + std::exp(-x)); }, this->everywhere(4));
+}
+
+TYPED_TEST(ActivationKernels, Gelu) {
+  this->check(
+      "gelu", sizeof(TypeParam) == 4 ? 15 : 40, kernels::gelu<TypeParam>,
+      [](long double x) { return x / 2 * std::erfc(-x / std::numbers::sqrt2_v<long double>); }, this->everywhere(7));
+}
+
+TYPED_TEST(ActivationKernels, GeluTanh) {
+  const auto v = [](long double x) {
+    return 2 * std::sqrt(2 / std::numbers::pi_v<long double>) * (x + 0.044715L * x * x * x);
+  };
+  this->check(
+      "gelu_tanh", sizeof(TypeParam) == 4 ? 11 : 22, kernels::gelu_tanh<TypeParam>,
+      [=](long double x) { return x / (1 + std::exp(-v(x))); },
+      [=](double x) { return 4 + 3 * static_cast<double>(std::abs(v(x))); });
 }
 
 TYPED_TEST(ActivationKernels, Elu) {

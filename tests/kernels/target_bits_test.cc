@@ -98,6 +98,10 @@ void Caller<T>::elementwise() {
   unary("silu_backward", [&] { silu_backward(kN, x.data(), y.data(), out.data()); });
   unary("elu", [&] { elu(kN, T(0.5), x.data(), out.data()); });
   unary("elu_backward", [&] { elu_backward(kN, T(0.5), x.data(), y.data(), out.data()); });
+  unary("gelu", [&] { gelu(kN, x.data(), out.data()); });
+  unary("gelu_backward", [&] { gelu_backward(kN, x.data(), y.data(), out.data()); });
+  unary("gelu_tanh", [&] { gelu_tanh(kN, x.data(), out.data()); });
+  unary("gelu_tanh_backward", [&] { gelu_tanh_backward(kN, x.data(), y.data(), out.data()); });
   unary("copy", [&] { copy(kN, x.data(), out.data()); });
   unary("multiply", [&] { multiply(kN, x.data(), y.data(), out.data()); });
   unary("add", [&] { add(kN, x.data(), y.data(), out.data()); });

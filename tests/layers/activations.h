@@ -6,6 +6,8 @@
 
 #include "lamina/layers/elu.h"
 #include "lamina/layers/elu_naive.h"
+#include "lamina/layers/gelu.h"
+#include "lamina/layers/gelu_naive.h"
 #include "lamina/layers/leaky_relu.h"
 #include "lamina/layers/leaky_relu_naive.h"
 #include "lamina/layers/relu.h"
@@ -96,6 +98,19 @@ struct EluLayer : ElementwiseLayer {
   static constexpr double kOut = 4, kDx = 4;
   static double dx_scale(double) { return std::max(1.0, percent / 100.0); }
   LAMINA_PASSES(elu, EluCache, percent / 100.0)
+};
+
+struct GeluLayer : ElementwiseLayer {
+  static constexpr bool kKeepsX = true;
+  static constexpr double kOut = 7, kDx = 4;
+  LAMINA_PASSES(gelu, GeluCache, GeluForm::exact)
+};
+
+struct GeluTanhLayer : ElementwiseLayer {
+  static constexpr bool kKeepsX = true;
+  static constexpr double kOut = 4, kDx = 6;
+  static double out_scale(double x, double) { return std::abs(x); }  // the specification's 1 + tanh loses digits
+  LAMINA_PASSES(gelu, GeluCache, GeluForm::tanh)
 };
 
 #undef LAMINA_PASSES

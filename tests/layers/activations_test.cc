@@ -72,9 +72,10 @@ class Activation : public ::testing::Test {
 
   RandomState draws{2};
 };
-using Cases = InBoth<testing::ReluLayer, testing::LeakyReluLayer<1>, testing::LeakyReluLayer<0>,
-                     testing::LeakyReluLayer<200>, testing::SigmoidLayer, testing::TanhLayer, testing::SiluLayer,
-                     testing::EluLayer<100>, testing::EluLayer<0>, testing::EluLayer<25>, testing::EluLayer<300>>;
+using Cases =
+    InBoth<testing::ReluLayer, testing::LeakyReluLayer<1>, testing::LeakyReluLayer<0>, testing::LeakyReluLayer<200>,
+           testing::SigmoidLayer, testing::TanhLayer, testing::SiluLayer, testing::EluLayer<100>, testing::EluLayer<0>,
+           testing::EluLayer<25>, testing::EluLayer<300>, testing::GeluLayer, testing::GeluTanhLayer>;
 TYPED_TEST_SUITE(Activation, Cases);
 
 TYPED_TEST(Activation, GradientIsTheNumericalOne) {

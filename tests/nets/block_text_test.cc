@@ -74,6 +74,8 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("conv 4 3x5", "[net] expected square filters, such as 3x3, got '3x5' at 7");
   expect("conv 4 3x3 stride 0", "[net] expected stride to be a whole number of 1 or more, got '0' at 18");
   expect("dropout 1.5", "[net] expected keep to be a number above 0 and at most 1, got '1.5' at 8");
+  expect("gelu tanh tanh", "[net] expected '|' or an option of gelu, got 'tanh' at 10");
+  expect("gelu erf", "[net] expected '|' or an option of gelu, got 'erf' at 5");
   expect("residual relu", "[net] expected '(' after residual, got 'relu' at 9");
   expect("residual ( relu ) shortcut", "[net] expected a value after 'shortcut', got none at 26");
   expect("concat ( relu )", "[net] expected two or more lists in parentheses after concat, got 1 at 15");
@@ -107,8 +109,9 @@ TEST(BlockText, OptionsOfListsInCppAreChecked) {
 TEST(BlockText, GrammarHasALineForEachBlock) {
   const std::vector<std::string> lines = block_grammar();
   EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X]"));
+  EXPECT_THAT(lines, ::testing::Contains("gelu [tanh]"));
   EXPECT_THAT(lines, ::testing::Contains("residual ( ... ) [shortcut ( ... )]"));
-  EXPECT_EQ(lines.size(), 18u);
+  EXPECT_EQ(lines.size(), 19u);
 }
 
 }  // namespace

@@ -92,7 +92,8 @@ inline std::vector<NetCase> block_cases(Index size) {
       "scale "
       "0.1 | layernorm | relu ) | relu | batchnorm | affine 10",
       "relu | flatten | batchnorm | sigmoid | affine 10",
-      "conv 4 3x3 | batchnorm | tanh | concat ( silu ) ( conv 3 3x3 | elu alpha 0.5 ) | elu | affine 10",
+      "conv 4 3x3 | batchnorm | tanh | concat ( silu ) ( conv 3 3x3 | elu alpha 0.5 ) | elu | gelu | "
+      "residual ( gelu tanh ) | affine 10",
   };
   std::vector<NetCase> cases;
   for (const char* text : texts) {

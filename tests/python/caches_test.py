@@ -83,6 +83,7 @@ class Caches(unittest.TestCase):
             (layers.tanh_forward, layers.tanh_backward, (self.x,)),
             (layers.silu_forward, layers.silu_backward, (self.x,)),
             (layers.elu_forward, layers.elu_backward, (self.x, 0.5)),
+            (layers.gelu_forward, layers.gelu_backward, (self.x, True)),
             (layers.batchnorm_forward, layers.batchnorm_backward, (self.x, ones, ones, mode)),
             (layers.layernorm_forward, layers.layernorm_backward, (self.x, ones, ones, {})),
             (layers.dropout_forward, layers.dropout_backward, (self.x, {"p": 0.5, "mode": "train"})),

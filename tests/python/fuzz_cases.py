@@ -140,6 +140,8 @@ def cases(rng):
         ("silu", layers.silu_forward, layers.silu_backward, reference.silu, [any_shape]),
         ("elu", layers.elu_forward, layers.elu_backward, lambda x, alpha, d: reference.elu(x, d, float_of(alpha)),
          [any_shape, 0.5]),
+        ("gelu", layers.gelu_forward, layers.gelu_backward, lambda x, tanh, d: reference.gelu(x, d, bool(tanh)),
+         [any_shape, bool(rng.random() < 0.5)]),
         ("leaky_relu", layers.leaky_relu_forward, layers.leaky_relu_backward,
          lambda x, slope, d: reference.leaky_relu(x, d, float_of(slope)), [any_shape, 0.25]),
         ("dropout", layers.dropout_forward, layers.dropout_backward, reference_dropout,

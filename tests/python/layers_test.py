@@ -95,6 +95,8 @@ class Layers(unittest.TestCase):
             self.check(layers.tanh_forward, layers.tanh_backward, reference.tanh, [x])
             self.check(layers.silu_forward, layers.silu_backward, reference.silu, [x])
             self.check(layers.elu_forward, layers.elu_backward, lambda x, d: reference.elu(x, d, 0.25), [x], 0.25)
+            self.check(layers.gelu_forward, layers.gelu_backward, reference.gelu, [x])
+            self.check(layers.gelu_forward, layers.gelu_backward, lambda x, d: reference.gelu(x, d, True), [x], True)
             self.check(layers.leaky_relu_forward, layers.leaky_relu_backward,
                        lambda x, d: reference.leaky_relu(x, d, 0.25), [x], 0.25)
         out, cache = layers.relu_forward(np.float64(-3))

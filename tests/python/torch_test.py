@@ -52,6 +52,8 @@ class Torch(unittest.TestCase):
             ("silu", F.silu, []),
             ("elu", F.elu, []),  # the default is the same
             ("elu", lambda x: F.elu(x, 0.3), [0.3]),
+            ("gelu", F.gelu, []),
+            ("gelu", lambda x: F.gelu(x, approximate="tanh"), [True]),
         ]:
             self.check(getattr(layers, f"{name}_forward"), getattr(layers, f"{name}_backward"), theirs, [x], options)
 

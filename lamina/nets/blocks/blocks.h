@@ -10,6 +10,7 @@
 #include "lamina/nets/blocks/dropout.h"
 #include "lamina/nets/blocks/elu.h"
 #include "lamina/nets/blocks/flatten.h"
+#include "lamina/nets/blocks/gelu.h"
 #include "lamina/nets/blocks/global_average_pool.h"
 #include "lamina/nets/blocks/groupnorm.h"
 #include "lamina/nets/blocks/layernorm.h"
@@ -25,7 +26,7 @@
 namespace lamina {
 
 /// All blocks that the text of a net may name, in the order in which messages list them.
-using AllBlocks = std::tuple<Affine, Conv, BatchNorm, LayerNorm, GroupNorm, Relu, LeakyRelu, Sigmoid, Tanh, Silu, Elu, Dropout, MaxPool,
-                             GlobalAveragePool, Flatten, Residual, Concat, Repeat>;
+using AllBlocks = std::tuple<Affine, Conv, BatchNorm, LayerNorm, GroupNorm, Relu, LeakyRelu, Sigmoid, Tanh, Silu, Elu,
+                             Gelu, Dropout, MaxPool, GlobalAveragePool, Flatten, Residual, Concat, Repeat>;
 
 }  // namespace lamina
