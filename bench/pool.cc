@@ -1,4 +1,4 @@
-// 2x2 max pooling of channels-last images.
+// 2x2 pooling of channels-last images.
 #include "lamina/kernels/pool.h"
 
 #include "bench/bench.h"
@@ -36,5 +36,21 @@ void backward(benchmark::State& state) {
   bench::report_bytes(state, 4.0 * static_cast<double>(c.x.size() + 2 * c.out.size()));
 }
 BENCHMARK(backward)->Name("max_pool/backward")->Args({32, 32, 64})->Args({128, 32, 64})->UseRealTime();
+
+void average_forward(benchmark::State& state) {
+  Case c(state);
+  const lamina::kernels::AveragePoolShape s{c.s, 0, false};
+  for (auto _ : state) lamina::kernels::average_pool_forward(s, c.x.data(), c.out.data());
+  bench::report_bytes(state, 4.0 * static_cast<double>(c.x.size() + c.out.size()));
+}
+BENCHMARK(average_forward)->Name("average_pool/forward")->Args({32, 32, 64})->Args({128, 32, 64})->UseRealTime();
+
+void average_backward(benchmark::State& state) {
+  Case c(state);
+  const lamina::kernels::AveragePoolShape s{c.s, 0, false};
+  for (auto _ : state) lamina::kernels::average_pool_backward(s, c.out.data(), c.x.data());
+  bench::report_bytes(state, 4.0 * static_cast<double>(c.x.size() + c.out.size()));
+}
+BENCHMARK(average_backward)->Name("average_pool/backward")->Args({32, 32, 64})->Args({128, 32, 64})->UseRealTime();
 
 }  // namespace

@@ -148,6 +148,71 @@ void backward_rows_2x2(const PoolShape& s, const T* dout, const std::int32_t* ar
   }
 }
 
+// The part of a window that lies in the image, along one axis: from `first` to `last` - 1.
+struct Range {
+  Index first, last;
+  Index size() const { return last - first; }
+};
+HWY_INLINE Range inside(Index start, Index side, Index length) {
+  return {std::max<Index>(start, 0), std::min(start + side, length)};
+}
+
+// What the mean of a window is divided by.
+template <class T>
+HWY_INLINE T window_size(const AveragePoolShape& s, Range rows, Range columns) {
+  const Index height = s.exclude_pad ? rows.size() : s.PH, width = s.exclude_pad ? columns.size() : s.PW;
+  return static_cast<T>(static_cast<double>(height) * static_cast<double>(width));
+}
+
+// Rows first to last - 1 of out.
+template <class T>
+void average_rows(const AveragePoolShape& s, const T* HWY_RESTRICT x, T* HWY_RESTRICT out, Index first, Index last) {
+  for (Index row = first; row < last; ++row) {
+    const Range rows = inside(row % s.OH * s.stride - s.pad, s.PH, s.H);
+    const T* image = x + row / s.OH * s.H * s.W * s.C;
+    for (Index j = 0; j < s.OW; ++j) {
+      const Range columns = inside(j * s.stride - s.pad, s.PW, s.W);
+      const T size = window_size<T>(s, rows, columns);
+      T* to = out + (row * s.OW + j) * s.C;
+      for_vectors<T>(s.C, [&](auto d, Index c) HWY_ATTR {
+        auto sum = hn::Zero(d);
+        for (Index h = rows.first; h < rows.last; ++h)
+          for (Index w = columns.first; w < columns.last; ++w)
+            sum = hn::Add(sum, hn::LoadU(d, image + (h * s.W + w) * s.C + c));
+        hn::StoreU(hn::Div(sum, hn::Set(d, size)), d, to + c);
+      });
+    }
+  }
+}
+
+// Rows first to last - 1 of dx. The windows that cover a row add their contributions in scan order.
+template <class T>
+void average_backward_rows(const AveragePoolShape& s, const T* HWY_RESTRICT dout, T* HWY_RESTRICT dx, Index first,
+                           Index last) {
+  for (Index row = first; row < last; ++row) {
+    const Index n = row / s.H, h = row % s.H;
+    T* to = dx + row * s.W * s.C;
+    std::memset(to, 0, static_cast<std::size_t>(s.W * s.C) * sizeof(T));
+    const Index i_first = h + s.pad < s.PH ? 0 : (h + s.pad - s.PH) / s.stride + 1;
+    const Index i_last = std::min((h + s.pad) / s.stride, s.OH - 1);
+    for (Index i = i_first; i <= i_last; ++i) {
+      const Range rows = inside(i * s.stride - s.pad, s.PH, s.H);
+      for (Index j = 0; j < s.OW; ++j) {
+        const Range columns = inside(j * s.stride - s.pad, s.PW, s.W);
+        const T size = window_size<T>(s, rows, columns);
+        const T* from = dout + ((n * s.OH + i) * s.OW + j) * s.C;
+        for_vectors<T>(s.C, [&](auto d, Index c) HWY_ATTR {
+          const auto share = hn::Div(hn::LoadU(d, from + c), hn::Set(d, size));
+          for (Index w = columns.first; w < columns.last; ++w) {
+            T* cell = to + w * s.C + c;
+            hn::StoreU(hn::Add(hn::LoadU(d, cell), share), d, cell);
+          }
+        });
+      }
+    }
+  }
+}
+
 // The mean over the pixels of one image, for each channel; spread() is its gradient.
 template <class T>
 void average(Index pixels, Index C, const T* HWY_RESTRICT x, T* HWY_RESTRICT out) {
@@ -200,6 +265,22 @@ void max_pool_backward(const PoolShape& s, const T* dout, const std::int32_t* ar
 }
 
 template <class T>
+void average_pool_forward(const AveragePoolShape& s, const T* x, T* out) {
+  if (s.N * s.OH * s.OW * s.C == 0) return;
+  const auto kernel = LAMINA_DISPATCH(average_rows<T>);
+  const Index loads = s.OW * s.C * std::min(s.PH, s.H) * std::min(s.PW, s.W);
+  for_chunks(bands(s.N * s.OH, loads), [&](Index first, Index length) { kernel(s, x, out, first, first + length); });
+}
+
+template <class T>
+void average_pool_backward(const AveragePoolShape& s, const T* dout, T* dx) {
+  if (s.N * s.H * s.W * s.C == 0) return;
+  const auto kernel = LAMINA_DISPATCH(average_backward_rows<T>);
+  for_chunks(bands(s.N * s.H, s.W * s.C * 2),
+             [&](Index first, Index length) { kernel(s, dout, dx, first, first + length); });
+}
+
+template <class T>
 void global_average_forward(Index N, Index pixels, Index C, const T* x, T* out) {
   const auto kernel = LAMINA_DISPATCH(average<T>);
   for_chunks(images(N, pixels * C), [=](Index first, Index length) {
@@ -217,6 +298,8 @@ void global_average_backward(Index N, Index pixels, Index C, const T* dout, T* d
 
 LAMINA_FLOAT_AND_DOUBLE(max_pool_forward);
 LAMINA_FLOAT_AND_DOUBLE(max_pool_backward);
+LAMINA_FLOAT_AND_DOUBLE(average_pool_forward);
+LAMINA_FLOAT_AND_DOUBLE(average_pool_backward);
 LAMINA_FLOAT_AND_DOUBLE(global_average_forward);
 LAMINA_FLOAT_AND_DOUBLE(global_average_backward);
 

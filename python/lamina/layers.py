@@ -25,9 +25,9 @@ __all__ = [
     "elu_forward", "elu_backward", "gelu_forward", "gelu_backward", "batchnorm_forward", "batchnorm_backward",
     "batchnorm_backward_alt", "layernorm_forward", "layernorm_backward", "dropout_forward", "dropout_backward",
     "conv_forward_naive", "conv_backward_naive", "max_pool_forward_naive", "max_pool_backward_naive",
-    "global_average_pool_forward", "global_average_pool_backward", "spatial_batchnorm_forward",
-    "spatial_batchnorm_backward", "spatial_groupnorm_forward", "spatial_groupnorm_backward", "svm_loss", "softmax_loss",
-    "softmax",
+    "average_pool_forward", "average_pool_backward", "global_average_pool_forward", "global_average_pool_backward",
+    "spatial_batchnorm_forward", "spatial_batchnorm_backward", "spatial_groupnorm_forward",
+    "spatial_groupnorm_backward", "svm_loss", "softmax_loss", "softmax",
 ]
 
 
@@ -293,6 +293,31 @@ def max_pool_backward_naive(dout: ArrayLike, cache: Cache) -> np.ndarray:
     ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.max_pool_backward_naive(dout, cache)
+
+
+def average_pool_forward(x: ArrayLike, pool_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+    """The mean of each window of x (N, C, H, W).
+
+    pool_param contains
+      pool_height, pool_width, stride  in pixels
+      pad          the number of zeros added on each side, at most half the window; 0 by default
+      exclude_pad  whether the mean is over the pixels of the image alone; by default the zeros count too
+    Returns out (N, C, H', W') with H' = 1 + (H + 2 pad - pool_height) // stride, and a cache for average_pool_backward.
+    ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of pool_param.
+    """
+    where = "average_pool_forward"
+    sizes = _arguments.pooling(where, pool_param)
+    pad = _arguments.whole(where, "pool_param", pool_param, "pad", 0)
+    exclude = _arguments.as_bool(where, "pool_param['exclude_pad']", pool_param.get("exclude_pad", False))
+    return _core.average_pool_forward(x, *sizes, pad, exclude)
+
+
+def average_pool_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
+    """dx (N, C, H, W) for dout (N, C, H', W'): each pixel gets its share of the gradient of each window with it.
+
+    ValueError if dout has another shape, TypeError for a cache of another function.
+    """
+    return _core.average_pool_backward(dout, cache)
 
 
 def global_average_pool_forward(x: ArrayLike) -> tuple[np.ndarray, Cache]:

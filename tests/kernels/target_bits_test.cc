@@ -252,6 +252,11 @@ void Caller<T>::images() {
   note("max_pool_forward", std::span(out), argmax);
   max_pool_backward(s, dout.data(), argmax.data(), dx.data());
   note("max_pool_backward", dx);
+  const AveragePoolShape average{s, 1, true};
+  average_pool_forward(average, x.data(), out.data());
+  note("average_pool_forward", out);
+  average_pool_backward(average, dout.data(), dx.data());
+  note("average_pool_backward", dx);
   global_average_forward(s.N, s.H * s.W, s.C, x.data(), means.data());
   note("global_average_forward", means);
   means = draw(s.N * s.C);

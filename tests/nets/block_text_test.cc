@@ -109,9 +109,10 @@ TEST(BlockText, OptionsOfListsInCppAreChecked) {
 TEST(BlockText, GrammarHasALineForEachBlock) {
   const std::vector<std::string> lines = block_grammar();
   EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X]"));
+  EXPECT_THAT(lines, ::testing::Contains("average_pool SIZE [stride N] [pad N] [exclude_pad]"));
   EXPECT_THAT(lines, ::testing::Contains("gelu [tanh]"));
   EXPECT_THAT(lines, ::testing::Contains("residual ( ... ) [shortcut ( ... )]"));
-  EXPECT_EQ(lines.size(), 19u);
+  EXPECT_EQ(lines.size(), 20u);
 }
 
 }  // namespace

@@ -226,6 +226,11 @@ TEST(Blocks, ThatDoNotFitAreNamed) {
             "[Net] expected images of at least 9 x 9, padding included, before 'conv 4 9x9 pad 0', got 8 x 8");
   EXPECT_EQ(error_of("max_pool 9 | affine 10"),
             "[Net] expected images (C, H, W) of at least 9 x 9 before 'max_pool 9', got examples of shape (3, 8, 8)");
+  EXPECT_EQ(
+      error_of("average_pool 11 pad 1 | affine 10"),
+      "[Net] expected images (C, H, W) of at least 9 x 9 before 'average_pool 11', got examples of shape (3, 8, 8)");
+  EXPECT_EQ(error_of("average_pool 3 pad 2 | affine 10"),
+            "[Net] expected a pad of at most 1 in 'average_pool 3', got 2");
   EXPECT_EQ(error_of("groupnorm 2 | affine 10"),
             "[Net] expected images (C, H, W) with a multiple of 2 channels before 'groupnorm 2', got examples of shape "
             "(3, 8, 8)");

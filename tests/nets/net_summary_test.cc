@@ -131,6 +131,18 @@ TEST(NetSummary, ThreeLayerConvNet) {
   EXPECT_EQ(s.layers[2].flops, 4915200);   // 3 * 2 * 8192 * 100
 }
 
+TEST(NetSummary, AveragePools) {
+  NetConfig config;
+  config.model = kNetOfBlocks;
+  config.net = "average_pool 3 stride 2 pad 1 | tanh | average_pool 4 | affine 10";
+  const NetSummary s = summary_of(config);
+  ASSERT_EQ(s.layers.size(), 3u);
+  EXPECT_EQ(s.layers[0].name, "3x3 average pool, stride 2, pad 1 - tanh");
+  EXPECT_EQ(s.layers[0].output, (Shape{3, 16, 16}));
+  EXPECT_EQ(s.layers[1].name, "4x4 average pool, stride 4");
+  EXPECT_EQ(s.layers[1].output, (Shape{3, 4, 4}));
+}
+
 TEST(NetSummary, CountsAreThoseOfTheNets) {
   for (const auto& c : testing::net_cases(9)) {
     SCOPED_TRACE(c.name);

@@ -94,6 +94,9 @@ inline std::vector<NetCase> block_cases(Index size) {
       "relu | flatten | batchnorm | sigmoid | affine 10",
       "conv 4 3x3 | batchnorm | tanh | concat ( silu ) ( conv 3 3x3 | elu alpha 0.5 ) | elu | gelu | "
       "residual ( gelu tanh ) | affine 10",
+      "conv 4 3x3 | average_pool 3 stride 2 pad 1 exclude_pad | batchnorm | relu | average_pool 2 stride 1 pad 1 | "
+      "average_pool 2 "
+      "| affine 10",
   };
   std::vector<NetCase> cases;
   for (const char* text : texts) {

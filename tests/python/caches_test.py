@@ -88,6 +88,7 @@ class Caches(unittest.TestCase):
             (layers.layernorm_forward, layers.layernorm_backward, (self.x, ones, ones, {})),
             (layers.dropout_forward, layers.dropout_backward, (self.x, {"p": 0.5, "mode": "train"})),
             (layers.conv_forward_naive, layers.conv_backward_naive, (x, w, b, conv)),
+            (layers.average_pool_forward, layers.average_pool_backward, (x, {**pool, "pad": 1})),
             (layers.global_average_pool_forward, layers.global_average_pool_backward, (x,)),
             (layers.spatial_groupnorm_forward, layers.spatial_groupnorm_backward, (x, ones[:3], ones[:3], 3, {})),
             (fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, (x, w, b, conv)),

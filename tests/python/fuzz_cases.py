@@ -30,6 +30,13 @@ def pool_param(rng):
     return {name: int(rng.integers(1, 4)) for name in ("pool_height", "pool_width", "stride")}
 
 
+def average_param(rng):
+    param = {name: int(rng.integers(2, 4)) for name in ("pool_height", "pool_width", "stride")}
+    if rng.random() < 0.7:
+        param.update(pad=int(rng.integers(0, 2)), exclude_pad=bool(rng.random() < 0.5))
+    return param
+
+
 def bn_param(rng, D):
     param = {"mode": str(rng.choice(["train", "test"])), "eps": 1e-3, "momentum": 0.5}
     if rng.random() < 0.5:
@@ -69,6 +76,11 @@ def reference_conv(x, w, b, param, dout):
 
 def reference_pool(x, param, dout):
     return reference.max_pool(x, dout, *(int_of(param[n]) for n in ("pool_height", "pool_width", "stride")))
+
+
+def reference_average(x, param, dout):
+    sizes = [int_of(param[n]) for n in ("pool_height", "pool_width", "stride")]
+    return reference.average_pool(x, dout, *sizes, int_of(param.get("pad", 0)), param.get("exclude_pad", False))
 
 
 def reference_dropout(x, param, dout):
@@ -163,7 +175,9 @@ def cases(rng):
          [pictures, pool_param(rng)]),
         ("pool", fast_layers.max_pool_forward_fast, fast_layers.max_pool_backward_fast, reference_pool,
          [pictures, pool_param(rng)]),
-        ("average", layers.global_average_pool_forward, layers.global_average_pool_backward, lambda x, d: (
+        ("average", layers.average_pool_forward, layers.average_pool_backward, reference_average,
+         [pictures, average_param(rng)]),
+        ("global_average", layers.global_average_pool_forward, layers.global_average_pool_backward, lambda x, d: (
             x.mean((2, 3)), d[:, :, None, None] * np.ones(x.shape) / x[0, 0].size if x.size else x), [pictures]),
         ("affine_relu", layer_utils.affine_relu_forward, layer_utils.affine_relu_backward, reference_affine_relu,
          dense(rng)),

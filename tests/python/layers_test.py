@@ -178,6 +178,10 @@ class Layers(unittest.TestCase):
             expected = lambda x, d: reference.max_pool(x, d, PH, PW, stride)
             self.check(layers.max_pool_forward_naive, layers.max_pool_backward_naive, expected, [x], param)
             self.check(fast_layers.max_pool_forward_fast, fast_layers.max_pool_backward_fast, expected, [x], param)
+            pad, exclude = int(self.rng.integers(min(PH, PW) // 2 + 1)), bool(self.rng.integers(2))
+            self.check(layers.average_pool_forward, layers.average_pool_backward,
+                       lambda x, d: reference.average_pool(x, d, PH, PW, stride, pad, exclude), [x],
+                       {**param, "pad": pad, "exclude_pad": exclude})
             self.check(layers.global_average_pool_forward, layers.global_average_pool_backward, lambda x, d: (
                 x.mean((2, 3)), np.broadcast_to(d[:, :, None, None], x.shape) / (x.shape[2] * x.shape[3])), [x])
 

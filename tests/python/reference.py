@@ -117,6 +117,17 @@ def max_pool(x, dout, height, width, stride):
     return flat.max(-1), dx
 
 
+def average_pool(x, dout, height, width, stride, pad=0, exclude_pad=False):
+    around = [(0, 0), (0, 0), (pad, pad), (pad, pad)]
+    counted = windows(np.pad(np.ones(x.shape), around), height, width, stride).sum((-2, -1))
+    divisor = counted if exclude_pad else height * width
+    out = windows(np.pad(x, around), height, width, stride).sum((-2, -1)) / divisor
+    share, dpadded = dout / divisor, np.zeros(np.pad(x, around).shape)
+    for i, j in np.ndindex(dout.shape[2:]):
+        dpadded[:, :, i * stride:i * stride + height, j * stride:j * stride + width] += share[:, :, i, j, None, None]
+    return out, dpadded[:, :, pad:pad + x.shape[2], pad:pad + x.shape[3]]
+
+
 def softmax_loss(x, y, smoothing=0.0):
     shifted = x - x.max(1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))

@@ -73,6 +73,17 @@ class Torch(unittest.TestCase):
                 self.check(forward, backward, lambda x: F.max_pool2d(x, (height, width), stride),
                            [self.normal(6, 5, 16, 13)], [param])
 
+    def test_average_pooling(self):
+        for height, width, stride, pad in [(2, 2, 2, 0), (3, 2, 1, 1), (3, 3, 2, 1), (4, 5, 3, 2)]:
+            for exclude in (False, True):
+                param = {"pool_height": height, "pool_width": width, "stride": stride, "pad": pad,
+                         "exclude_pad": exclude}
+                theirs = lambda x: F.avg_pool2d(x, (height, width), stride, pad, count_include_pad=not exclude)
+                self.check(layers.average_pool_forward, layers.average_pool_backward, theirs,
+                           [self.normal(6, 5, 16, 13)], [param])
+        self.check(layers.global_average_pool_forward, layers.global_average_pool_backward, lambda x: x.mean((2, 3)),
+                   [self.normal(6, 5, 16, 13)])
+
     def test_normalizations(self):
         x, gamma, beta = self.normal(40, 30), self.normal(30), self.normal(30)
         self.check(lambda *a: layers.batchnorm_forward(*a, {"mode": "train"}), layers.batchnorm_backward,

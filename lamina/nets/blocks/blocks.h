@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "lamina/nets/blocks/affine.h"
+#include "lamina/nets/blocks/average_pool.h"
 #include "lamina/nets/blocks/batchnorm.h"
 #include "lamina/nets/blocks/concat.h"
 #include "lamina/nets/blocks/conv.h"
@@ -27,6 +28,6 @@ namespace lamina {
 
 /// All blocks that the text of a net may name, in the order in which messages list them.
 using AllBlocks = std::tuple<Affine, Conv, BatchNorm, LayerNorm, GroupNorm, Relu, LeakyRelu, Sigmoid, Tanh, Silu, Elu,
-                             Gelu, Dropout, MaxPool, GlobalAveragePool, Flatten, Residual, Concat, Repeat>;
+                             Gelu, Dropout, MaxPool, AveragePool, GlobalAveragePool, Flatten, Residual, Concat, Repeat>;
 
 }  // namespace lamina
