@@ -4,25 +4,27 @@
 
 namespace lamina {
 
-void Declaration::add(std::string name, const Shape& shape) {
+void Declaration::add(std::string name, const Shape& shape, const UpdateFactors& factors) {
   constexpr Index kMost = Index{1} << 33;
   if (shape.size() > kMost - total_)
     fail(where_, "expected at most ", kMost, " parameters, got ", name, " of shape ", shape);
   total_ += shape.size();
   layout_.emplace_back(std::move(name), shape);
+  factors_.push_back(factors);
 }
 
-std::pair<std::string, std::string> Declaration::add_weights(const Shape& weights, Index outputs) {
+std::pair<std::string, std::string> Declaration::add_weights(const Shape& weights, Index outputs,
+                                                             const UpdateFactors& factors) {
   const std::string number = separator_ + std::to_string(++weights_);
-  add("W" + number, weights);
-  add("b" + number, Shape{outputs});
+  add("W" + number, weights, factors);
+  add("b" + number, Shape{outputs}, factors);
   return {"W" + number, "b" + number};
 }
 
-std::string Declaration::add_normalization(const Shape& shape) {
+std::string Declaration::add_normalization(const Shape& shape, const UpdateFactors& factors) {
   std::string number = std::to_string(++normalizations_);
-  add("gamma" + number, shape);
-  add("beta" + number, shape);
+  add("gamma" + number, shape, factors);
+  add("beta" + number, shape, factors);
   return number;
 }
 

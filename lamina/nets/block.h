@@ -57,23 +57,26 @@ class Declaration {
   Declaration(std::string_view where, Precision precision, std::string separator = "")
       : where_(where), precision_(precision), separator_(std::move(separator)) {}
 
-  /// Adds a weight matrix or filters, and a bias of shape (outputs,). Returns their names. Throws std::invalid_argument
-  /// if the net then has more than 2^33 parameters, as add_normalization() does.
-  std::pair<std::string, std::string> add_weights(const Shape& weights, Index outputs);
+  /// Adds a weight matrix or filters, and a bias of shape (outputs,), which are updated by these factors. Returns their
+  /// names. Throws std::invalid_argument if the net then has more than 2^33 parameters, as add_normalization() does.
+  std::pair<std::string, std::string> add_weights(const Shape& weights, Index outputs, const UpdateFactors& factors);
   /// Adds gamma<number> and beta<number>, both of `shape`. Returns the number.
-  std::string add_normalization(const Shape& shape);
+  std::string add_normalization(const Shape& shape, const UpdateFactors& factors);
 
   std::string_view where() const { return where_; }
   Precision precision() const { return precision_; }
   const ParameterLayout& layout() const { return layout_; }
+  /// One for each parameter.
+  const std::vector<UpdateFactors>& factors() const { return factors_; }
 
  private:
-  void add(std::string name, const Shape& shape);
+  void add(std::string name, const Shape& shape, const UpdateFactors& factors);
 
   std::string where_;
   Precision precision_;
   std::string separator_;
   ParameterLayout layout_;
+  std::vector<UpdateFactors> factors_;
   int weights_ = 0, normalizations_ = 0;
   Index total_ = 0;
 };

@@ -31,6 +31,16 @@ struct Initial {
   static Initial scaled(double scale) { return {Kind::scale, scale}; }
 };
 
+/// How the update of a block's parameters differs from that of the others: `rate X`, `decay X` and `frozen` in the
+/// text.
+struct UpdateFactors {
+  double rate = 1;      ///< multiplies the run's learning rate
+  double decay = 1;     ///< multiplies the run's weight decay
+  bool frozen = false;  ///< the parameters keep their values; running averages still move
+
+  bool operator==(const UpdateFactors&) const = default;
+};
+
 /// Visits the options of a block, to read them from a text, write them as text, or check them. A block's `visit` calls
 /// these functions in the order of the text: first for what directly follows the block's name, then for the options
 /// that have a word and may come in any order, then for lists of blocks in parentheses.
@@ -53,6 +63,13 @@ class BlockVisitor {
   virtual void flag(std::string_view word, bool& value) = 0;
   /// "init he", left out if the kind is `absent`, the default.
   virtual void initial(Initial& value, Initial::Kind absent) = 0;
+
+  /// "rate X", "decay X" and "frozen".
+  void update_factors(UpdateFactors& factors) {
+    option("rate", factors.rate, {}, 1);
+    option("decay", factors.decay, {}, 1);
+    flag("frozen", factors.frozen);
+  }
 
   /// "word ( ... )", or "( ... )" if `word` is empty.
   virtual void blocks(std::string_view word, Blocks& blocks) = 0;

@@ -49,6 +49,13 @@ ParameterLayout parameter_layout(const Shape& input, const Blocks& blocks, const
   return declaration.layout();
 }
 
+std::vector<UpdateFactors> update_factors(const Shape& input, const Blocks& blocks) {
+  Declaration declaration(NetOptions{}.name, Precision::full);
+  Sequential<float> root(blocks);
+  declare_all(root, input, declaration);
+  return declaration.factors();
+}
+
 template <class T>
 Net<T>::Net(const Shape& input, Blocks blocks, RandomState& random, NetOptions options, Weights weights)
     : reg(options.reg),
@@ -91,6 +98,7 @@ void Net<T>::build() {
   Declaration declaration(options_.name, options_.precision, options_.separator);
   root_ = std::make_unique<Sequential<T>>(blocks_);
   num_classes_ = declare_all(*root_, input_, declaration);
+  update_factors_ = declaration.factors();
   params_ = Parameters<T>(declaration.layout());
   grads_ = Parameters<T>(declaration.layout());
   for (auto& [name, value] : params_)

@@ -27,7 +27,8 @@ struct LossAndGradients {
 /// What Solver trains. `params()` returns the parameters; `loss(X)` the scores (N, C) of a test-time pass; `loss(X, y)`
 /// runs a training pass and returns the loss and the gradients, under the parameters' names. If a model also has
 /// `buffers()` (a vector of NamedTensor), Solver keeps and restores them with the best parameters; if it has
-/// `check_batch()`, accuracy checks pass that many examples to `loss(X)` at once.
+/// `check_batch()`, accuracy checks pass that many examples to `loss(X)` at once; if it has `update_factors()` (one
+/// UpdateFactors for each parameter, in order), updates follow them.
 template <class M>
 concept Model = requires(M& model, const M& constant, const TensorView<typename M::Scalar>& X,
                          std::span<const Label> y) {
@@ -104,6 +105,8 @@ class Net {
   const Shape& input() const { return input_; }
   Index num_classes() const { return num_classes_; }
   const Blocks& blocks() const { return blocks_; }
+  /// How the update of each parameter differs from that of the others, in the order of params().
+  const std::vector<UpdateFactors>& update_factors() const { return update_factors_; }
   /// The options with which it was made.
   const NetOptions& net_options() const { return options_; }
 
@@ -132,6 +135,7 @@ class Net {
   Index num_classes_ = 0;
   std::unique_ptr<Block<T>> root_;
   Parameters<T> params_, grads_;
+  std::vector<UpdateFactors> update_factors_;
   Tensor<T> scores_, dscores_;
 };
 
@@ -139,5 +143,7 @@ class Net {
 Index score_count(const Shape& input, const Blocks& blocks);
 /// Names and shapes of such a net's parameters, without making the net. Throws as Net's constructor does.
 ParameterLayout parameter_layout(const Shape& input, const Blocks& blocks, const NetOptions& options = {});
+/// Net::update_factors() of such a net, without making the net. Throws as Net's constructor does.
+std::vector<UpdateFactors> update_factors(const Shape& input, const Blocks& blocks);
 
 }  // namespace lamina

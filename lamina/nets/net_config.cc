@@ -219,6 +219,10 @@ ParameterLayout parameter_layout(const NetConfig& config) {
   return parameter_layout(input_of(config), blocks, net_options(config));
 }
 
+std::vector<UpdateFactors> update_factors(const NetConfig& config) {
+  return update_factors(input_of(config), blocks_of(config));
+}
+
 Blocks blocks_of(const NetConfig& config) {
   check_input(config);
   if (!config.net.empty()) return parse_net(config.net);

@@ -53,6 +53,8 @@ std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, W
 
 /// Names and shapes of that net's parameters, without making it. Errors as make_net's.
 ParameterLayout parameter_layout(const NetConfig& config);
+/// How the update of each of the net's parameters differs from that of the others, in their order.
+std::vector<UpdateFactors> update_factors(const NetConfig& config);
 
 /// That net's blocks. Errors as make_net's.
 Blocks blocks_of(const NetConfig& config);

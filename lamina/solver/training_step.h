@@ -77,8 +77,8 @@ class TrainingStep {
   }
 
   /// Moves all parameters by the update rule, after weight decay of those named W..., and then updates the moving
-  /// averages. `configs` has one entry per parameter, or one for all. Each must have a learning rate, which is
-  /// multiplied by the schedule's factor.
+  /// averages. Frozen parameters stay as they are, and gradient clipping leaves theirs out. `configs` has one entry per
+  /// parameter, or one for all. Each must have a learning rate, which is multiplied by the schedule's factor.
   void update(std::span<const OptimConfig> configs) {
     const double factor = schedule_factor(options_.schedule, state_.iteration, state_.num_iterations,
                                           detail::iterations_per_epoch(train_.size(), options_.batch_size));
@@ -86,10 +86,14 @@ class TrainingStep {
     if (options_.average_weights > 0) list_buffers();
     updates_.clear();
     for (std::size_t i = 0; auto& [name, w] : model_.params()) {
-      OptimConfig config = configs[configs.size() == 1 ? 0 : i];
+      const std::size_t at = i++;
+      const UpdateFactors own = update_factors(at);
+      if (own.frozen) continue;
+      OptimConfig config = with_defaults(options_.update_rule, configs[configs.size() == 1 ? 0 : at]);
       *config.learning_rate *= factor;
-      updates_.add(options_.update_rule, w, (*grads_)[name], config, state_.optim[i], name.starts_with('W'));
-      ++i;
+      *config.learning_rate *= own.rate;
+      *config.weight_decay *= own.decay;
+      updates_.add(options_.update_rule, w, (*grads_)[name], config, state_.optim[at], name.starts_with('W'));
     }
     updates_.run(gradient_scale());
     if (options_.average_weights > 0) average();
@@ -144,12 +148,18 @@ class TrainingStep {
     }
   }
 
+  UpdateFactors update_factors([[maybe_unused]] std::size_t parameter) const {
+    if constexpr (requires { model_.update_factors(); }) return model_.update_factors()[parameter];
+    return {};
+  }
+
   // The factor of gradient clipping. The squares are summed in double over fixed chunks, whatever the number of
   // threads.
   double gradient_scale() const {
     if (!options_.clip_norm) return 1;
     double squares = 0;
-    for (const auto& [name, w] : std::as_const(model_).params()) {
+    for (std::size_t i = 0; const auto& [name, w] : std::as_const(model_).params()) {
+      if (update_factors(i++).frozen) continue;
       const TensorView<T>& gradient = (*grads_)[name];
       squares += kernels::sum_of_squares(gradient.size(), gradient.data());
     }

@@ -343,6 +343,16 @@ double loss_seconds(py::handle model, py::handle X, py::handle y, Index times) {
   });
 }
 
+// What Python's own loop asks: (rate, decay, frozen) of the parameters whose blocks say so.
+py::dict update_factors_of(const PyNet& net) {
+  py::dict factors;
+  for (std::size_t i = 0; const UpdateFactors& own : update_factors(net.config())) {
+    const auto& [name, shape] = net.layout()[i++];
+    if (own != UpdateFactors{}) factors[py::str(name)] = py::make_tuple(own.rate, own.decay, own.frozen);
+  }
+  return factors;
+}
+
 template struct MadeNet<float>;
 template struct MadeNet<double>;
 template class NetCopy<float>;
@@ -377,6 +387,7 @@ void bind_nets(py::module_& m) {
       .def("draw", &PyNet::draw, py::arg("wide"), py::arg("key"), py::arg("position"), py::arg("has_gauss"),
            py::arg("gauss"))
       .def_property_readonly("text", [](const PyNet& net) { return to_text(blocks_of(net.config())); })
+      .def_property_readonly("update_factors", &update_factors_of)
       .def_property_readonly("norms", [](const PyNet& net) { return net.norms().size(); })
       .def("loss", &PyNet::loss, py::arg("model"), py::arg("X"), py::arg("y").none(true), py::arg("dtype").none(true))
       .def(

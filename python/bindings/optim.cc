@@ -142,7 +142,7 @@ py::tuple described(const Rule& rule) {
   for (const std::string_view name : rule.state) doc += "    " + std::string(name) + ": of w's shape; zeros at first\n";
   if (rule.counts) doc += "    t: the number of updates so far\n";
   doc += "\nValueError unless dw and the state have w's shape, TypeError for wrong kinds.";
-  return py::make_tuple(text(rule.name), doc, rule.learning_rate);
+  return py::make_tuple(text(rule.name), doc, rule.learning_rate, rule.weight_decay);
 }
 
 py::list update_rules() {

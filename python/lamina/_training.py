@@ -137,29 +137,40 @@ def batch(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     return _moved(solver, X) if solver.mirror or solver.shift else X, solver.y_train[rows]
 
 
+_USUAL = (1.0, 1.0, False)  # factors on the learning rate and the weight decay, and whether a parameter is frozen
+
+
 def update(solver: Solver, grads: dict[str, Any]) -> None:
     """Moves the model's parameters by the rule, with all that the options ask for."""
     params = solver.model.params
     factor = 1.0
     if solver.schedule != "none" or solver.warmup_epochs:
         factor = _core.schedule_factor(options(solver), solver._t, solver._total, solver._per_epoch)
-    scale = 1.0 if solver.clip_norm is None else _core.clip_scale([grads[name] for name in params], solver.clip_norm)
+    own = getattr(solver.model, "update_factors", {})
+    moving = [name for name in params if not own.get(name, _USUAL)[2]]
+    scale = 1.0 if solver.clip_norm is None else _core.clip_scale([grads[name] for name in moving], solver.clip_norm)
     decay = 0.0 if solver.update_rule is optim.adamw else solver.weight_decay or 0.0
-    for name, w in params.items():
-        config, gradient = solver.optim_configs[name], grads[name]
+    for name in moving:
+        w, config, gradient = params[name], solver.optim_configs[name], grads[name]
         if scale != 1:
             gradient = gradient * np.asarray(gradient).dtype.type(scale)
-        if factor == 1 and decay == 0:
+        rate_factor, decay_factor, _ = own.get(name, _USUAL)
+        if factor == 1 and decay == 0 and name not in own:
             params[name], solver.optim_configs[name] = solver.update_rule(w, gradient, config)
             continue
         rate = _learning_rate(solver, config)
-        config["learning_rate"] = rate * factor
+        kept = {"learning_rate": rate}
+        config["learning_rate"] = rate * factor * rate_factor
+        if solver.update_rule is optim.adamw and decay_factor != 1:
+            kept["weight_decay"] = config.setdefault("weight_decay", optim.default_weight_decay(optim.adamw))
+            config["weight_decay"] *= decay_factor
         try:
             if decay != 0 and name.startswith("W"):
-                w = _core.decayed(w, rate * factor * decay)
+                w = _core.decayed(w, rate * factor * rate_factor * (decay * decay_factor))
             params[name], solver.optim_configs[name] = solver.update_rule(w, gradient, config)
         finally:
-            config["learning_rate"] = solver.optim_configs[name]["learning_rate"] = rate
+            config.update(kept)
+            solver.optim_configs[name].update(kept)
     if solver.average_weights:
         if solver._averages is None:
             solver._averages = Averages.of(solver.model)

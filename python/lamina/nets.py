@@ -397,6 +397,12 @@ class Sequential(_Net):
     def __str__(self) -> str:
         return str(self._net.text)
 
+    @property
+    def update_factors(self) -> dict[str, tuple[float, float, bool]]:
+        """Of each parameter whose block says `rate X`, `decay X` or `frozen`: the factors on the learning rate and on the
+        weight decay, and whether it keeps its value. Solver follows them."""
+        return self._net.update_factors
+
 
 def is_plain(model: Any) -> bool:
     """Whether model is a net of this module whose loss is the module's own, so that C++ may train it.

@@ -31,11 +31,16 @@ def _function(name: str, doc: str) -> UpdateRule:
     return rule
 
 
-_RULES = {_function(name, doc): rate for name, doc, rate in _core.update_rules()}
+_RULES = {_function(name, doc): (rate, decay) for name, doc, rate, decay in _core.update_rules()}
 __all__ = [rule.__name__ for rule in _RULES]
 globals().update(zip(__all__, _RULES))
 
 
 def default_learning_rate(rule: UpdateRule) -> float | None:
     """The learning rate of a rule of this module whose configuration has none; None for another function."""
-    return _RULES.get(rule)
+    return _RULES[rule][0] if rule in _RULES else None
+
+
+def default_weight_decay(rule: UpdateRule) -> float:
+    """The weight decay of a rule of this module whose configuration has none."""
+    return _RULES[rule][1]

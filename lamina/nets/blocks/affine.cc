@@ -7,6 +7,7 @@ namespace lamina {
 void Affine::visit(BlockVisitor& v) {
   v.number("outputs", outputs);
   v.initial(init, Initial::Kind::he);
+  v.update_factors(update);
 }
 
 template <class T>
@@ -20,7 +21,7 @@ template <class T>
 Example AffineBlock<T>::declare(const Example& input, Declaration& declaration) {
   inputs_ = input.shape.size();
   precision_ = declaration.precision();
-  std::tie(W_, b_) = declaration.add_weights({inputs_, options_.outputs}, options_.outputs);
+  std::tie(W_, b_) = declaration.add_weights({inputs_, options_.outputs}, options_.outputs, options_.update);
   return {Shape{options_.outputs}};
 }
 

@@ -1,4 +1,5 @@
-// `affine M`: out = x W + b. An image (C, H, W) is read as a vector of its C H W values, in that order.
+// `affine M`: out = x W + b. An image (C, H, W) is read as a vector of its C H W values, in that order. It also takes
+// the options of initial weights and updates (block_text.h), as conv does.
 #pragma once
 
 #include "lamina/layers/affine.h"
@@ -13,6 +14,7 @@ struct Affine {
   static constexpr std::string_view kName = "affine";
   Index outputs = 0;  ///< M
   Initial init = {};
+  UpdateFactors update = {};
 
   void visit(BlockVisitor& v);
   template <class T>

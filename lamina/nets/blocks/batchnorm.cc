@@ -7,6 +7,7 @@ namespace lamina {
 void BatchNorm::visit(BlockVisitor& v) {
   v.option("momentum", momentum, {.most = 1}, 0.9);
   v.option("eps", eps, {.open_least = true}, 1e-5);
+  v.update_factors(update);
 }
 
 template <class T>
@@ -17,7 +18,7 @@ template std::unique_ptr<Block<float>> BatchNorm::make() const;
 template std::unique_ptr<Block<double>> BatchNorm::make() const;
 
 template <class T>
-BatchNormBlock<T>::BatchNormBlock(const BatchNorm& options) {
+BatchNormBlock<T>::BatchNormBlock(const BatchNorm& options) : update_(options.update) {
   param_.momentum = options.momentum;
   param_.eps = options.eps;
   param_.layout = Layout::nhwc;
@@ -27,7 +28,7 @@ template <class T>
 Example BatchNormBlock<T>::declare(const Example& input, Declaration& declaration) {
   shape_ = input.shape;
   const Shape channels{input.is_image() ? input.shape[0] : input.shape.size()};
-  number_ = declaration.add_normalization(channels);
+  number_ = declaration.add_normalization(channels, update_);
   gamma_ = "gamma" + number_;
   beta_ = "beta" + number_;
   param_.running_mean = Tensor<T>(channels);

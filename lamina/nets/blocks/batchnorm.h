@@ -10,6 +10,7 @@ struct BatchNorm {
   static constexpr std::string_view kName = "batchnorm";
   double momentum = 0.9;  ///< weight of the old running average
   double eps = 1e-5;
+  UpdateFactors update = {};
 
   void visit(BlockVisitor& v);
   template <class T>
@@ -36,6 +37,7 @@ class BatchNormBlock : public Block<T> {
   BatchNormParam<T>& param() { return param_; }
 
  private:
+  UpdateFactors update_;
   std::string number_, gamma_, beta_;
   Shape shape_;
   BatchNormParam<T> param_;

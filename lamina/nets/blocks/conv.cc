@@ -11,6 +11,7 @@ void Conv::visit(BlockVisitor& v) {
   v.option("stride", stride, 1);
   v.option("pad", pad, 0);
   v.initial(init, Initial::Kind::he);
+  v.update_factors(update);
 }
 
 template <class T>
@@ -35,7 +36,7 @@ Example ConvBlock<T>::declare(const Example& input, Declaration& declaration) {
          "', got ", H, " x ", W);
   filter_bank_ = {F, C, k, k};
   output_ = {F, 1 + (H - k) / param_.stride, 1 + (W - k) / param_.stride};
-  std::tie(W_, b_) = declaration.add_weights(filter_bank_, F);
+  std::tie(W_, b_) = declaration.add_weights(filter_bank_, F, options_.update);
   return {output_, Layout::nhwc};
 }
 

@@ -14,6 +14,7 @@ struct Conv {
   std::optional<Index> stride = {};  ///< S; 1 by default
   std::optional<Index> pad = {};     ///< P; (K - 1) / 2 by default
   Initial init = {};
+  UpdateFactors update = {};
 
   void visit(BlockVisitor& v);
   template <class T>

@@ -18,7 +18,7 @@ class GroupNormBlock : public Block<T> {
       fail(declaration.where(), "expected images (C, H, W) with a multiple of ", options_.groups, " channels before '",
            to_text({options_}), "', got examples of shape ", input.shape);
     shape_ = input.shape;
-    const std::string number = declaration.add_normalization(Shape{input.shape[0]});
+    const std::string number = declaration.add_normalization(Shape{input.shape[0]}, options_.update);
     gamma_ = "gamma" + number;
     beta_ = "beta" + number;
     return input;
@@ -58,6 +58,7 @@ class GroupNormBlock : public Block<T> {
 void GroupNorm::visit(BlockVisitor& v) {
   v.number("groups", groups);
   v.option("eps", eps, {.open_least = true}, 1e-5);
+  v.update_factors(update);
 }
 
 template <class T>

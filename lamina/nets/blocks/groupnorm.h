@@ -9,6 +9,7 @@ struct GroupNorm {
   static constexpr std::string_view kName = "groupnorm";
   Index groups = 0;  ///< G, which divides the number of channels
   double eps = 1e-5;
+  UpdateFactors update = {};
 
   void visit(BlockVisitor& v);
   template <class T>

@@ -2,7 +2,10 @@
 
 namespace lamina {
 
-void LayerNorm::visit(BlockVisitor& v) { v.option("eps", eps, {.open_least = true}, 1e-5); }
+void LayerNorm::visit(BlockVisitor& v) {
+  v.option("eps", eps, {.open_least = true}, 1e-5);
+  v.update_factors(update);
+}
 
 template <class T>
 std::unique_ptr<Block<T>> LayerNorm::make() const {
@@ -14,7 +17,7 @@ template std::unique_ptr<Block<double>> LayerNorm::make() const;
 template <class T>
 Example LayerNormBlock<T>::declare(const Example& input, Declaration& declaration) {
   shape_ = input.shape;
-  const std::string number = declaration.add_normalization(Shape{input.shape.size()});
+  const std::string number = declaration.add_normalization(Shape{input.shape.size()}, update_);
   gamma_ = "gamma" + number;
   beta_ = "beta" + number;
   return input;

@@ -9,6 +9,7 @@ namespace lamina {
 struct LayerNorm {
   static constexpr std::string_view kName = "layernorm";
   double eps = 1e-5;
+  UpdateFactors update = {};
 
   void visit(BlockVisitor& v);
   template <class T>
@@ -18,7 +19,7 @@ struct LayerNorm {
 template <class T>
 class LayerNormBlock : public Block<T> {
  public:
-  explicit LayerNormBlock(const LayerNorm& options) { param_.eps = options.eps; }
+  explicit LayerNormBlock(const LayerNorm& options) : update_(options.update) { param_.eps = options.eps; }
 
   Layout wants(Layout) const override { return Layout::nchw; }
   Example declare(const Example& input, Declaration& declaration) override;
@@ -34,6 +35,7 @@ class LayerNormBlock : public Block<T> {
   BatchNormParam<T>& param() { return param_; }
 
  private:
+  UpdateFactors update_;
   std::string gamma_, beta_;
   Shape shape_;
   BatchNormParam<T> param_;  // the type that normalizations() lists; only its eps is used
