@@ -108,7 +108,8 @@ TEST(BlockText, OptionsOfListsInCppAreChecked) {
 
 TEST(BlockText, GrammarHasALineForEachBlock) {
   const std::vector<std::string> lines = block_grammar();
-  EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X]"));
+  EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X] "
+                                         "[rate X] [decay X] [frozen]"));
   EXPECT_THAT(lines, ::testing::Contains("average_pool SIZE [stride N] [pad N] [exclude_pad]"));
   EXPECT_THAT(lines, ::testing::Contains("gelu [tanh]"));
   EXPECT_THAT(lines, ::testing::Contains("residual ( ... ) [shortcut ( ... )]"));

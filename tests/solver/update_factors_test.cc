@@ -14,7 +14,7 @@
 namespace lamina {
 namespace {
 
-struct Run {
+struct Trained {
   RandomState random{5};
   Net<double> net;
   Solver<Net<double>> solver;
@@ -36,11 +36,11 @@ struct Run {
     return {Examples(draws.randn({40, 6})), std::move(y)};
   }
 
-  explicit Run(const std::string& text, const SolverOptions& options)
+  explicit Trained(const std::string& text, const SolverOptions& options)
       : net(Shape{6}, parse_net(text), random), solver(net, {examples(1), examples(2)}, options, random) {}
-  explicit Run(const std::string& text, UpdateRule rule = UpdateRule::sgd_momentum, double rate = 0.05,
-               double decay = 0)
-      : Run(text, options(rule, rate, decay)) {}
+  explicit Trained(const std::string& text, UpdateRule rule = UpdateRule::sgd_momentum, double rate = 0.05,
+                   double decay = 0)
+      : Trained(text, options(rule, rate, decay)) {}
 };
 
 void expect_equal(const TensorView<double>& a, const TensorView<double>& b, const std::string& what) {
@@ -54,8 +54,8 @@ void expect_equal(const Parameters<double>& a, const Parameters<double>& b) {
 TEST(UpdateFactors, FrozenParametersStayAndRunningAveragesMove) {
   for (const UpdateRule rule : kUpdateRules) {
     SCOPED_TRACE(name_of(rule));
-    Run run("affine 7 frozen | batchnorm frozen | relu | affine 5 | layernorm frozen | relu | affine 3", rule, 0.05,
-            0.1);
+    Trained run("affine 7 frozen | batchnorm frozen | relu | affine 5 | layernorm frozen | relu | affine 3", rule, 0.05,
+                0.1);
     const Parameters<double> before = run.net.params();
     run.solver.train();
     for (const char* name : {"W1", "b1", "gamma1", "beta1", "gamma2", "beta2"})
@@ -71,9 +71,9 @@ TEST(UpdateFactors, FrozenParametersStayAndRunningAveragesMove) {
 TEST(UpdateFactors, MultiplyTheLearningRateAndTheWeightDecay) {
   for (const UpdateRule rule : kUpdateRules) {
     SCOPED_TRACE(name_of(rule));
-    Run plain("affine 7 | batchnorm | relu | affine 3", rule, 0.05, 0.1);
-    Run by_blocks("affine 7 rate 0.5 decay 0.25 | batchnorm rate 0.5 | relu | affine 3 decay 0.25 rate 0.5", rule, 0.1,
-                  0.4);
+    Trained plain("affine 7 | batchnorm | relu | affine 3", rule, 0.05, 0.1);
+    Trained by_blocks("affine 7 rate 0.5 decay 0.25 | batchnorm rate 0.5 | relu | affine 3 decay 0.25 rate 0.5", rule,
+                      0.1, 0.4);
     plain.solver.train();
     by_blocks.solver.train();
     expect_equal(by_blocks.net.params(), plain.net.params());
@@ -82,9 +82,9 @@ TEST(UpdateFactors, MultiplyTheLearningRateAndTheWeightDecay) {
 }
 
 TEST(UpdateFactors, ClippingLeavesFrozenParametersOut) {
-  SolverOptions options = Run::options(UpdateRule::sgd, 0.5, 0);
+  SolverOptions options = Trained::options(UpdateRule::sgd, 0.5, 0);
   options.clip_norm = 1e-3;
-  Run run("affine 7 frozen | relu | affine 3", options);
+  Trained run("affine 7 frozen | relu | affine 3", options);
   Parameters<double> before = run.net.params();
   double moved = 0;
   run.solver.after_update = [&](const StepEvent&) {
@@ -103,14 +103,14 @@ TEST(UpdateFactors, ClippingLeavesFrozenParametersOut) {
 TEST(UpdateFactors, AResumedRunIsOneThatNeverStopped) {
   const std::string text = "affine 7 frozen | batchnorm | relu | affine 3 rate 0.3";
   const auto file = std::filesystem::temp_directory_path() / "lamina-update-factors-test.safetensors";
-  Run whole(text, UpdateRule::adam);
+  Trained whole(text, UpdateRule::adam);
   whole.solver.train();
-  Run first(text, UpdateRule::adam);
+  Trained first(text, UpdateRule::adam);
   int left = 7;
   first.solver.should_stop = [&] { return left-- == 0; };
   first.solver.train();
   save_checkpoint(file, first.solver.state(), "{}");
-  Run second(text, UpdateRule::adam);
+  Trained second(text, UpdateRule::adam);
   second.solver.set_state(load_checkpoint<double>(file).state);
   second.solver.train();
   expect_equal(second.net.params(), whole.net.params());
@@ -127,7 +127,7 @@ TEST(UpdateFactors, OfAModelOfOnesOwn) {
   RandomState random(5);
   Own net(Shape{6}, parse_net("affine 3"), random);
   const Parameters<double> before = net.params();
-  Solver solver(net, {Run::examples(1), Run::examples(2)}, Run::options(UpdateRule::adam, 0.1, 0), random);
+  Solver solver(net, {Trained::examples(1), Trained::examples(2)}, Trained::options(UpdateRule::adam, 0.1, 0), random);
   solver.train();
   expect_equal(net.params(), before);
 }
