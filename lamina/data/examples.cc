@@ -238,14 +238,20 @@ TensorView<T> Examples::range(Index first, Index count, Tensor<T>& memory) const
   return memory;
 }
 
-void draw_moves(const Augmentation& augmentation, RandomState& random, std::span<kernels::Move> moves) {
-  const Index shift = augmentation.max_shift;
+void draw_moves(const Augmentation& augmentation, const Shape& image, RandomState& random,
+                std::span<kernels::Move> moves) {
+  const Index shift = augmentation.max_shift, side = augmentation.cutout;
   for (kernels::Move& move : moves) {
-    move = {};
+    move = {.reflect = augmentation.reflect};
     if (augmentation.mirror) move.mirror = random.rand() < 0.5;
-    if (shift == 0) continue;
-    move.dy = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
-    move.dx = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
+    if (shift > 0) {
+      move.dy = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
+      move.dx = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
+    }
+    if (side == 0) continue;
+    move.hole = static_cast<std::int32_t>(side);
+    move.hole_y = static_cast<std::int32_t>(random.randint(image[1]) - side / 2);
+    move.hole_x = static_cast<std::int32_t>(random.randint(image[2]) - side / 2);
   }
 }
 

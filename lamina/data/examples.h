@@ -52,8 +52,8 @@ class Examples {
   /// the next call.
   template <class T>
   TensorView<T> range(Index first, Index count, Tensor<T>& memory) const;
-  /// As gather for images (C, H, W), of which the i-th is moved by moves[i]. Pixels that come in from outside are 0,
-  /// which stands for the mean. Throws std::invalid_argument if the examples are not images.
+  /// As gather for images (C, H, W), of which the i-th is moved by moves[i]. Pixels that come in from outside, and
+  /// those of holes, are 0, which stands for the mean. Throws std::invalid_argument if the examples are not images.
   template <class T>
   void gather(std::span<const Index> rows, std::span<const kernels::Move> moves, Tensor<T>& out) const;
 
@@ -82,14 +82,18 @@ class Examples {
 
 /// Random changes of training images that do not change their class.
 struct Augmentation {
-  bool mirror = false;  ///< left and right are exchanged with probability 1/2
-  Index max_shift = 0;  ///< images move by up to so many pixels in each direction; what comes in is the mean
-  bool any() const { return mirror || max_shift > 0; }
+  bool mirror = false;   ///< left and right are exchanged with probability 1/2
+  Index max_shift = 0;   ///< images move by up to so many pixels in each direction; what comes in is the mean
+  bool reflect = false;  ///< what comes in is the image's reflection instead
+  Index cutout = 0;      ///< the side of a square that becomes the mean, at a random place (DeVries and Taylor, 2017)
+  bool any() const { return mirror || max_shift > 0 || cutout > 0; }
   bool operator==(const Augmentation&) const = default;
 };
 
 /// Draws the elements of `moves` one after the other: for each, rand() < 0.5 if images are mirrored, then
-/// randint(2 max_shift + 1) - max_shift for down and again for right if they are shifted.
-void draw_moves(const Augmentation& augmentation, RandomState& random, std::span<kernels::Move> moves);
+/// randint(2 max_shift + 1) - max_shift for down and again for right if they are shifted, then randint(H) and
+/// randint(W) for the centre of the square that is cut out. Images have the shape `image`, (C, H, W).
+void draw_moves(const Augmentation& augmentation, const Shape& image, RandomState& random,
+                std::span<kernels::Move> moves);
 
 }  // namespace lamina

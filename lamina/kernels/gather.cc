@@ -13,6 +13,24 @@
 #define HWY_TARGET_INCLUDE "lamina/kernels/gather.cc"
 #include "lamina/kernels/machine/simd.h"
 
+#ifndef LAMINA_KERNELS_GATHER_PLACES
+#define LAMINA_KERNELS_GATHER_PLACES
+namespace lamina::kernels {
+namespace {
+
+// The place among 0 .. n - 1 to which reflections at the first and the last of them bring i.
+Index reflected(Index i, Index n) {
+  const Index period = std::max<Index>(1, 2 * (n - 1)), at = (i % period + period) % period;
+  return std::min(at, period - at) % n;
+}
+
+// The row or column of an image from which a move takes row or column `at`; -1 if there is none.
+Index source(Index at, Index n, bool reflect) { return reflect ? reflected(at, n) : at >= 0 && at < n ? at : -1; }
+
+}  // namespace
+}  // namespace lamina::kernels
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace lamina::kernels::HWY_NAMESPACE {
 namespace {
@@ -53,8 +71,7 @@ void convert_rows(Index count, Index example, const std::uint8_t* bytes, const I
     for (Index i = 0; i < count; ++i) {
       const Index next_j = i + 1 < count ? j : j + columns;
       if (next_j < example)
-        for (Index line = 0; line < columns; line += 64)
-          __builtin_prefetch(row((i + 1) % count) + next_j + line, 0, 2);
+        for (Index line = 0; line < columns; line += 64) __builtin_prefetch(row((i + 1) % count) + next_j + line, 0, 2);
       convert(columns, row(i) + j, mean ? mean + j : nullptr, out + i * example + j);
     }
   }
@@ -122,23 +139,30 @@ void convert_doubles_and_keep(Index count, const double* from, const double* nex
 template <class T>
 void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean,
                    std::uint8_t* row, T* out) {
-  const Index first = std::clamp<Index>(-move.dx, 0, W), end = std::clamp<Index>(W - move.dx, first, W);
+  const Index first = move.reflect ? 0 : std::clamp<Index>(-move.dx, 0, W);
+  const Index end = move.reflect ? W : std::clamp<Index>(W - move.dx, first, W);
   for (Index c = 0; c < C; ++c)
     for (Index y = 0; y < H; ++y, out += W) {
-      const Index from_y = y + move.dy;
-      if (from_y < 0 || from_y >= H || first == end) {
+      const Index from_y = source(y + move.dy, H, move.reflect);
+      if (from_y < 0 || first == end) {
         std::fill(out, out + W, T{0});
         continue;
       }
-      const std::uint8_t* from = bytes + (c * H + from_y) * W + first + move.dx;
-      if (move.mirror) {
-        const std::uint8_t* last = bytes + (c * H + from_y) * W + W - 1 - (first + move.dx);
-        for (Index x = 0; x < end - first; ++x) row[x] = last[-x];
+      const std::uint8_t* image_row = bytes + (c * H + from_y) * W;
+      const std::uint8_t* from = image_row + first + move.dx;
+      if (move.mirror || move.reflect) {
+        for (Index x = first; x < end; ++x) {
+          const Index at = source(x + move.dx, W, move.reflect);
+          row[x - first] = image_row[move.mirror ? W - 1 - at : at];
+        }
         from = row;
       }
       std::fill(out, out + first, T{0});
       convert(end - first, from, mean ? mean + (c * H + y) * W + first : nullptr, out + first);
       std::fill(out + end, out + W, T{0});
+      if (y >= move.hole_y && y < move.hole_y + move.hole)
+        std::fill(out + std::clamp<Index>(move.hole_x, 0, W), out + std::clamp<Index>(move.hole_x + move.hole, 0, W),
+                  T{0});
     }
 }
 
@@ -246,9 +270,11 @@ void gather_moved_numbers(Index count, Index C, Index H, Index W, const From* nu
       for (Index c = 0; c < C; ++c)
         for (Index y = 0; y < H; ++y)
           for (Index x = 0; x < W; ++x) {
-            const Index from_y = y + move.dy, moved_x = x + move.dx, from_x = move.mirror ? W - 1 - moved_x : moved_x;
-            const bool inside = from_y >= 0 && from_y < H && from_x >= 0 && from_x < W;
-            *to++ = inside ? static_cast<To>(from[(c * H + from_y) * W + from_x]) : To{0};
+            const Index from_y = source(y + move.dy, H, move.reflect), at = source(x + move.dx, W, move.reflect);
+            const bool cut =
+                y >= move.hole_y && y < move.hole_y + move.hole && x >= move.hole_x && x < move.hole_x + move.hole;
+            const bool inside = from_y >= 0 && at >= 0 && !cut;
+            *to++ = inside ? static_cast<To>(from[(c * H + from_y) * W + (move.mirror ? W - 1 - at : at)]) : To{0};
           }
     }
   });

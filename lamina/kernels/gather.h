@@ -25,14 +25,16 @@ void gather_and_keep(Index count, Index example, const double* numbers, const In
                      float* out);
 
 /// How an image is moved: it is mirrored from left to right if `mirror`, and then shifted, so that out[c][y][x] is
-/// pixel (y + dy, x + dx).
+/// pixel (y + dy, x + dx). Outside the image there are no pixels or, if `reflect`, those of its reflection, which does
+/// not repeat the border: ... 2 1 0 1 2 ...
 struct Move {
-  bool mirror = false;
-  std::int32_t dy = 0, dx = 0;  ///< pixels
+  bool mirror = false, reflect = false;
+  std::int32_t dy = 0, dx = 0;                    ///< pixels
+  std::int32_t hole_y = 0, hole_x = 0, hole = 0;  ///< a square of `hole` pixels from there on is cut out of the result
 };
 
 /// gather_bytes() of images (C, H, W), each moved by moves[i]: out[i][c][y][x] = T(double(byte) - mean[c][y][x]), where
-/// `byte` is the pixel of the moved image, and 0 where the move leaves no pixel.
+/// `byte` is the pixel of the moved image, and 0 where there is no pixel or a hole.
 template <class T>
 void gather_moved_bytes(Index count, Index C, Index H, Index W, const std::uint8_t* bytes, const Index* rows,
                         const Move* moves, const double* mean, T* out);

@@ -72,6 +72,13 @@ inline void visit_options(SolverOptions& options, const VisitOption& visit) {
          .range = {0, 1 << 20},
          .newer = true},
         &options.augmentation.max_shift);
+  visit({.name = "reflect", .help = "What a shift brings in is the image's reflection, not the mean", .newer = true},
+        &options.augmentation.reflect);
+  visit({.name = "cutout",
+         .help = "Cut a square of so many pixels a side out of training images, at a place drawn at random",
+         .range = {0, 1 << 20},
+         .newer = true},
+        &options.augmentation.cutout);
   visit({.name = "average_weights",
          .help = "Validation and the model take moving averages of the weights, which keep this share in each step; 0: "
                  "none",

@@ -58,7 +58,7 @@ class TrainingStep {
       random.choice(train_.size(), rows_);
     if (!options_.augmentation.any()) return;
     moves_.resize(rows_.size());
-    draw_moves(options_.augmentation, random, moves_);
+    draw_moves(options_.augmentation, train_.X.example_shape(), random, moves_);
   }
 
   /// Gathers the mini-batch, has the model compute the loss and the gradients, and returns the loss. The gradients stay

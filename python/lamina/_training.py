@@ -28,9 +28,9 @@ def check(solver: Solver) -> None:
         raise ValueError("[Solver] expected nesterov with the update_rule sgd_momentum, got "
                          f"{getattr(solver.update_rule, '__name__', solver.update_rule)}")
     shape = solver.X_train.shape[1:]
-    if (solver.mirror or solver.shift or solver.mirror_averaging) and len(shape) != 3:
-        raise ValueError("[Solver] expected images (C, H, W) for mirror, shift and mirror_averaging, got examples of shape "
-                         f"{shape}")
+    if (solver.mirror or solver.shift or solver.cutout or solver.mirror_averaging) and len(shape) != 3:
+        raise ValueError("[Solver] expected images (C, H, W) for mirror, shift, cutout and mirror_averaging, got examples of "
+                         f"shape {shape}")
 
 
 def options(solver: Solver) -> dict[str, Any]:
@@ -116,17 +116,30 @@ def _rows(solver: Solver) -> np.ndarray:
     return np.concatenate(found)
 
 
+def _sources(n: int, by: int, reflect: bool) -> np.ndarray:
+    """The rows or columns, among 0 .. n - 1 or outside, from which an image that is moved by so many takes its own."""
+    at = np.arange(n) + by
+    if not reflect:
+        return at
+    period = max(1, 2 * (n - 1))
+    return np.minimum(at % period, period - at % period) % n
+
+
 def _moved(solver: Solver, images: np.ndarray) -> np.ndarray:
-    """Each image mirrored every other time, then moved by up to `shift` pixels each way; 0 comes in from outside."""
+    """Each image mirrored every other time, then moved by up to `shift` pixels each way, where 0 or, with `reflect`, its
+    reflection comes in from outside; then a square of side `cutout` becomes 0."""
     moved = np.zeros_like(images)
     H, W = images.shape[2:]
     for image, out in zip(images, moved):
         if solver.mirror and np.random.rand() < 0.5:
             image = image[:, :, ::-1]
         dy, dx = ((np.random.randint(2 * solver.shift + 1) - solver.shift for _ in range(2)) if solver.shift else (0, 0))
-        top, bottom, left, right = max(0, -dy), min(H, H - dy), max(0, -dx), min(W, W - dx)
-        if top < bottom and left < right:
-            out[:, top:bottom, left:right] = image[:, top + dy:bottom + dy, left + dx:right + dx]
+        ys, xs = _sources(H, dy, solver.reflect), _sources(W, dx, solver.reflect)
+        inside = [np.flatnonzero((0 <= at) & (at < n)) for at, n in ((ys, H), (xs, W))]
+        out[:, inside[0][:, None], inside[1]] = image[:, ys[inside[0]][:, None], xs[inside[1]]]
+        if solver.cutout:
+            y, x = (np.random.randint(n) - solver.cutout // 2 for n in (H, W))
+            out[:, max(0, y):max(0, y + solver.cutout), max(0, x):max(0, x + solver.cutout)] = 0
     return moved
 
 
@@ -134,7 +147,7 @@ def batch(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     """The next mini-batch."""
     rows = _rows(solver)
     X = solver.X_train[rows]
-    return _moved(solver, X) if solver.mirror or solver.shift else X, solver.y_train[rows]
+    return _moved(solver, X) if solver.mirror or solver.shift or solver.cutout else X, solver.y_train[rows]
 
 
 _USUAL = (1.0, 1.0, False)  # factors on the learning rate and the weight decay, and whether a parameter is frozen

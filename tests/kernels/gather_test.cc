@@ -78,7 +78,18 @@ TEST_P(Gather, LargeOnesOnAnyNumberOfThreads) {
   }
 }
 
-// Out of the image comes 0; a mirrored image is moved after it was mirrored.
+// The place in a row of n pixels to which one comes that turns around at both ends.
+Index walk(Index steps, Index n) {
+  Index at = 0, direction = steps < 0 ? -1 : 1;
+  for (Index i = 0; i < std::abs(steps) && n > 1; ++i) {
+    if (at + direction < 0 || at + direction >= n) direction = -direction;
+    at += direction;
+  }
+  return at;
+}
+
+// Out of the image comes 0 or its reflection; a mirrored image is moved after it was mirrored; a hole is cut at the
+// end.
 template <class T>
 void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) {
   const Index example = C * H * W;
@@ -86,9 +97,14 @@ void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) 
   const std::vector<Index> rows = table.rng.choice(20, count);
   std::vector<Move> moves(static_cast<std::size_t>(count));
   for (Move& move : moves)
-    move = {table.rng.rand() < 0.5, static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
-            static_cast<std::int32_t>(table.rng.randint(-most, most + 1))};
-  moves[0] = {true, 0, 0};
+    move = {table.rng.rand() < 0.5,
+            table.rng.rand() < 0.5,
+            static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
+            static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
+            static_cast<std::int32_t>(table.rng.randint(-3, H)),
+            static_cast<std::int32_t>(table.rng.randint(-3, W)),
+            static_cast<std::int32_t>(std::max<Index>(0, table.rng.randint(-3, 6)))};
+  moves[0] = {.mirror = true};
   moves[1] = {};
   for (const bool subtract : {false, true}) {
     Tensor<T> got(Shape{count, C, H, W}, std::numeric_limits<T>::quiet_NaN()), expected(Shape{count, C, H, W});
@@ -100,8 +116,12 @@ void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) 
         for (Index y = 0; y < H; ++y)
           for (Index x = 0; x < W; ++x) {
             const Move move = moves[static_cast<std::size_t>(i)];
-            const Index row = rows[static_cast<std::size_t>(i)], from_y = y + move.dy, from_x = x + move.dx;
+            const Index row = rows[static_cast<std::size_t>(i)];
+            Index from_y = y + move.dy, from_x = x + move.dx;
+            if (move.reflect) from_y = walk(from_y, H), from_x = walk(from_x, W);
             if (from_y < 0 || from_y >= H || from_x < 0 || from_x >= W) continue;
+            const Index below = y - move.hole_y, right = x - move.hole_x;
+            if (below >= 0 && below < move.hole && right >= 0 && right < move.hole) continue;
             const double byte = numbers(row, c, from_y, move.mirror ? W - 1 - from_x : from_x);
             expected(i, c, y, x) = static_cast<T>(subtract ? byte - table.mean[(c * H + y) * W + x] : byte);
             numbers_expected(i, c, y, x) = static_cast<T>(byte);

@@ -19,6 +19,8 @@ EACH = {
     "mirror": {"mirror": True},
     "shift": {"shift": 2},
     "mirror and shift": {"mirror": True, "shift": 3},
+    "shift and reflect": {"shift": 9, "reflect": True},
+    "cutout": {"cutout": 3},
     "average_weights": {"average_weights": 0.8},
     "mirror_averaging": {"mirror_averaging": True},
     "patience": {"patience": 1},
@@ -26,7 +28,8 @@ EACH = {
     "weight_decay of adamw": {"update_rule": "adamw", "weight_decay": 0.3},
     "nesterov": {"update_rule": "sgd_momentum", "nesterov": True},
     "clip_norm": {"clip_norm": 0.05},
-    "all": {"schedule": "cosine", "warmup_epochs": 0.5, "shuffle": True, "mirror": True, "shift": 1, "average_weights": 0.7,
+    "all": {"schedule": "cosine", "warmup_epochs": 0.5, "shuffle": True, "mirror": True, "shift": 1, "reflect": True, "cutout": 2,
+            "average_weights": 0.7,
             "mirror_averaging": True, "patience": 4, "weight_decay": 0.2, "update_rule": "sgd_momentum", "nesterov": True,
             "clip_norm": 0.3},
 }
@@ -36,6 +39,10 @@ CONV = (nets.ConvNet, {"input_dim": (2, 6, 6), "num_filters": [3, 4], "filter_si
                        "weight_scale": 0.2, "reg": 0.05})
 MIXED = (nets.Sequential, {"net": "conv 3 3x3 | layernorm | relu | conv 4 3x3 | batchnorm | relu | max_pool 2 | affine 4",
                            "input_dim": (2, 6, 6), "reg": 0.05})
+
+
+FACTORS = (nets.Sequential, {"net": "conv 3 3x3 frozen | batchnorm rate 0.5 | relu | affine 6 decay 0.3 | relu | "
+                                    "affine 4 rate 0.1 decay 2", "input_dim": (2, 6, 6)})
 
 
 class InPython(Solver):
@@ -103,7 +110,10 @@ class BothLoops(unittest.TestCase):
     def test_every_rule_with_a_schedule_and_clipping(self):
         for rule in optim.__all__:
             with self.subTest(rule):
-                self.same(FC, np.float64, {"update_rule": rule, "schedule": "cosine", "clip_norm": 0.1, "weight_decay": 0.1})
+                settings = {"update_rule": rule, "schedule": "cosine", "clip_norm": 0.1, "weight_decay": 0.1}
+                self.same(FC, np.float64, settings)
+                self.same(FACTORS, np.float64, settings)
+                self.same(FACTORS, np.float32, {"update_rule": rule})
 
     def test_one_loop_goes_on_where_the_other_ended(self):
         found = []
@@ -264,8 +274,8 @@ class Meaning(unittest.TestCase):
         self.assertEqual(message(ValueError, weight_decay=-0.1), "[Solver] expected weight_decay of 0 or more, got -0.1")
         self.assertEqual(message(ValueError, nesterov=True),
                          "[Solver] expected nesterov with the update_rule sgd_momentum, got sgd")
-        self.assertEqual(message(ValueError, mirror=True), "[Solver] expected images (C, H, W) for mirror, shift and "
-                         "mirror_averaging, got examples of shape (1,)")
+        self.assertEqual(message(ValueError, mirror=True), "[Solver] expected images (C, H, W) for mirror, shift, "
+                         "cutout and mirror_averaging, got examples of shape (1,)")
         self.assertEqual(message(TypeError, schedule=3), "[Solver] expected schedule to be a name, got int")
         self.assertEqual(message(TypeError, clip_norm="1"), "[Solver] expected clip_norm to be a number, got str")
         self.assertEqual(message(TypeError, patience=1.5), "[Solver] expected patience to be a whole number, got 1.5")

@@ -51,6 +51,8 @@ const std::map<std::string, Change> kChanges = {
      [](SolverOptions& o) {
        o.augmentation = {true, 2};
      }},
+    {"reflection_and_cutout",
+     [](SolverOptions& o) { o.augmentation = {.max_shift = 2, .reflect = true, .cutout = 3}; }},
     {"nesterov", [](SolverOptions& o) { o.optim_config.nesterov = true; }},
     {"clip_norm", [](SolverOptions& o) { o.clip_norm = 0.01; }},
     {"weight_decay", [](SolverOptions& o) { o.optim_config.weight_decay = 0.1; }},
