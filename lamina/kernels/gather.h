@@ -28,8 +28,9 @@ void gather_and_keep(Index count, Index example, const double* numbers, const In
 /// pixel (y + dy, x + dx). Outside the image there are no pixels or, if `reflect`, those of its reflection, which does
 /// not repeat the border: ... 2 1 0 1 2 ...
 struct Move {
-  bool mirror = false, reflect = false;
-  std::int32_t dy = 0, dx = 0;                    ///< pixels
+  bool mirror = false;
+  std::int32_t dy = 0, dx = 0;  ///< pixels
+  bool reflect = false;
   std::int32_t hole_y = 0, hole_x = 0, hole = 0;  ///< a square of `hole` pixels from there on is cut out of the result
 };
 

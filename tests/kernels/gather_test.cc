@@ -98,9 +98,9 @@ void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) 
   std::vector<Move> moves(static_cast<std::size_t>(count));
   for (Move& move : moves)
     move = {table.rng.rand() < 0.5,
+            static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
+            static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
             table.rng.rand() < 0.5,
-            static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
-            static_cast<std::int32_t>(table.rng.randint(-most, most + 1)),
             static_cast<std::int32_t>(table.rng.randint(-3, H)),
             static_cast<std::int32_t>(table.rng.randint(-3, W)),
             static_cast<std::int32_t>(std::max<Index>(0, table.rng.randint(-3, 6)))};
