@@ -155,7 +155,10 @@ template <class T>
 class LoopOf : public Loop {
  public:
   LoopOf(py::handle model, const HeldSplit& train, const SolverOptions& options)
-      : copy_(model), options_(options), step_(copy_.net(), train.split(), options_, state_) {
+      : copy_(model),
+        factors_(copy_.net().update_factors()),
+        options_(options),
+        step_(copy_.net(), train.split(), options_, state_) {
     check_.mirror_averaging = options_.mirror_averaging;
   }
 
@@ -170,6 +173,10 @@ class LoopOf : public Loop {
   void run(Index count, Index t, Index total, const py::list& given, py::list losses) override {
     std::vector<OptimConfig> configs;
     for (const py::dict& config : checked(given)) {
+      if (frozen(configs.size())) {
+        configs.emplace_back();
+        continue;
+      }
       configs.push_back(read_config(options_.update_rule, config));
       if (!options_.update_rule->reads("weight_decay"))
         configs.back().weight_decay = options_.optim_config.weight_decay;
@@ -303,6 +310,9 @@ class LoopOf : public Loop {
   std::vector<NamedTensor<T>> buffers_of_net() const { return const_cast<NetCopy<T>&>(copy_).net().buffers(); }
 
   // One dictionary a parameter.
+  // The configuration of a frozen parameter is neither read nor written.
+  bool frozen(std::size_t parameter) const { return factors_[parameter].frozen; }
+
   std::vector<py::dict> checked(const py::list& configs) const {
     if (configs.size() != state_.optim.size())
       fail("Solver", "expected a configuration for each of ", state_.optim.size(), " parameters, got ", configs.size());
@@ -315,11 +325,12 @@ class LoopOf : public Loop {
     for (std::size_t i = 0; i < states.size(); ++i) {
       for (auto& [name, tensor] : states[i].tensors)
         configs[i][py::str(name)] = result(std::move(tensor), type_of<T>());
-      write_t(options_.update_rule, configs[i], states[i].t);
+      if (!frozen(i)) write_t(options_.update_rule, configs[i], states[i].t);
     }
   }
 
   NetCopy<T> copy_;
+  const std::vector<UpdateFactors>& factors_;  // the net's
   SolverOptions options_;
   SolverState<T> state_;
   TrainingStep<Net<T>> step_;
