@@ -26,6 +26,7 @@ constexpr const char *kFormat = "lamina model 3", *kFormatWithoutChecksum = "lam
 constexpr const char* kChecksum = "lamina.crc32";
 constexpr const char* kMean = "preprocessing.mean";
 constexpr const char* kBlocks = "lamina.blocks";
+constexpr const char* kMirrorAveraging = "lamina.mirror_averaging";
 
 template <class T>
 constexpr const char* kDtype = std::is_same_v<T, float> ? "float32" : "float64";
@@ -104,6 +105,7 @@ void save_model(const fs::path& path, const Parameters<T>& params, const std::ve
   metadata["lamina.classes"] = json(info.class_names).dump(-1, ' ', false, json::error_handler_t::replace);
   metadata["lamina.pixel_range"] = "[0,255]";
   metadata["lamina.subtract_mean"] = info.mean.empty() ? "false" : "true";
+  metadata[kMirrorAveraging] = info.mirror_averaging.value_or(false) ? "true" : "false";
 
   std::vector<NamedStoredView> tensors;
   for (const auto& [name, value] : params) tensors.push_back({name, value});
@@ -150,6 +152,12 @@ ModelFile load_model(const fs::path& path) {
     fail_file(kLoad, path, "expected the input shape of the net, ", config.input_dim, ", got another");
   if (value_of(file, path, "lamina.pixel_range") != "[0,255]")
     fail_file(kLoad, path, "expected pixels in [0,255], got ", quoted_name(file.metadata["lamina.pixel_range"]));
+
+  if (const auto averaging = file.metadata.find(kMirrorAveraging); averaging != file.metadata.end()) {
+    if (averaging->second != "true" && averaging->second != "false")
+      fail_file(kLoad, path, "expected ", kMirrorAveraging, " of true or false, got ", quoted_name(averaging->second));
+    model.info.mirror_averaging = averaging->second == "true";
+  }
 
   const bool subtract = value_of(file, path, "lamina.subtract_mean") == "true";
   const StoredTensor* mean = file.find(kMean);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct ModelInfo {
   Tensor<double> mean;                          ///< mean image (C, H, W) that was subtracted; empty if none was
   std::map<std::string, std::string> metadata;  ///< further entries, under names that do not start with "lamina."
   bool has_checksum = true;                     ///< of a file that was read: those of earlier versions have none
+  /// Whether scores are the mean of those of an image and its mirror image. Files of earlier versions do not say.
+  std::optional<bool> mirror_averaging = {};
 };
 
 /// The content of a model file, checked: `tensors` contains the configuration's parameters in their shapes. Its other

@@ -126,7 +126,8 @@ struct TrainedNet::PoolOf : TrainedNet::Pool {
 
 TrainedNet::TrainedNet(const std::filesystem::path& path) : TrainedNet(load_model(path)) {}
 
-TrainedNet::TrainedNet(const ModelFile& file) : info_(file.info) {
+TrainedNet::TrainedNet(const ModelFile& file)
+    : mirror_averaging(file.info.mirror_averaging.value_or(false)), info_(file.info) {
   if (!info_.mean.empty()) mean_ = std::make_shared<const Tensor<double>>(info_.mean);
   if (file.dtype == "float64")
     pool_ = std::make_unique<PoolOf<double>>(file);

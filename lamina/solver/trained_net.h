@@ -22,6 +22,9 @@ struct Predictions {
 
 /// A net read from a model file, in the type that it was trained in. Several threads may call predict() at once: each
 /// call takes a copy of the net from a pool, which grows to as many copies as there were calls at the same time.
+///
+/// Tensors are pixels, 0 to 255, as bytes or as numbers, and the file's mean image is subtracted from them here. Only
+/// `Examples` of float or double are taken as already prepared, like those of a Split: nothing is subtracted.
 class TrainedNet {
  public:
   /// Throws std::runtime_error with one line for a file that cannot be read or is not a model file.
@@ -31,8 +34,9 @@ class TrainedNet {
   TrainedNet& operator=(TrainedNet&&) noexcept;
   ~TrainedNet();
 
-  /// Whether scores are the mean of those of an image and its mirror image. Not to be changed during a call.
-  bool mirror_averaging = false;
+  /// Whether scores are the mean of those of an image and its mirror image, as the file says; false if it is one of an
+  /// earlier version, which does not. Not to be changed during a call.
+  bool mirror_averaging;
 
   /// What else the file says, such as the mean image and metadata.
   const ModelInfo& info() const { return info_; }
@@ -40,13 +44,12 @@ class TrainedNet {
   const Shape& input_shape() const { return info_.config.input_dim; }
   const std::vector<std::string>& class_names() const { return info_.class_names; }
 
-  /// X is one image (C, H, W) or N of them (N, C, H, W); or one vector (D) or N rows (N, D), where D = C H W. Pixels
-  /// are 0 to 255, as bytes or numbers; the mean image is subtracted here. Throws std::invalid_argument where X has
-  /// another shape.
+  /// X is one image (C, H, W) or N of them (N, C, H, W); or one vector (D) or N rows (N, D), where D = C H W. Throws
+  /// std::invalid_argument where X has another shape.
   Predictions predict(const TensorView<std::uint8_t>& X) const;
   Predictions predict(const TensorView<float>& X) const;
   Predictions predict(const TensorView<double>& X) const;
-  /// As the examples of a Split: the mean image is subtracted from bytes, and numbers are taken as they are.
+  /// X holds N images. From bytes the mean image is subtracted; float and double are prepared.
   Predictions predict(const Examples& X) const;
 
  private:

@@ -41,6 +41,7 @@ ModelInfo info_of(const NetConfig& config) {
   info.mean = Tensor<double>(config.input_dim, 120.7);
   info.mean[5] = 1.0 / 3;
   info.metadata = {{"data", "CIFAR-10"}};
+  info.mirror_averaging = true;
   return info;
 }
 
@@ -64,6 +65,7 @@ void expect_round_trip(const std::filesystem::path& path, const NetConfig& confi
   EXPECT_EQ(file.info.metadata, (std::map<std::string, std::string>{{"data", "CIFAR-10"}}));
   ASSERT_EQ(file.info.mean.shape(), config.input_dim);
   EXPECT_EQ(file.info.mean[5], 1.0 / 3);
+  EXPECT_EQ(file.info.mirror_averaging, true);
 
   const auto loaded = make_net<T>(file.info.config, other_random);
   file.copy_to(*loaded);
@@ -160,6 +162,12 @@ TEST_F(ModelFiles, NameWhatIsWrong) {
   save_model(dir_ / "whole", *net, info_of(small_config()));
   const Safetensors whole = read_safetensors(dir_ / "whole");
   EXPECT_EQ(error_after(dir_ / "b", whole, [](Safetensors&) {}), "");
+  const auto unclear = [](Safetensors& file) {
+    file.metadata["lamina.format"] = "lamina model 2";  // which has no checksum
+    file.metadata["lamina.mirror_averaging"] = "yes";
+  };
+  EXPECT_EQ(error_after(dir_ / "b", whole, unclear),
+            "[load_model] " + (dir_ / "b").string() + ": expected lamina.mirror_averaging of true or false, got 'yes'");
 
   std::vector<std::function<void(Safetensors&)>> changes;
   for (const auto& [key, value] : whole.metadata) {
@@ -198,9 +206,11 @@ TEST_F(ModelFiles, WithoutBlocksAreRead) {
                         [](Safetensors& file) {
                           file.metadata["lamina.format"] = "lamina model 1";
                           file.metadata.erase("lamina.blocks");
+                          file.metadata.erase("lamina.mirror_averaging");
                         }),
             "");
   const ModelFile old = load_model(dir_ / "old");
+  EXPECT_EQ(old.info.mirror_averaging, std::nullopt);
   EXPECT_EQ(old.blocks, written.blocks);
   EXPECT_EQ(to_json(old.info.config), to_json(written.info.config));
 }

@@ -35,7 +35,7 @@ class TrainedNets : public testing_io::InDirectory {
     save({});
   }
 
-  void save(const Tensor<double>& mean, NetConfig config = config_of_blocks()) {
+  void save(const Tensor<double>& mean, NetConfig config = config_of_blocks(), bool mirror_averaging = false) {
     RandomState random(3);
     net_ = make_net<T>(config, random_);
     bytes_ = Tensor<std::uint8_t>(Shape{kImages, 3, 8, 6});
@@ -44,7 +44,9 @@ class TrainedNets : public testing_io::InDirectory {
     for (Index i = 0; i < kImages; ++i) y.push_back(static_cast<Label>(i % 4));
     mean_ = mean;
     (void)net_->loss(input(bytes_), y);
-    save_model(file(), *net_, {config, {"cat", "dog", "frog", "ship"}, mean, {{"by", "a test"}}});
+    ModelInfo info{config, {"cat", "dog", "frog", "ship"}, mean, {{"by", "a test"}}};
+    info.mirror_averaging = mirror_averaging;
+    save_model(file(), *net_, info);
   }
 
   // What the net itself is given for these bytes: T(byte - mean).
@@ -172,6 +174,15 @@ TYPED_TEST(TrainedNets, AveragesMirrorImages) {
   Tensor<float> floats(this->bytes_.shape());
   std::copy(this->bytes_.begin(), this->bytes_.end(), floats.begin());
   expect_same(net.predict(floats), both);
+
+  this->save(a_mean(), config_of_blocks(), true);
+  TrainedNet told(this->file());
+  EXPECT_TRUE(told.mirror_averaging);
+  const Predictions as_told = told.predict(this->bytes_);
+  told.mirror_averaging = false;
+  EXPECT_FALSE(std::ranges::equal(as_told.scores.flat(), told.predict(this->bytes_).scores.flat()));
+  told.mirror_averaging = true;
+  expect_same(told.predict(this->bytes_), as_told);
 }
 
 TYPED_TEST(TrainedNets, ThreadsAtOnceGetTheSameBits) {

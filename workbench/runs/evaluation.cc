@@ -53,7 +53,7 @@ TrainedNet open_trained_net(const fs::path& path) {
   TrainedNet net(file);
   try {
     const std::optional<RunConfig> config = kept_config(net.info());
-    net.mirror_averaging = config && config->solver.mirror_averaging;
+    if (!net.info().mirror_averaging) net.mirror_averaging = config && config->solver.mirror_averaging;
   } catch (const std::invalid_argument& cause) {
     fail_file("load_model", file,
               "expected the settings of the run that trained the net, found a damaged text: ", cause.what());

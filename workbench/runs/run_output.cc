@@ -53,6 +53,7 @@ void write_best_model(const fs::path& directory, const RunConfig& config, const 
   info.config = config.net;
   info.class_names = data.class_names;
   if (data.mean) info.mean = *data.mean;
+  info.mirror_averaging = config.solver.mirror_averaging;
   info.metadata = {{"data", data.name}, {"run_config", to_json(config)}};
   if (state.best_params.size() == 0) {
     save_model(model_path(directory), net, info);

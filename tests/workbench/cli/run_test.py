@@ -17,6 +17,7 @@ from PIL import Image
 from command_testing import (LAMINA, Directory, check, environment, history, on_a_terminal, run, same_history,
                              succeeded, write_cifar10)
 
+EMBED = os.path.abspath(os.path.join(os.path.dirname(LAMINA), "..", "examples", "example_embed"))
 CONVNET = ["--model", "convnet", "--num-filters", "4,6", "--filter-sizes", "5,3", "--conv-stride", "2", "--update-rule",
            "sgd_momentum", "--learning-rate", "5e-3", "--batch-size", "32", "--num-train", "200", "--epochs", "3",
            "--print-every", "5"]
@@ -234,6 +235,15 @@ def what_makes_models_better(base, data):
     for place in [whole, os.path.join(whole, "model.safetensors")]:
         found = json.loads(succeeded(run("eval", place, "--json")).stdout)
         check(found["accuracy"] == seen["best_val_acc"], found["accuracy"], seen["best_val_acc"])
+
+    # A C++ program that embeds the net answers as `lamina predict` does.
+    pixels = numpy.random.RandomState(5).randint(256, size=(32, 32, 3)).astype(numpy.uint8)
+    for name in ("noise.ppm", "noise.png"):
+        Image.fromarray(pixels).save(os.path.join(base, name))
+    answer = subprocess.run([EMBED, os.path.join(whole, "model.safetensors"), "noise.ppm"], cwd=base, capture_output=True,
+                            text=True, check=True).stdout
+    guess = json.loads(succeeded(run("predict", whole, os.path.join(base, "noise.png"), "--json")).stdout)["classes"][0]
+    check(answer == f"noise.ppm: {guess['name']}, probability {guess['probability']:.6g}\n", answer, guess)
 
     for number in (signal.SIGKILL, signal.SIGINT):
         out = os.path.join(base, "better-%d" % number)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lamina/io/safetensors.h"
 #include "lamina/nets/net.h"
 #include "lamina/solver/model_file.h"
 #include "workbench/runs/run_config.h"
@@ -17,8 +18,8 @@ class KeptSettings : public testing::Test {
   void SetUp() override { fs::create_directories(directory_); }
   void TearDown() override { fs::remove_all(directory_); }
 
-  // A model file with that text as its run's settings.
-  void write(const std::string& run_config) {
+  // A model file of an earlier version, with that text as its run's settings; or one that says `mirror_averaging`.
+  void write(const std::string& run_config, std::optional<bool> mirror_averaging = {}) {
     ModelInfo info;
     info.config.model = "two-layer";
     info.config.input_dim = Shape{3, 2, 2};
@@ -26,7 +27,18 @@ class KeptSettings : public testing::Test {
     info.class_names = {"a", "b"};
     if (!run_config.empty()) info.metadata = {{"run_config", run_config}};
     RandomState random(1);
-    save_model(directory_ / "model.safetensors", *make_net<float>(info.config, random), info);
+    info.mirror_averaging = mirror_averaging;
+    const fs::path path = directory_ / "model.safetensors";
+    save_model(path, *make_net<float>(info.config, random), info);
+    if (mirror_averaging) return;
+    Safetensors file = read_safetensors(path);
+    file.metadata["lamina.format"] = "lamina model 2";
+    file.metadata.erase("lamina.crc32");
+    file.metadata.erase("lamina.mirror_averaging");
+    std::vector<NamedStoredView> tensors;
+    for (const NamedStoredTensor& tensor : file.tensors)
+      std::visit([&](const auto& value) { tensors.push_back({tensor.name, value}); }, tensor.value);
+    write_safetensors(path, tensors, file.metadata);
   }
   std::string said() const {
     try {
@@ -45,6 +57,10 @@ TEST_F(KeptSettings, AreReadOrNamed) {
   config.solver.mirror_averaging = true;
   write(to_json(config));
   EXPECT_TRUE(open_trained_net(directory_).mirror_averaging);
+  write(to_json(config), false);
+  EXPECT_FALSE(open_trained_net(directory_).mirror_averaging) << "the file says so";
+  write("", true);
+  EXPECT_TRUE(open_trained_net(directory_).mirror_averaging) << "the file says so";
   write("");
   EXPECT_FALSE(open_trained_net(directory_).mirror_averaging) << "no run wrote it";
 
