@@ -134,6 +134,19 @@ def train_page(driver, base):
         no_errors(driver)
 
 
+def page_of_a_failed_run(driver, base):
+    """The one accuracy of a run that failed in its first epoch lies on an axis that begins at 0."""
+    out = os.path.join(base, "failed")
+    done = run("train", "--data", "synthetic", "--model", "two-layer", "--learning-rate", "1e10", "--epochs", "1", "--quiet",
+               "--out", out)
+    check(done.returncode == 1, done.stdout, done.stderr)
+    opened(driver, os.path.join(out, "report.html"), "light", 1200)
+    accuracy = driver.find_elements(By.CSS_SELECTOR, "figure.chart")[1]
+    ticks = [t.text for t in accuracy.find_elements(By.CSS_SELECTOR, "text.tick[text-anchor='middle']")]
+    check(float(ticks[0]) == 0 and len(ticks) > 2, title(accuracy), ticks)
+    no_errors(driver)
+
+
 def dots(driver, out):
     """A dot a trial in the figure of each setting, a row a trial in the table."""
     plots = driver.find_elements(By.CSS_SELECTOR, "figure.chart")
@@ -190,6 +203,7 @@ def main():
         driver = browser()
         try:
             train_page(driver, base)
+            page_of_a_failed_run(driver, base)
             search_page(driver, base)
         finally:
             driver.quit()

@@ -72,7 +72,7 @@ void add_tiles(std::string& page, const ReportInput& input) {
   if (input.test_acc) tile("Test accuracy", percent(*input.test_acc));
   if (!record.history.loss_history.empty()) {
     const double loss = record.history.loss_history.back();
-    tile("Last loss", std::isfinite(loss) ? fmt::format("{:.4g}", loss) : "not finite");
+    tile("Last loss", std::isfinite(loss) && !input.not_finite ? fmt::format("{:.4g}", loss) : "not finite");
   }
   if (input.net) tile("Parameters", counted(input.net->parameter_count()));
   tile("Training steps", duration(record.seconds));
@@ -131,12 +131,18 @@ void add_net(std::string& page, const NetSummary& net, Index batch_size) {
 void add_filters(std::string& page, const Tensor<std::uint8_t>& filters) {
   page += fmt::format(
       "<section><h2>What the first layer looks for</h2>\n<div class=\"filters\"><img alt=\"The filters of the first "
-      "layer, "
-      "in a grid\" src=\"data:image/png;base64,{}\"><p>Each tile is one filter of the first convolution, its smallest "
-      "weight black and its largest white in each tile by itself. Trained filters show edges and patches of colour; "
+      "layer, in a grid\" src=\"data:image/png;base64,{}\"><p>Each tile is one filter, scaled on its "
+      "own: smallest weight black, largest white. Trained filters show edges and patches of colour; "
       "noise "
       "means that the layer has learned little yet.</p></div></section>\n",
       base64(encode_png(filters)));
+}
+
+// What a run that failed may be started anew with: a tenth of its learning rate, as text.
+std::string smaller_rate(const std::string& config) {
+  const ordered_json object = ordered_json::parse(config.empty() ? "{}" : config, nullptr, false);
+  if (!object.is_object() || !object.contains("learning_rate") || !object["learning_rate"].is_number()) return "RATE";
+  return fmt::format("{:.3g}", object["learning_rate"].get<double>() / 10);
 }
 
 void add_commands(std::string& page, const ReportInput& input, bool unfinished) {
@@ -146,8 +152,17 @@ void add_commands(std::string& page, const ReportInput& input, bool unfinished) 
     page += fmt::format("<p>{}</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n", what, line);
   };
   page += "<section><h2>Go on</h2>\n";
-  if (unfinished) command("Train on from the last checkpoint:", "lamina train --resume " + directory);
-  command("Accuracy on the test images, class by class:", "lamina eval " + directory + " --split test");
+  if (input.not_finite)
+    command(
+        "From its last checkpoint the run would fail in the same way. Start anew, with a smaller learning rate and "
+        "the run&#39;s other flags in place of FLAGS:",
+        "lamina train FLAGS --learning-rate " + smaller_rate(input.record.config) + " --out " + directory +
+            " --overwrite");
+  else if (unfinished)
+    command("Train on from the last checkpoint:", "lamina train --resume " + directory);
+  command(input.has_test ? "Accuracy on the test images, class by class:"
+                         : "Accuracy on the validation images, class by class:",
+          "lamina eval " + directory + " --split " + (input.has_test ? "test" : "val"));
   command("Classify pictures of your own:", "lamina predict " + directory + " picture.jpg");
   page += "</section>\n";
 }
@@ -173,12 +188,13 @@ void add_inside(std::string& page, const ReportInput& input) {
     std::string names;
     for (const LayerInfo& layer : diagnostics.layers) names += (names.empty() ? "" : ", ") + layer.name;
     page += fmt::format(
-        "</div>\n<p class=\"hint\">The layers, from the images to the scores: {}. Measured in the first 10 iterations "
-        "and then {}. W is a layer's weight matrix or its filters, |W| the root of the sum of its squares. An axis in "
+        "</div>\n<p class=\"hint\">The layers, from the images to the scores: {}. Measured in {}. W is a layer's "
+        "weight matrix or its filters, |W| the root of the sum of its squares. An axis in "
         "powers of ten has no place for 0. All values stand in <code>diagnostics.csv</code>.</p>\n",
         escape_html(names),
-        diagnostics.every == 1 ? std::string("in each one")
-                               : fmt::format("every {} iterations", counted(diagnostics.every)));
+        diagnostics.every == 1
+            ? std::string("every iteration")
+            : fmt::format("the first 10 iterations and then every {} iterations", counted(diagnostics.every)));
   }
   page += "</section>\n";
 }
@@ -192,6 +208,7 @@ void add_config_rows(std::string& page, const ordered_json& object, const std::s
     std::string text = value.is_string() ? value.get<std::string>()
                                          : value.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
     if (value.is_array() && text.size() >= 2) text = text.substr(1, text.size() - 2);
+    if (text.empty()) continue;  // not set
     page += fmt::format("<tr><th scope=\"row\">{}</th><td><code>{}</code></td></tr>\n", escape_html(prefix + key),
                         escape_html(text));
   }
@@ -225,12 +242,12 @@ std::string report_html(const ReportInput& input) {
   if (input.num_train > 0)
     page += fmt::format("<p>Trained on {} images of {}.</p>\n", counted(input.num_train), escape_html(input.data_name));
   page += "<p class=\"result\">" + result_sentence(input, epochs) + "</p>\n";
-  const auto broken = std::find_if(losses.begin(), losses.end(), [](double loss) { return !std::isfinite(loss); });
-  if (broken != losses.end())
+  if (input.not_finite)
     page += fmt::format(
-        "<p class=\"warn\">The loss was not finite at iteration {}. A lower learning rate or weight scale helps most "
-        "often.</p>\n",
-        counted(static_cast<Index>(broken - losses.begin()) + 1));
+        "<p class=\"warn\">The loss was not finite at iteration {}, and the run ended there. A smaller learning rate "
+        "or "
+        "weight scale helps most often.</p>\n",
+        counted(*input.not_finite));
   add_tiles(page, input);
   page += "</header>\n<main>\n<section><h2>How it learned</h2>\n<div class=\"charts wide\">\n";
   const Figure accuracy = accuracy_figure(record);

@@ -17,8 +17,11 @@ struct ReportInput {
   std::string title;                 ///< "ConvNet on CIFAR-10"
   std::string data_name;             ///< "CIFAR-10"
   Index num_train = 0, num_val = 0;  ///< examples
+  bool has_test = true;              ///< whether the data have test examples
   Index num_epochs = 0;              ///< the number that was requested; 0: unknown
   RunRecord record;
+  /// The iteration that ended the run because its loss was NaN or infinite; the record ends before it.
+  std::optional<Index> not_finite;
   Diagnostics diagnostics;  ///< `every` is 0 if the run did not measure its net
   std::optional<NetSummary> net;
   std::optional<double> test_acc;

@@ -66,15 +66,17 @@ void write_best_model(const fs::path& directory, const RunConfig& config, const 
 
 template <class T>
 void write_pages(const fs::path& directory, const RunConfig& config, const Dataset& data, const SolverState<T>& state,
-                 const NetSummary& net, const Diagnostics& diagnostics) {
+                 const NetSummary& net, const Diagnostics& diagnostics, std::optional<Index> not_finite) {
   ReportInput report;
   report.diagnostics = diagnostics;
   report.title = net.title.substr(0, net.title.find(',')) + " on " + data.name;
   report.data_name = data.name;
   report.num_train = num_train(config, data);
   report.num_val = data.val.size();
+  report.has_test = data.test.size() > 0;
   report.num_epochs = config.solver.num_epochs;
   report.record = run_record(config, state, report.num_train);
+  report.not_finite = not_finite;
   report.net = net;
   report.batch_size = config.solver.batch_size;
   report.filters = filter_picture(state.best_params.size() > 0 ? state.best_params : state.params);
@@ -102,8 +104,8 @@ template void write_best_model(const fs::path&, const RunConfig&, const Dataset&
 template void write_best_model(const fs::path&, const RunConfig&, const Dataset&, const SolverState<double>&,
                                Net<double>&);
 template void write_pages(const fs::path&, const RunConfig&, const Dataset&, const SolverState<float>&,
-                          const NetSummary&, const Diagnostics&);
+                          const NetSummary&, const Diagnostics&, std::optional<Index>);
 template void write_pages(const fs::path&, const RunConfig&, const Dataset&, const SolverState<double>&,
-                          const NetSummary&, const Diagnostics&);
+                          const NetSummary&, const Diagnostics&, std::optional<Index>);
 
 }  // namespace lamina

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "lamina/data/dataset.h"
 #include "lamina/nets/net.h"
@@ -25,10 +26,12 @@ template <class T>
 void write_best_model(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,
                       const SolverState<T>& state, Net<T>& net);
 
-/// Writes loss.svg, accuracy.svg, filters.png (for nets that begin with a convolution) and report.html.
+/// Writes loss.svg, accuracy.svg, filters.png (for nets that begin with a convolution) and report.html. `not_finite` is
+/// the iteration whose loss was not, if that ended the run.
 template <class T>
 void write_pages(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,
-                 const SolverState<T>& state, const NetSummary& net, const Diagnostics& diagnostics = {});
+                 const SolverState<T>& state, const NetSummary& net, const Diagnostics& diagnostics = {},
+                 std::optional<Index> not_finite = {});
 
 /// Removes the files of an earlier run.
 void remove_run(const std::filesystem::path& directory);

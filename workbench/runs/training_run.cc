@@ -89,7 +89,7 @@ class Run {
     try {
       finished = solver_.train();
     } catch (const NonFiniteLoss& error) {
-      write_files();
+      write_files(iterations() + 1);
       tell_findings();
       throw std::runtime_error(error.what() +
                                ("; the last checkpoint, of iteration " + std::to_string(saved_iteration_) + ", is " +
@@ -170,12 +170,13 @@ class Run {
     if (probe_) write_file_atomically(diagnostics_path(directory_), diagnostics_csv(probe_->diagnostics()));
   }
 
-  void write_files() {
+  void write_files(std::optional<Index> not_finite = {}) {
     const SolverState<T> state = solver_.state();
     write_diagnostics();
     write_run_files(directory_, run_record(config_, state, num_train()));
     write_best_model(directory_, config_, data_, state, *net_);
-    write_pages(directory_, config_, data_, state, net_->summary(), probe_ ? probe_->diagnostics() : Diagnostics{});
+    write_pages(directory_, config_, data_, state, net_->summary(), probe_ ? probe_->diagnostics() : Diagnostics{},
+                not_finite);
   }
 
   RunConfig config_;

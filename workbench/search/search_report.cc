@@ -147,7 +147,7 @@ void add_rungs(std::string& page, const SearchPlan& plan, const SearchResult& re
 }
 
 void add_commands(std::string& page, const std::vector<SearchTrial>& trials, const SearchResult& result,
-                  const std::string& directory) {
+                  const Dataset& data, const std::string& directory) {
   const Index best = result.best();
   if (best < 0) return;
   const auto command = [&](std::string_view what, const std::string& line) {
@@ -155,7 +155,10 @@ void add_commands(std::string& page, const std::vector<SearchTrial>& trials, con
   };
   page += "<section><h2>Go on</h2>\n";
   if (!result.finished) command("The rest of the search:", "lamina search --resume " + directory);
-  command("The best net on the test images, class by class:", "lamina eval " + directory + "/best --split test");
+  const bool has_test = data.test.size() > 0;
+  command(has_test ? "The best net on the test images, class by class:"
+                   : "The best net on the validation images, class by class:",
+          "lamina eval " + directory + "/best --split " + (has_test ? "test" : "val"));
   command("The same training once more:", trials[at(best)].command);
   page += "</section>\n";
 }
@@ -254,7 +257,7 @@ std::string search_html(const SearchPlan& plan, const std::vector<SearchTrial>& 
           "everywhere.</p></section>\n";
   add_table(page, plan, trials, result);
   add_rungs(page, plan, result);
-  add_commands(page, trials, result, directory);
+  add_commands(page, trials, result, data, directory);
   add_settings(page, plan);
   return page + "</main>\n<footer>Written by lamina " LAMINA_VERSION ".</footer>\n<script>" + figure_script() +
          kScript + "</script>\n</body>\n</html>\n";

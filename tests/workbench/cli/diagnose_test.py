@@ -83,6 +83,14 @@ def says_what_is_wrong(base, data):
     check(done.returncode == 1 and "the loss is not finite" in text and "The learning rate is too high" in text, text)
     page = read(os.path.join(base, "wrong"), "report.html").decode()
     check("the loss is not finite" in page and "The learning rate is too high" in page, "the page of a failed run")
+    iteration = re.search("at iteration ([0-9]+) of", done.stderr)[1]
+    check("The loss was not finite at iteration %s," % iteration in page, "the iteration that ended it", iteration)
+    check("--overwrite" in page and "--learning-rate 10 " in page and "--resume" not in page, "how it is started anew")
+    # --diagnose aside, the page says so too.
+    failed = run("train", *DEEP, "--weight-scale", "0.02", "--learning-rate", "100", "--data", data, "--quiet", "--out",
+                        os.path.join(base, "wrong"), "--overwrite")
+    page = read(os.path.join(base, "wrong"), "report.html").decode()
+    check(failed.returncode == 1 and "The loss was not finite at iteration" in page, "without --diagnose")
     text, done = sentences("--hidden", "40", "--weight-scale", "0.01", "--learning-rate", "1e-3")
     check(done.returncode == 0 and text.startswith("Nothing is wrong: "), text)
     text, done = sentences("--hidden", "40", "--weight-scale", "0.01", "--learning-rate", "1e-3", "--epochs", "1")

@@ -114,7 +114,37 @@ TEST_F(Report, StandsWithNextToNothing) {
   const std::string page = read_file(dir_ / "report.html");
   EXPECT_NE(page.find("lamina train --resume runs/one"), std::string::npos);
   EXPECT_NE(page.find("After 2 epochs of 5"), std::string::npos);
-  EXPECT_NE(page.find("The loss was not finite at iteration 3,000"), std::string::npos);
+}
+
+TEST_F(Report, OfARunThatFailedSaysHowToStartAnew) {
+  ReportInput input = full_input();
+  input.num_epochs = 5;
+  input.not_finite = 3001;
+  write_report(dir_ / "report.html", input);
+  EXPECT_TRUE(python(kCheckPage));
+  const std::string page = read_file(dir_ / "report.html");
+  EXPECT_NE(page.find("The loss was not finite at iteration 3,001"), std::string::npos);
+  EXPECT_NE(page.find("<dt>Last loss</dt><dd>not finite</dd>"), std::string::npos);
+  EXPECT_NE(page.find("lamina train FLAGS --learning-rate 0.0005 --out runs/one --overwrite"), std::string::npos);
+  EXPECT_EQ(page.find("--resume"), std::string::npos);
+  input.record.config = "";
+  EXPECT_NE(report_html(input).find("--learning-rate RATE --out"), std::string::npos);
+}
+
+TEST_F(Report, SuggestsOnlySplitsThatThereAre) {
+  ReportInput input = full_input();
+  input.has_test = false;
+  EXPECT_EQ(report_html(input).find("--split test"), std::string::npos);
+  EXPECT_NE(report_html(input).find("lamina eval runs/one --split val"), std::string::npos);
+}
+
+TEST_F(Report, LeavesOutOptionsThatAreNotSet) {
+  ReportInput input = full_input();
+  input.record.config = R"({"data_dir":"","pools":[],"inner":{"net":""},"seed":0,"shuffle":false})";
+  const std::string page = report_html(input);
+  for (const char* name : {">data_dir<", ">pools<", ">inner.net<"})
+    EXPECT_EQ(page.find(name), std::string::npos) << name;
+  for (const char* name : {">seed<", ">shuffle<"}) EXPECT_NE(page.find(name), std::string::npos) << name;
 }
 
 /// Three layers whose gradients shrink to the least of doubles; no unit is dead.
@@ -152,6 +182,10 @@ assert [[len(s['y']) for s in f['series']] for f in figures] == 5 * [[4, 4, 4]] 
 assert figures[0]['series'][2]['y'] == [1e-6] * 4 and figures[5]['series'][1]['name'] == '<i>'
 assert figures[0]['series'][0]['y'] == [4e-310] * 4 and figures[0]['log_y']
 )py"));
+  EXPECT_NE(report_html(input).find("Measured in the first 10 iterations and then every 2 iterations. "),
+            std::string::npos);
+  input.diagnostics.every = 1;
+  EXPECT_NE(report_html(input).find("Measured in every iteration. "), std::string::npos);
 }
 
 }  // namespace

@@ -212,6 +212,13 @@ TEST_F(SearchRun, AFailedTrialIsARowAndTheSearchGoesOn) {
   EXPECT_EQ(std::count(result.status.begin(), result.status.end(), TrialStatus::finished), 1);
   EXPECT_THAT(trials_csv(made, all, result), ::testing::HasSubstr("failed"));
   EXPECT_THAT(search_html(made, all, data_, result, "d"), ::testing::HasSubstr("expected a finite loss"));
+
+  EXPECT_THAT(search_html(made, all, data_, result, "d"), ::testing::HasSubstr("lamina eval d/best --split test"));
+  Dataset untested = data_;
+  untested.test = {};
+  const std::string page = search_html(made, all, untested, result, "d");
+  EXPECT_THAT(page, ::testing::HasSubstr("lamina eval d/best --split val"));
+  EXPECT_THAT(page, ::testing::Not(::testing::HasSubstr("--split test")));
 }
 
 // The survivor of the first rung fails later on: the best of those that were stopped is kept.

@@ -17,8 +17,11 @@ class Chart {
     this.whole = all.reduce(([low, high], x) => [Math.min(low, x), Math.max(high, x)], [Infinity, -Infinity]);
     if (data.x_names) this.whole = [-0.5, data.x_names.length - 0.5];
     else if (!all.length) this.whole = [0.1, 1];
-    else if (this.whole[0] === this.whole[1])
-      this.whole = data.log_x ? [this.whole[0] / 2, this.whole[0] * 2] : [this.whole[0] - 0.5, this.whole[0] + 0.5];
+    else if (this.whole[0] === this.whole[1]) {
+      const [x] = this.whole;
+      this.whole = data.log_x ? [x / 2, x * 2] : [x < 0 ? x - 0.5 : Math.max(0, x - 0.5), x + 0.5];
+    }
+    if (!data.log_x && this.whole[0] > 0 && this.whole[0] <= 0.5 * this.whole[1]) this.whole[0] = 0;
     this.view = [...this.whole];
     this.at = null;
     this.build();
