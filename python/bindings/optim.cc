@@ -1,6 +1,8 @@
 // Update rules. sgd changes w where it lies, as the course's does; the others return a fresh w and fresh state.
 #include "python/bindings/optim.h"
 
+#include <pybind11/stl.h>
+
 #include <map>
 #include <string>
 #include <type_traits>
@@ -128,7 +130,8 @@ py::array update_of(std::string_view name, py::handle w_, py::handle dw_, const 
   });
 }
 
-// The name and the docstring of a rule's function, and the rule's learning rate by default.
+// The name and the docstring of a rule's function, the rule's learning rate and weight decay by default, and the keys
+// of its configuration: the settings that it reads, and the state that it keeps.
 py::tuple described(const Rule& rule) {
   const OptimConfig config = with_defaults(rule, {});
   std::string doc =
@@ -142,7 +145,10 @@ py::tuple described(const Rule& rule) {
   for (const std::string_view name : rule.state) doc += "    " + std::string(name) + ": of w's shape; zeros at first\n";
   if (rule.counts) doc += "    t: the number of updates so far\n";
   doc += "\nValueError unless dw and the state have w's shape, TypeError for wrong kinds.";
-  return py::make_tuple(text(rule.name), doc, rule.learning_rate, rule.weight_decay);
+  const Names& names = names_of(rule);
+  std::vector<py::str> state = names.state;
+  if (rule.counts) state.push_back(names.t);
+  return py::make_tuple(text(rule.name), doc, rule.learning_rate, rule.weight_decay, names.options, state);
 }
 
 py::list update_rules() {

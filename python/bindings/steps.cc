@@ -1,6 +1,9 @@
 // Parts of a training step, for loops in Python: they have the bits of the step in C++ (lamina/solver/training_step.h).
 #include "python/bindings/steps.h"
 
+#include <map>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "lamina/check.h"
@@ -45,6 +48,24 @@ py::array decayed(py::handle w_, double share) {
   });
 }
 
+// Throws std::invalid_argument for an option that was set but means nothing without a value that another one does not
+// have, as step_factor without the schedule "step".
+void check_needs(SolverOptions& options) {
+  std::map<std::string_view, std::string> usual;
+  SolverOptions defaults;
+  visit_options(defaults, [&](const Option& option, const OptionValue& value) {
+    if (!option.needs.empty()) usual.emplace(option.name, text_of(value));
+  });
+  visit_options(options, [&](const Option& option, const OptionValue& value) {
+    if (option.needs.empty() || text_of(value) == usual.at(option.name)) return;
+    visit_options(options, [&](const Option& other, const OptionValue& needed) {
+      if (other.name == option.needs && text_of(needed) != option.needs_value)
+        fail("Solver", "expected ", other.name, " '", option.needs_value, "' with ", option.name, ", got '",
+             text_of(needed), "'");
+    });
+  });
+}
+
 }  // namespace
 
 SolverOptions step_options(py::dict given) {
@@ -63,7 +84,8 @@ void bind_steps(py::module_& m) {
       "checked_solver_options",
       [](const py::dict& options) {
         const auto checked = py::reinterpret_steal<py::dict>(PyDict_Copy(options.ptr()));
-        step_options(checked);
+        SolverOptions read = step_options(checked);
+        check_needs(read);
         return checked;
       },
       py::arg("options"));

@@ -3,6 +3,9 @@ own, with the bits of the step in C++."""
 from __future__ import annotations
 
 import contextlib
+import difflib
+import math
+import warnings
 from typing import TYPE_CHECKING, Any, Iterator
 
 import numpy as np
@@ -24,6 +27,7 @@ def check(solver: Solver) -> None:
     """Brings the options into their types: TypeError for other kinds, ValueError for what is out of range."""
     for name, value in _core.checked_solver_options(options(solver)).items():
         setattr(solver, name, value)
+    check_config(solver, "optim_config", solver.optim_config)
     if solver.nesterov and solver.update_rule is not optim.sgd_momentum:
         raise ValueError("[Solver] expected nesterov with the update_rule sgd_momentum, got "
                          f"{getattr(solver.update_rule, '__name__', solver.update_rule)}")
@@ -31,6 +35,25 @@ def check(solver: Solver) -> None:
     if (solver.mirror or solver.shift or solver.cutout or solver.mirror_averaging) and len(shape) != 3:
         raise ValueError("[Solver] expected images (C, H, W) for mirror, shift, cutout and mirror_averaging, got examples of "
                          f"shape {shape}")
+
+
+def check_config(solver: Solver, name: str, config: dict[str, Any]) -> None:
+    """For a rule of lamina.optim: ValueError for a learning rate that is negative or not finite, and a warning for the first
+    key that the rule does not read. What another function reads only its author knows."""
+    known = optim.settings(solver.update_rule)
+    if known is None:
+        return
+    if "learning_rate" in config:
+        rate = _arguments.as_number("Solver", f"{name}['learning_rate']", config["learning_rate"])
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"[Solver] expected {name}['learning_rate'] to be finite and 0 or more, got {rate}")
+    strange = next((key for key in config if key not in known and key not in optim.state(solver.update_rule)), None)
+    if strange is None or solver._warned_of_key:
+        return
+    solver._warned_of_key = True
+    nearest = difflib.get_close_matches(str(strange), known, n=1, cutoff=0)[0]
+    warnings.warn(f"[Solver] expected only keys in {name} that {solver.update_rule.__name__} reads, got {strange!r}, which "
+                  f"does nothing; the nearest one is {nearest!r}", UserWarning, stacklevel=5)
 
 
 def options(solver: Solver) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def _function(name: str, doc: str) -> UpdateRule:
     return rule
 
 
-_RULES = {_function(name, doc): (rate, decay) for name, doc, rate, decay in _core.update_rules()}
+_RULES = {_function(name, doc): rest for name, doc, *rest in _core.update_rules()}
 __all__ = [rule.__name__ for rule in _RULES]
 globals().update(zip(__all__, _RULES))
 
@@ -44,3 +44,13 @@ def default_learning_rate(rule: UpdateRule) -> float | None:
 def default_weight_decay(rule: UpdateRule) -> float:
     """The weight decay of a rule of this module whose configuration has none."""
     return _RULES[rule][1]
+
+
+def settings(rule: UpdateRule) -> list[str] | None:
+    """What a rule of this module reads of its configuration; None for another function."""
+    return _RULES[rule][2] if rule in _RULES else None
+
+
+def state(rule: UpdateRule) -> list[str]:
+    """The names under which a rule of this module keeps its state in the configuration."""
+    return _RULES[rule][3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import os
 import pickle
 import sys
 import warnings
@@ -124,7 +125,9 @@ class Solver:
     per check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
     optim_configs, the rule's dictionary for each parameter.
 
-    ValueError for unknown arguments and update rules, and for data of wrong shapes; TypeError for wrong kinds.
+    ValueError for unknown arguments and update rules, for data of wrong shapes, and for a learning rate of a rule of
+    lamina.optim that is negative or not finite; TypeError for wrong kinds. UserWarning for a key of optim_config that such
+    a rule does not read, RuntimeWarning for a loss that is not finite.
     """
 
     def __init__(self, model: Any, data: Any, **kwargs: Any) -> None:
@@ -144,6 +147,7 @@ class Solver:
         self.tqdm = kwargs.pop("tqdm", False)
         for name, default in _training.OPTIONS.items():
             setattr(self, name, kwargs.pop(name, default))
+        self._warned_of_key = False
         if kwargs:
             raise ValueError("Unrecognized arguments " + ", ".join(f'"{name}"' for name in kwargs))
         self._check_options()
@@ -152,7 +156,9 @@ class Solver:
     def _check_options(self) -> None:
         self.update_rule = _rule(self.update_rule)
         _arguments.dictionary("Solver", "optim_config", self.optim_config)
-        _arguments.as_number("Solver", "lr_decay", self.lr_decay)
+        lr_decay = _arguments.as_number("Solver", "lr_decay", self.lr_decay)
+        if not 0 <= lr_decay < math.inf:
+            raise ValueError(f"[Solver] expected lr_decay to be finite and 0 or more, got {lr_decay}")
         self.batch_size = _at_least("batch_size", self.batch_size, 1)
         if self.batch_size >= 2**31:
             raise ValueError(f"[Solver] expected batch_size below 2^31, got {self.batch_size}")
@@ -180,7 +186,8 @@ class Solver:
                                  f"{sorted(map(str, self.optim_configs))}")
             if self.optim_configs[name] is None:
                 self.optim_configs[name] = {}
-            _arguments.dictionary("Solver", f"optim_configs['{name}']", self.optim_configs[name])
+            config = _arguments.dictionary("Solver", f"optim_configs['{name}']", self.optim_configs[name])
+            _training.check_config(self, f"optim_configs['{name}']", config)
         given, kept = self._given
         changed = {key: value for key, value in self.optim_config.items()
                    if self.optim_config is not given or key not in kept or value is not kept[key]}
@@ -315,6 +322,14 @@ class Solver:
             for param, best in zip(_training.running(self.model), self._best_running):
                 param.update((name, x.copy()) for name, x in best.items())
 
+    def _check_folder(self) -> None:
+        """FileNotFoundError if checkpoints are to be written and their folder is missing."""
+        if self.checkpoint_name is None or self._own("_save_checkpoint"):
+            return
+        folder = os.path.dirname(str(self.checkpoint_name))
+        if folder and not os.path.isdir(folder):
+            raise FileNotFoundError(f"[Solver] expected the folder of checkpoint_name, '{folder}', got none of that name")
+
     def _print(self, line: str) -> None:
         if self.verbose:
             print(line)
@@ -340,6 +355,7 @@ class Solver:
         """
         self._check_options()
         self._check_state()
+        self._check_folder()
         per_epoch = max(len(self.X_train) // self.batch_size, 1)
         total = self.num_epochs * per_epoch
         self._total, self._per_epoch = total, per_epoch
