@@ -41,8 +41,8 @@ struct LayerView {
   TensorView<T> output;  ///< (N, ..., units), after its ReLU, before dropout and pooling; valid until the next pass
 };
 
-/// The output of a block for one example: its shape without the batch axis, and, for images (C, H, W), their layout in
-/// memory.
+/// Shape and layout of one example at some point of a net: its shape without the batch axis, and, for images (C, H, W),
+/// their layout in memory.
 struct Example {
   Shape shape;
   Layout layout = Layout::nchw;
@@ -102,14 +102,16 @@ class Step {
   /// Returns the output, which is valid until the next pass. x must stay unchanged until the backward pass.
   virtual TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) = 0;
   /// Writes the gradients of its parameters. If `dx` is not null, returns the gradient of x: a view of *dx, which it
-  /// fills, or of dout if the values are the same.
+  /// fills, or of dout if the values are the same. If it is null, nobody wants that gradient: it need not be computed,
+  /// and what is returned is not used.
   virtual TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) = 0;
   /// Whether it has parameters.
   virtual bool learns() const { return false; }
   /// Adds its line or lines to a summary.
   virtual void describe(SummaryWriter& summary) const = 0;
-  /// Adds its layers with weights to `views`. If `follows`, the step directly before this one added the last of them,
-  /// which a normalization then updates.
+  /// Adds its layers with weights to `views`. `follows` says whether the step directly before this one added exactly
+  /// the last of them, without a ReLU: then this step, if it is a normalization, belongs to that layer, and changes the
+  /// view's shift and output to its own.
   virtual void view(std::vector<LayerView<T>>& views, bool follows) const;
 };
 

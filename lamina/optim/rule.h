@@ -31,7 +31,7 @@ struct UpdatePart {
   Index count;
   T* w;
   const T* dw;
-  std::array<T*, kMostTensors> state;  ///< the rule's tensors, in the order of its `state`
+  std::array<T*, kMostTensors> state;  ///< the rule's tensors, in the order of Rule::state
   Index t;                             ///< the number of this update, counted from 1, if the rule counts them
 
   /// The part of it with `some` elements, starting at element `first`.
@@ -104,7 +104,7 @@ class Updates {
     OptimConfig config;
     UpdatePart<T> whole;
     Index* t;
-    T shrink;  // if not 0, w += shrink w is applied before the rule
+    T shrink;  // of the weight decay, - learning rate * decay: w += shrink * w comes before the rule; 0: none
   };
   static void update(const One& one, Index first, Index count, T scale);
 

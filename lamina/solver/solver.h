@@ -45,9 +45,9 @@ class Solver {
 
   /// Trains for options().num_epochs epochs, then leaves the parameters (and buffers) that did best on validation
   /// in the model. A further call continues from there, with the epochs, histories, decayed learning rate and
-  /// update-rule state; if the last call did not finish (should_stop, an exception, set_state()), it only finishes
-  /// that one. Throws NonFiniteLoss. Returns false if `should_stop` ended it early; the model then keeps its
-  /// current parameters.
+  /// update-rule state. If the last call was cut short, by should_stop, by an exception, or because set_state() brought
+  /// the state of such a call, then the next call trains its remaining iterations and no more. Returns false if
+  /// `should_stop` ended it early; the model then keeps its current parameters. Throws NonFiniteLoss.
   bool train();
 
   /// The fraction of examples whose label has the highest score. If num_samples is given and the split has more
@@ -78,8 +78,8 @@ class Solver {
   /// changes nothing, if names or shapes differ.
   void set_state(const SolverState<T>& state);
 
-  /// Hooks between iterations; may be empty. on_iteration runs first. Both run after the iteration's accuracy check, if
-  /// it has one; without a check on_epoch is not called.
+  /// Hooks between iterations; may be empty. on_iteration runs after every iteration, on_epoch after it in those that
+  /// end with an accuracy check: the first one, and the last of each epoch. Both see the accuracies of that check.
   std::function<void(const IterationEvent&)> on_iteration;
   std::function<void(const EpochEvent&)> on_epoch;
   /// Hooks inside a step, for measurements; may be empty. before_update runs when the loss and the gradients are known,

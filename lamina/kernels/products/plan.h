@@ -20,7 +20,7 @@ struct ProductSize {
   bool transpose_a, transpose_b;
   Index m, n, k;
   Index lda;      ///< elements from one row of the stored A to the next
-  Index element;  ///< bytes
+  Index element;  ///< bytes of an element
 };
 
 /// The micro-kernel of an instruction set.
@@ -59,7 +59,7 @@ struct Plan {
   Index thin;    ///< how many of the last columns of C go to the kernel in thin-inl.h
   Index panels;  ///< panels of the other columns
   PackB pack_b;
-  Index first_packed;
+  Index first_packed;  ///< the first panel that is packed, if pack_b is once
   CopyA copy_a;
   Chunks rows;              ///< chunks of rows of C
   Chunks chunks_of_panels;  ///< a task is one chunk of rows with one chunk of panels
@@ -72,15 +72,17 @@ Plan plan_half(const ProductSize& size, const TileShape& tile, const Machine& ma
 
 /// The plan of gemm_bf16() on AVX-512-BF16. Both operands are packed, as pairs of bfloat16 along k (bf16_tile-inl.h).
 struct PairPlan {
-  bool one_chunk;           ///< as in Plan
-  Index pairs;              ///< along k; an odd k is padded with a zero
-  Index width;              ///< columns of a panel of op(B), which are padded with zeros
-  Index tile_rows;          ///< rows of a tile as wide as a panel
-  Index a_pitch;            ///< pairs from one packed row of A to the next, unless A is transposed
+  bool one_chunk;   ///< as in Plan
+  Index pairs;      ///< along k; an odd k is padded with a zero
+  Index width;      ///< columns of a panel of op(B), which are padded with zeros
+  Index tile_rows;  ///< rows of a tile as wide as a panel
+  /// Pairs from one packed row of A to the next. A transposed A does not use it: kPairRows of its rows lie side by
+  /// side.
+  Index a_pitch;
   Chunks rows;              ///< chunks of rows of C, multiples of kPairRows
   Chunks chunks_of_panels;  ///< a task is one chunk of rows with one chunk of panels
 };
-/// Rows of a transposed A that are packed side by side; a multiple of all tile_rows.
+/// Rows of a transposed A that are packed side by side; a multiple of every value that tile_rows can have.
 inline constexpr Index kPairRows = 24;
 
 /// Depends on m, n and k alone.
