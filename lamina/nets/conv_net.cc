@@ -94,7 +94,7 @@ void visit_options(ConvNetOptions& options, const VisitOption& visit) {
          .help = "The affine layer takes the mean of each channel instead of all its pixels",
          .newer = true},
         &options.global_average);
-  visit({.name = "use_batch_norm", .help = "No batch normalisation after the convolutions", .flag = "no-batch-norm"},
+  visit({.name = "use_batch_norm", .help = "No batch normalization after the convolutions", .flag = "no-batch-norm"},
         &options.use_batch_norm);
 }
 

@@ -89,13 +89,15 @@ void visit_rest(NetConfig& config, const VisitOption& visit) {
          .range = {.most = 1, .open_most = true},
          .newer = true},
         &config.label_smoothing);
-  visit({.name = "reg", .help = "Strength of L2 regularisation: the loss has 0.5 reg sum(W^2)"}, &config.reg);
-  visit_choice(visit,
-               {.name = "precision",
-                .help = "Of the products: full, which is --dtype, or bf16: operands rounded to bfloat16, sums in "
-                        "float32",
-                .newer = true},
-               config.precision, kPrecisions);
+  visit({.name = "reg", .help = "Strength of L2 regularization: the loss has 0.5 reg sum(W^2)"}, &config.reg);
+  visit_choice(
+      visit,
+      {.name = "precision",
+       .help =
+           "Precision of the matrix products: full (that of --dtype) or bf16: operands rounded to bfloat16, sums in "
+           "float32",
+       .newer = true},
+      config.precision, kPrecisions);
 }
 
 // A net of any blocks, its parameters named as the model's.

@@ -30,7 +30,7 @@ void visit_members(Config& config, Visit&& visit) {
   using O = Option;
   visit(O{.name = "learning_rate",
           .help = "Step size of the update rule [1e-2; 1e-3 for adam and adamw, and for two-layer, fc and convnet "
-                  "without normalisation]",
+                  "without normalization]",
           .range = positive,
           .alias = "lr"},
         config.learning_rate);

@@ -52,7 +52,7 @@ inline void visit_options(SolverOptions& options, const VisitOption& visit) {
   detail::visit_update_rule(options.update_rule, visit);
   detail::visit_optim_config(options.optim_config, visit);
   visit({.name = "clip_norm",
-         .help = "Where the norm of all gradients together is larger, the update sees them scaled down to it",
+         .help = "If the norm of all gradients together is larger than this, they are scaled down to it for the update",
          .range = {.open_least = true},
          .newer = true},
         &options.clip_norm);
