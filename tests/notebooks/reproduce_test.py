@@ -114,6 +114,13 @@ def structure(found, out):
     check("contradicts its text" in contradicted["note"], contradicted)
 
 
+def one_net_has_one_accuracy(found):
+    """What a cell finds of the net that an earlier one kept is the best accuracy that Solver saw."""
+    of = checks(found, "convolutional")
+    best, again = of[("17", "best validation accuracy")], of[("18", "Validation set accuracy")]
+    check(best["value"] == again["value"], best, again)
+
+
 def draws(found):
     seen = checks(found, "fully-connected")
     for key, value in DRAWN.items():
@@ -247,6 +254,7 @@ def main():
         succeeded(run("reproduce", "all", "--quick", *DATA, "--out", out, timeout=1400))
         found = results(out)
         structure(found, out)
+        one_net_has_one_accuracy(found)
         draws(found)
         if CIFAR10:
             first_losses(found)
