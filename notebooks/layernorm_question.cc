@@ -12,9 +12,9 @@ namespace lamina::reproduce {
 
 namespace {
 
-/// What layer normalization, batch normalization and no normalization lose in a case.
+/// How much layer normalization loses in a case, beside batch normalization and no normalization.
 std::string case_text(const double (&lost)[3], double bound) {
-  if (!(lost[0] > bound)) return fmt::format("no loss that this data can tell ({:.3f})", bound);
+  if (!(lost[0] > bound)) return "nothing that this data can tell";
   const bool more_than_batchnorm = lost[0] > lost[1] + bound, more_than_none = lost[0] > lost[2] + bound;
   if (more_than_batchnorm && more_than_none) return "more than the others";
   if (more_than_batchnorm) return "more than with batch normalization, no more than with none";
@@ -90,8 +90,7 @@ void layernorm_failure_question(Cell& cell) {
       fmt::format("1. {:g} hidden layers, not {:g}", sweeps[1].values.back(), sweeps[1].values.front()),
       fmt::format("2. {:g} features, not {:g}", sweeps[0].values.front(), sweeps[0].values.back()),
       fmt::format("3. reg {:g}, not {:g}", sweeps[2].values.back(), sweeps[2].values.front())};
-  std::string finding =
-      "Lost of the training accuracy with layer normalization (with batch normalization, with none): ";
+  std::string finding;
   std::string agreed, not_agreed;
   for (std::size_t i = 0; i < 3; ++i) {
     const std::size_t sweep = order[i];
@@ -102,8 +101,13 @@ void layernorm_failure_question(Cell& cell) {
       bound = std::max(bound, telling_difference(y.front(), y.back(), data.train.size()));
     }
     table.rows.push_back({names[i], {lost[0], lost[1], lost[2], bound}});
-    finding +=
-        fmt::format("{}: {:.3f} ({:.3f}, {:.3f}), {}; ", names[i], lost[0], lost[1], lost[2], case_text(lost, bound));
+    if (i == 0)
+      finding = fmt::format(
+          "Going from {:g} to {:g} hidden layers costs {:.3f} of the training accuracy with layer normalization, "
+          "{:.3f} "
+          "with batch normalization, {:.3f} with neither. Layer normalization loses ",
+          sweeps[1].values.front(), sweeps[1].values.back(), lost[0], lost[1], lost[2]);
+    finding += fmt::format("in case {} {}; ", i + 1, case_text(lost, bound));
     const bool fails = lost[0] > bound;
     std::string& list = fails == (i > 0) ? agreed : not_agreed;
     list += fmt::format("{}{}", list.empty() ? "" : " and ", i + 1);
