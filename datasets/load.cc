@@ -132,16 +132,20 @@ fs::path find_dataset(const std::string& name, const fs::path& data_dir) {
   return fashion && is_idx(kDebianFashion) ? kDebianFashion : fs::path();
 }
 
-bool has_own_splits(const std::string& name) {
+bool is_dataset_name(const std::string& name) {
   for (const char* known : {"auto", "synthetic", "cifar10", "fashion-mnist", "mnist"})
     if (name == known) return true;
-  return !find_cifar10(name).empty() || is_idx(name) || is_npz(name);
+  return false;
+}
+
+bool has_own_splits(const std::string& name) {
+  return is_dataset_name(name) || !find_cifar10(name).empty() || is_idx(name) || is_npz(name);
 }
 
 Dataset load_dataset(const std::string& name, const fs::path& data_dir, const LoadOptions& options) {
   if (name == "auto") return load_auto(data_dir, options);
   if (name == "synthetic") return synthetic_dataset();
-  if (name != "cifar10" && name != "fashion-mnist" && name != "mnist") return load_path(name, options);
+  if (!is_dataset_name(name)) return load_path(name, options);
   const fs::path place = find_dataset(name, data_dir);
   if (place.empty())
     fail_file(kLoadDataset, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));

@@ -28,6 +28,10 @@ std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 /// empty path if there is none. Fashion-MNIST is also looked for where Debian's package puts it.
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});
 
+/// Whether load_dataset takes the text for a name: "auto", "cifar10", "fashion-mnist", "mnist" or "synthetic". It takes
+/// any other text for a path.
+bool is_dataset_name(const std::string& name_or_dir);
+
 /// Whether load_dataset would load a set whose images have a size and splits of their own (a name, the files of
 /// CIFAR-10 or of an IDX set, a .npz file). ImageFolderOptions have no effect on such a set.
 bool has_own_splits(const std::string& name_or_dir);

@@ -78,7 +78,6 @@ ImageFolderOptions image_options(const RunConfig& config) {
 }
 
 Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
-  std::error_code error;
   LoadOptions options = given;
   options.images = image_options(config);
   options.images.channels = given.images.channels;
@@ -87,7 +86,7 @@ Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   Dataset data = load_dataset(config.data, config.data_dir, options);
   if (config.data == "auto")
     config.data = own_name(data);
-  else if (config.data.find('/') != std::string::npos || fs::exists(config.data, error))
+  else if (!is_dataset_name(config.data))
     config.data = fs::absolute(config.data).string();
   const std::string digest = data_digest(data);
   if (!config.data_digest.empty() && config.data_digest != digest)

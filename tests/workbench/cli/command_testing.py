@@ -74,6 +74,20 @@ def write_cifar10(directory, per_file=400, test=1000, seed=1):
     return directory
 
 
+SHADES = {"ant": 40, "bee": 120, "cat": 200}
+
+
+def write_images(directory, count, kinds=tuple(SHADES), name="{}/{:02}.png"):
+    """Image files of one colour, `count` of each kind."""
+    from PIL import Image
+
+    for kind in kinds:
+        for i in range(count):
+            path = os.path.join(directory, name.format(kind, i))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            Image.new("RGB", (8 + i, 9), (SHADES[kind] + i, 50, 60)).save(path)
+
+
 def history(directory):
     with open(os.path.join(directory, "history.json")) as file:
         return json.load(file)

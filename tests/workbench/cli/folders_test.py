@@ -4,20 +4,9 @@ import json
 import os
 import shutil
 
-from PIL import Image
-
-from command_testing import Directory, check, history, run, succeeded
+from command_testing import Directory, check, history, run, succeeded, write_images
 
 TRAIN = ["--model", "fc", "--hidden", "6", "--image-size", "8", "--epochs", "1", "--batch-size", "10"]
-SHADES = {"ant": 40, "bee": 120, "cat": 200}
-
-
-def write_images(directory, count, kinds=SHADES, name="{}/{:02}.png"):
-    for kind in kinds:
-        for i in range(count):
-            path = os.path.join(directory, name.format(kind, i))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            Image.new("RGB", (8 + i, 9), (SHADES[kind] + i, 50, 60)).save(path)
 
 
 def train(data, out, *more):

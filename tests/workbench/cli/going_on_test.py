@@ -5,7 +5,8 @@ import signal
 import subprocess
 import time
 
-from command_testing import LAMINA, Directory, check, environment, history, run, same_history, succeeded, write_cifar10
+from command_testing import (LAMINA, Directory, check, environment, history, run, same_history, succeeded, write_cifar10,
+                             write_images)
 
 NET = ["--net", "conv 4 3x3 | batchnorm | relu | max_pool 2 | affine 10", "--learning-rate", "3e-2", "--batch-size", "20",
        "--num-train", "200", "--seed", "3"]
@@ -49,7 +50,7 @@ def interrupted_and_longer(base, data):
     args = [*NET, *WAYS[0], "--data", data]
     process = subprocess.Popen([LAMINA, "train", *args, "--epochs", "100000", "--out", parts], env=environment(),
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not os.path.exists(os.path.join(parts, "history.json")):
+    while not os.path.exists(os.path.join(parts, "history.json")) or len(history(parts)["loss_history"]) < 10:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     check(process.wait(timeout=60) == 130, "an interrupted run")
@@ -90,12 +91,33 @@ def moved_data(base, data):
     succeeded(run("train", "--resume", out, "--epochs", "3"))
 
 
+def directory_named_like_a_set(base, data):
+    """The name stands for the set, in the run's file and in the command that a search prints too."""
+    here, out = os.path.join(base, "here"), os.path.join(base, "named")
+    for name in ("cifar10", "synthetic"):
+        os.makedirs(os.path.join(here, name))
+    for name in ("cifar10", "synthetic"):
+        succeeded(run("train", *NET, "--data", name, "--data-dir", data, "--epochs", "1", "--out", out, "--overwrite", cwd=here))
+        check(history(out)["config"]["data"] == name, history(out)["config"])
+        succeeded(run("eval", out, cwd=here))
+        succeeded(run("train", "--resume", out, "--epochs", "2", cwd=here))
+    done = succeeded(run("search", *NET[:-2], "--data", "cifar10", "--data-dir", data, "--epochs", "1", "--search", "reg=uniform:0:1",
+                         "--trials", "1", "--out", os.path.join(base, "searched"), cwd=here))
+    check(" --data cifar10 " in done.stdout, done.stdout)
+    os.rename(os.path.join(here, "cifar10"), os.path.join(here, "own"))
+    for kind in ("ant", "bee"):
+        write_images(os.path.join(here, "own"), 4, [kind])
+    succeeded(run("train", "--model", "fc", "--hidden", "4", "--data", "own", "--epochs", "1", "--out", out, "--overwrite", cwd=here))
+    check(history(out)["config"]["data"] == os.path.join(here, "own"), history(out)["config"])
+
+
 def main():
     with Directory() as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
         more_epochs(base, data)
         interrupted_and_longer(base, data)
         schedules_and_refusals(base, data)
+        directory_named_like_a_set(base, data)
         moved_data(base, data)
 
 
