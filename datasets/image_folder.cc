@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <exception>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -38,6 +40,10 @@ Index share(Index n, double fraction) {
 struct Parts {
   std::vector<Image> train, val, test;
 };
+
+std::array<const std::vector<Image>*, 3> lists_of(const Parts& parts) {
+  return {&parts.train, &parts.val, &parts.test};
+}
 
 // Holds out of the training images what the folder does not give: for validation, and for testing where it gives
 // neither.
@@ -102,23 +108,43 @@ Pixels read_all(const std::vector<Image>& files, Index channels, const ImageFold
   return pixels;
 }
 
-// The images that could be read.
-void drop_broken(std::vector<Image>& files, Pixels& pixels) {
-  const auto broken = static_cast<std::size_t>(std::count_if(pixels.faults.begin(), pixels.faults.end(),
-                                                             [](const std::string& fault) { return !fault.empty(); }));
-  if (broken == 0) return;
-  const Tensor<std::uint8_t>& all = pixels.images;
-  const Index each = all.dim(1) * all.dim(2) * all.dim(3);
-  Tensor<std::uint8_t> whole;
-  whole.resize(Shape{static_cast<Index>(files.size() - broken), all.dim(1), all.dim(2), all.dim(3)});
-  std::vector<Image> kept;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (!pixels.faults[i].empty()) continue;
-    std::copy_n(all.data() + static_cast<Index>(i) * each, each, whole.data() + static_cast<Index>(kept.size()) * each);
-    kept.push_back(std::move(files[i]));
+// The folder of a class that a file in it, or in a folder below it, belongs to.
+fs::path folder_of_class(const fs::path& file, const std::string& name) {
+  fs::path folder = file.parent_path();
+  while (folder.filename() != name && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
+}
+
+// Takes away the files that cannot be read. Throws where a folder of a class has no others.
+void drop_broken(ImageFiles& found, const std::set<fs::path>& broken) {
+  for (ImageFiles::Classes* part : {&found.train, &found.val, &found.test})
+    for (std::size_t c = 0; c < part->size(); ++c) {
+      std::vector<fs::path>& files = (*part)[c];
+      if (files.empty()) continue;
+      const fs::path folder = folder_of_class(files.front(), found.class_names[c]);
+      std::erase_if(files, [&](const fs::path& file) { return broken.contains(file); });
+      if (files.empty())
+        fail_file(kLoadImageFolder, folder, "expected images that can be read in each class's folder, found none");
+    }
+}
+
+// The pixels of the images in `parts`, which were read in another order.
+std::array<Pixels, 3> rearranged(const std::array<Pixels, 3>& pixels, const Parts& read, const Parts& parts) {
+  std::map<fs::path, const std::uint8_t*> place;
+  const Tensor<std::uint8_t>& any = pixels[0].images;
+  const Index each = any.dim(1) * any.dim(2) * any.dim(3);
+  for (std::size_t p = 0; p < pixels.size(); ++p)
+    for (std::size_t i = 0; i < lists_of(read)[p]->size(); ++i)
+      place[(*lists_of(read)[p])[i].path] = pixels[p].images.data() + static_cast<Index>(i) * each;
+  std::array<Pixels, 3> result;
+  for (std::size_t p = 0; p < pixels.size(); ++p) {
+    const std::vector<Image>& files = *lists_of(parts)[p];
+    result[p].grey = pixels[p].grey;
+    result[p].images.resize(Shape{static_cast<Index>(files.size()), any.dim(1), any.dim(2), any.dim(3)});
+    std::uint8_t* to = result[p].images.data();
+    for (std::size_t i = 0; i < files.size(); ++i, to += each) std::copy_n(place.at(files[i].path), each, to);
   }
-  files = std::move(kept);
-  pixels.images = std::move(whole);
+  return result;
 }
 
 // "3 files: ant/1.png (expected a PNG or JPEG image, got an empty file), bee/7.png (...), ..."
@@ -135,23 +161,26 @@ std::string list_of_broken(const fs::path& directory, std::vector<std::pair<fs::
   return broken.size() > kListed ? text + " and " + std::to_string(broken.size() - kListed) + " others" : text;
 }
 
-// Fails for images that cannot be read, or leaves them out and says so.
-void settle_broken(const fs::path& directory, Parts& parts, std::array<Pixels, 3>& pixels,
+// Fails for images that cannot be read, or says that they are left out and draws the split among the others.
+void settle_broken(const fs::path& directory, ImageFiles& found, Parts& parts, std::array<Pixels, 3>& pixels,
                    const ImageFolderOptions& options) {
-  std::vector<Image>* lists[] = {&parts.train, &parts.val, &parts.test};
   std::vector<std::pair<fs::path, std::string>> broken;
+  std::set<fs::path> paths;
   for (std::size_t p = 0; p < pixels.size(); ++p)
-    for (std::size_t i = 0; i < lists[p]->size(); ++i)
-      if (!pixels[p].faults[i].empty()) broken.emplace_back((*lists[p])[i].path, pixels[p].faults[i]);
+    for (std::size_t i = 0; i < pixels[p].faults.size(); ++i)
+      if (!pixels[p].faults[i].empty()) {
+        broken.emplace_back((*lists_of(parts)[p])[i].path, pixels[p].faults[i]);
+        paths.insert(broken.back().first);
+      }
   if (broken.empty()) return;
   const std::string list = list_of_broken(directory, std::move(broken));
   if (!options.skip_broken)
     fail_file("read_image", directory, "expected images that can be read (--skip-broken trains on the others), found ",
               list);
-  for (std::size_t p = 0; p < pixels.size(); ++p) drop_broken(*lists[p], pixels[p]);
   if (options.say) options.say("skipped what cannot be read in " + directory.string() + ": " + list);
-  if (parts.train.empty())
-    fail_file(kLoadImageFolder, directory, "expected images that can be read for training, found none");
+  drop_broken(found, paths);
+  const Parts read = std::exchange(parts, split(found, options));
+  pixels = rearranged(pixels, read, parts);
 }
 
 // The images with only the first of three equal channels.
@@ -197,11 +226,10 @@ Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& o
   ImageFiles found = find_image_files(directory, options.say);
   check_fits_memory(directory, found, options);
   Parts parts = split(found, options);
-  std::vector<Image>* lists[] = {&parts.train, &parts.val, &parts.test};
   std::array<Pixels, 3> pixels;
   const Index channels = options.channels != 0 ? options.channels : 3;
-  for (std::size_t i = 0; i < 3; ++i) pixels[i] = read_all(*lists[i], channels, options);
-  settle_broken(directory, parts, pixels, options);
+  for (std::size_t i = 0; i < 3; ++i) pixels[i] = read_all(*lists_of(parts)[i], channels, options);
+  settle_broken(directory, found, parts, pixels, options);
   if (parts.val.empty())
     fail_file(kLoadImageFolder, directory,
               "expected images for validation, found none: each class has a single image, or the "
@@ -219,7 +247,7 @@ Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& o
   Split* splits[] = {&data.train, &data.val, &data.test};
   for (std::size_t i = 0; i < 3; ++i) {
     splits[i]->X = Examples(std::make_shared<const Tensor<std::uint8_t>>(std::move(pixels[i].images)), data.mean);
-    for (const Image& image : *lists[i]) splits[i]->y.push_back(image.label);
+    for (const Image& image : *lists_of(parts)[i]) splits[i]->y.push_back(image.label);
   }
   return data;
 }

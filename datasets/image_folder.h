@@ -30,9 +30,9 @@ bool is_image_folder(const std::filesystem::path& directory);
 /// for validation and the next round(n test_fraction) for testing; each is at least 1 if n is 3 or more. Of 2 files one
 /// is for validation, if val_fraction is above 0; a single file is for training. A split with images for testing but
 /// none for validation has these held out of its training images in the same way. Finally all training images are
-/// permuted together, and their mean is subtracted from all images. The split of the others does not depend on images
-/// that cannot be read and are skipped. Throws std::runtime_error with one line that names the file or folder for an
-/// image that cannot be read, a folder without images, fewer than 2 folders, no validation image, and more images than
+/// permuted together, and their mean is subtracted from all images. Images that cannot be read and are skipped are as
+/// if they were not there. Throws std::runtime_error with one line that names the file or folder for an image that
+/// cannot be read, a folder without images that can, fewer than 2 folders, no validation image, and more images than
 /// fit into memory; std::invalid_argument for options out of range.
 Dataset load_image_folder(const std::filesystem::path& directory, const ImageFolderOptions& options = {});
 

@@ -260,7 +260,6 @@ TEST(ImageFolder, AllBrokenImagesAreNamedOrSkipped) {
   const TemporaryDirectory temporary;
   const fs::path& here = temporary.path();
   write_set(here, {{"a", 16}, {"b", 16}});
-  const Dataset whole = load_image_folder(here);
   for (int i = 0; i < 6; ++i)
     for (const char* kind : {"a", "b"}) write_bytes(here / kind / ("i" + std::to_string(10 + i) + ".png"), "");
   const std::string line = thrown([&] { load_image_folder(here); });
@@ -277,20 +276,49 @@ TEST(ImageFolder, AllBrokenImagesAreNamedOrSkipped) {
   ASSERT_EQ(said.size(), 1u);
   EXPECT_TRUE(said[0].starts_with("skipped what cannot be read in " + here.string() + ": 12 files: a/i10.png ("))
       << said[0];
-  // The others stay in their split, in their order, with their class.
-  const auto expect_rest = [](const Split& all, const Split& left) {
-    std::vector<int> red;
-    std::vector<Label> labels;
-    const std::vector<int> every = reds(all);
-    for (std::size_t i = 0; i < every.size(); ++i)
-      if (every[i] % 16 >= 6) red.push_back(every[i]), labels.push_back(all.y[i]);
-    EXPECT_EQ(reds(left), red);
-    EXPECT_EQ(left.y, labels);
-  };
-  expect_rest(whole.train, rest.train);
-  expect_rest(whole.val, rest.val);
-  expect_rest(whole.test, rest.test);
   EXPECT_EQ(rest.train.size() + rest.val.size() + rest.test.size(), 20);
+  // They are as if they were not there.
+  for (int i = 0; i < 6; ++i)
+    for (const char* kind : {"a", "b"}) fs::remove(here / kind / ("i" + std::to_string(10 + i) + ".png"));
+  const Dataset without = load_image_folder(here);
+  const auto expect_same = [](const Split& left, const Split& right) {
+    EXPECT_EQ(reds(left), reds(right));
+    EXPECT_EQ(left.y, right.y);
+  };
+  expect_same(rest.train, without.train);
+  expect_same(rest.val, without.val);
+  expect_same(rest.test, without.test);
+  EXPECT_EQ(std::vector<double>(rest.mean->begin(), rest.mean->end()),
+            std::vector<double>(without.mean->begin(), without.mean->end()));
+}
+
+// Whichever images are broken, three that can be read are one for each split.
+TEST(ImageFolder, BrokenImagesDoNotEmptyAClassesSplits) {
+  const TemporaryDirectory temporary;
+  for (int first = 0; first < 6; ++first) {
+    const fs::path here = temporary.path() / std::to_string(first);
+    write_set(here, {{"a", 6}, {"b", 16}});
+    for (int i = first; i < first + 3; ++i) write_bytes(here / "a" / ("i" + std::to_string(10 + i % 6) + ".png"), "");
+    const Dataset data = load_image_folder(here, {.skip_broken = true});
+    for (const Split* split : {&data.train, &data.val, &data.test})
+      EXPECT_EQ(std::count(split->y.begin(), split->y.end(), 0), 1) << first;
+  }
+}
+
+TEST(ImageFolder, AClassOfBrokenImagesIsAnErrorLikeOneOfNone) {
+  const TemporaryDirectory temporary;
+  const fs::path& here = temporary.path();
+  write_set(here, {{"a", 16}, {"b", 3}});
+  for (int i = 0; i < 3; ++i) write_bytes(here / "b" / ("i" + std::to_string(10 + i) + ".png"), "");
+  EXPECT_EQ(thrown([&] { load_image_folder(here, {.skip_broken = true}); }),
+            "[load_image_folder] " + (here / "b").string() +
+                ": expected images that can be read in each class's folder, found none");
+  const fs::path own = here / "own";
+  for (const char* part : {"train", "val", "test"}) write_set(own / part, {{"a", 4}, {"b", 4}});
+  for (int i = 0; i < 4; ++i) write_bytes(own / "val" / "a" / ("i" + std::to_string(10 + i) + ".png"), "");
+  EXPECT_TRUE(thrown([&] {
+                load_image_folder(own, {.skip_broken = true});
+              }).starts_with("[load_image_folder] " + (own / "val" / "a").string() + ": expected images"));
 }
 
 TEST(ImageFolder, SuffixesAndFoldersOfJpegAreRead) {
