@@ -310,8 +310,7 @@ ImageFiles find_image_files(const fs::path& given, const std::function<void(std:
     std::vector<std::string> parts = {"training"};
     if (found.has_val) parts.emplace_back("validation");
     if (found.has_test) parts.emplace_back("testing");
-    say("the folder's own split is used, for " + joined(parts) +
-        (found.has_val ? "; --val-fraction and --test-fraction have no effect" : "; --test-fraction has no effect"));
+    say("the folder's own split is used, for " + joined(parts));
   }
   if (!split) tell_odd_classes(found.class_names, say);
   passed_over.tell(say);

@@ -205,6 +205,18 @@ void check_options(const ImageFolderOptions& options) {
          options.test_fraction);
 }
 
+// Says which shares have no effect, if they are other than the usual ones.
+void tell_unused_fractions(const ImageFiles& found, const ImageFolderOptions& options) {
+  const ImageFolderOptions usual;
+  std::string unused;
+  if (found.has_val && options.val_fraction != usual.val_fraction) unused = "--val-fraction";
+  if ((found.has_val || found.has_test) && options.test_fraction != usual.test_fraction)
+    unused += (unused.empty() ? "" : " and ") + std::string("--test-fraction");
+  if (unused.empty() || !options.say) return;
+  const bool both = unused.find(' ') != std::string::npos;
+  options.say(unused + (both ? " have" : " has") + " no effect, since the folder has a split of its own");
+}
+
 void check_fits_memory(const fs::path& directory, const ImageFiles& found, const ImageFolderOptions& options) {
   double count = 0;
   for (const ImageFiles::Classes* part : {&found.train, &found.val, &found.test})
@@ -224,6 +236,7 @@ bool is_image_folder(const fs::path& directory) { return holds_class_folders(dir
 Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& options) {
   check_options(options);
   ImageFiles found = find_image_files(directory, options.say);
+  tell_unused_fractions(found, options);
   check_fits_memory(directory, found, options);
   Parts parts = split(found, options);
   std::array<Pixels, 3> pixels;

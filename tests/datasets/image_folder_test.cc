@@ -168,9 +168,10 @@ TEST(ImageFolder, WhatIsSkippedIsCounted) {
 }
 
 // The lines that a load says.
-std::vector<std::string> lines_of(const fs::path& directory) {
+std::vector<std::string> lines_of(const fs::path& directory, ImageFolderOptions options = {}) {
   std::vector<std::string> said;
-  load_image_folder(directory, {.say = [&](std::string_view line) { said.emplace_back(line); }});
+  options.say = [&](std::string_view line) { said.emplace_back(line); };
+  load_image_folder(directory, options);
   return said;
 }
 
@@ -188,8 +189,11 @@ TEST(ImageFolder, AGivenSplitIsUsed) {
   EXPECT_EQ(reds(data.test), (std::vector<int>{0, 1, 2}));  // the only class of its set, so the first there
   EXPECT_EQ(data.test.y, (std::vector<Label>{1, 1, 1}));
   EXPECT_EQ(lines_of(here),
-            std::vector<std::string>{"the folder's own split is used, for training, validation and testing; "
-                                     "--val-fraction and --test-fraction have no effect"});
+            std::vector<std::string>{"the folder's own split is used, for training, validation and testing"});
+  EXPECT_EQ(lines_of(here, {.val_fraction = 0.2, .test_fraction = 0.2}).back(),
+            "--val-fraction and --test-fraction have no effect, since the folder has a split of its own");
+  EXPECT_EQ(lines_of(here, {.val_fraction = 0.2}).back(),
+            "--val-fraction has no effect, since the folder has a split of its own");
   write_set(here / "test", {{"c", 1}});
   EXPECT_EQ(thrown([&] { load_image_folder(here); }),
             "[load_image_folder] " + (here / "test" / "c").string() +
