@@ -132,6 +132,16 @@ std::vector<std::string> classes_in_names(const fs::path& folder) {
   return plausible ? std::vector<std::string>(words.begin(), words.end()) : std::vector<std::string>();
 }
 
+// How to sort the images in a folder into classes.
+std::string how_to_sort(const fs::path& folder) {
+  const std::vector<std::string> classes = classes_in_names(folder);
+  fs::path whole = fs::absolute(folder).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  const std::string name = whole.filename().string();
+  return "sort the images of " + name + " into a folder for each class, such as " + name + "/" +
+         (classes.empty() ? "cat" : classes.front() + "; the files' names suggest the classes " + joined(classes));
+}
+
 // Refuses folders train, val, test that have the images themselves, as contests give them: they would be the classes.
 void check_no_flat_split(const fs::path& directory, const std::vector<fs::path>& with_images) {
   std::vector<std::string> names;
@@ -143,12 +153,8 @@ void check_no_flat_split(const fs::path& directory, const std::vector<fs::path>&
     names.push_back(folder.filename().string());
   }
   if (train.empty() || names.size() < 2) return;
-  const std::vector<std::string> classes = classes_in_names(train);
-  const std::string name = train.filename().string();
   fail_file(kFinder, directory, "expected one folder of images a class, found the folders ", joined(names),
-            " of a split without classes: sort the images of ", name, " into a folder for each class, such as ", name,
-            "/", classes.empty() ? "cat" : classes.front(),
-            classes.empty() ? std::string() : "; the files' names suggest the classes " + joined(classes));
+            " of a split without classes: ", how_to_sort(train));
 }
 
 // Warns of classes that are rather parts of a split.
@@ -286,6 +292,14 @@ bool holds_class_folders(const fs::path& directory) {
   if (!fs::is_directory(directory, error)) return false;
   const std::vector<fs::path> folders = folders_in(directory);
   return std::any_of(folders.begin(), folders.end(), has_an_image);
+}
+
+void check_no_loose_images(const fs::path& directory) {
+  const std::vector<fs::path> entries = entries_of(directory);
+  if (std::any_of(entries.begin(), entries.end(),
+                  [](const fs::path& path) { return !is_passed_over(path) && has_image_name(path); }))
+    fail_file(kFinder, directory,
+              "expected one folder of images a class, found images without classes: ", how_to_sort(directory));
 }
 
 ImageFiles find_image_files(const fs::path& given, const std::function<void(std::string_view line)>& say) {

@@ -20,6 +20,9 @@ struct ImageFiles {
 /// Whether `directory` has a folder with an image in it, or below it.
 bool holds_class_folders(const std::filesystem::path& directory);
 
+/// Throws std::runtime_error with one line where images lie in `directory` itself: it says how to sort them.
+void check_no_loose_images(const std::filesystem::path& directory);
+
 /// The images of a directory with one folder for each class, or with a split: folders train, val (valid, validation)
 /// and test that have the folders of the classes, in any case of letters. Both may also lie in a folder that is the
 /// only one with images. A class's images may lie in folders below its own. `say`, if not empty, is called with one

@@ -5,6 +5,7 @@
 
 #include "datasets/cifar10.h"
 #include "datasets/idx.h"
+#include "datasets/image_files.h"
 #include "datasets/npz_dataset.h"
 #include "lamina/check.h"
 #include "lamina/data/synthetic.h"
@@ -70,6 +71,7 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
           kLoadDataset, place,
           "expected CIFAR-10 in its binary version, found its Python version; 'lamina data fetch cifar10' downloads "
           "the binary one, and in Python lamina.data.load_CIFAR10 reads this one");
+  if (fs::is_directory(path, error)) check_no_loose_images(path);
   if (fs::is_directory(path, error))
     fail_file(kLoadDataset, path,
               "expected CIFAR-10 (data_batch_1.bin, a folder cifar-10-batches-bin or cifar-10-binary.tar.gz), IDX "
@@ -112,6 +114,13 @@ fs::path data_home(const fs::path& data_dir) {
   return all.front();
 }
 
+void check_data_dir(const fs::path& data_dir) {
+  std::error_code error;
+  if (!data_dir.empty() && !fs::exists(data_dir, error))
+    fail_file(kLoadDataset, data_dir, "expected a directory of data sets (--data-dir), found ",
+              error ? error.message() : "no such thing");
+}
+
 fs::path find_dataset(const std::string& name, const fs::path& data_dir) {
   const bool fashion = name == "fashion-mnist";
   for (const fs::path& root : roots(data_dir)) {
@@ -146,6 +155,7 @@ Dataset load_dataset(const std::string& name, const fs::path& data_dir, const Lo
   if (name == "auto") return load_auto(data_dir, options);
   if (name == "synthetic") return synthetic_dataset();
   if (!is_dataset_name(name)) return load_path(name, options);
+  check_data_dir(data_dir);
   const fs::path place = find_dataset(name, data_dir);
   if (place.empty())
     fail_file(kLoadDataset, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));

@@ -24,6 +24,9 @@ struct LoadOptions {
 /// (--data-dir), $LAMINA_DATA, $XDG_CACHE_HOME/lamina and ~/.cache/lamina that is set.
 std::filesystem::path data_home(const std::filesystem::path& data_dir = {});
 
+/// Throws std::runtime_error where a data_dir is given and does not exist.
+void check_data_dir(const std::filesystem::path& data_dir);
+
 /// The path of "cifar10", "fashion-mnist" or "mnist" in those directories, which are searched in that order, or an
 /// empty path if there is none. Fashion-MNIST is also looked for where Debian's package puts it.
 std::filesystem::path find_dataset(const std::string& name, const std::filesystem::path& data_dir = {});

@@ -68,9 +68,14 @@ int run_info(const DataFlags& flags) {
     LoadOptions options;
     options.say = [](std::string_view line) { tell(fmt::format("lamina data info: {}", line)); };
     options.images = flags.images;
-    print_dataset(load_dataset(flags.data, flags.data_dir, options));
+    const Dataset data = load_dataset(flags.data, flags.data_dir, options);
+    RunConfig run;
+    run.data = kept_name(flags.data);
+    check_can_be_kept(run, data);
+    print_dataset(data);
     return 0;
   }
+  check_data_dir(flags.data_dir);
   fmt::print("{:<16} {}\n", "name", "where");
   for (const char* name : {"cifar10", "fashion-mnist", "mnist"}) {
     const fs::path path = find_dataset(name, flags.data_dir);
@@ -137,9 +142,9 @@ std::vector<Command> add_data(CLI::App& app) {
   fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
   const auto checked_info = [flags, info] {
     FlagValues values = run_flags().given(*info);
-    if (flags->data.empty() && !values.empty())
-      throw UsageError(
-          fmt::format("--{} belongs to a directory with one folder of images a class, got none", values.front().first));
+    for (const char* flag : {"image-size", "skip-broken"})
+      if (flags->data.empty() && value_of(values, flag))
+        throw UsageError(fmt::format("--{} belongs to a directory with one folder of images a class, got none", flag));
     check_folder_flags(values, flags->data);
     values.emplace_back("data", flags->data);
     if (!flags->data.empty()) flags->images = image_options(run_config_of(values));

@@ -84,10 +84,7 @@ Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   options.images.say = given.images.say;
   if (!config.data_dir.empty()) config.data_dir = fs::absolute(config.data_dir);
   Dataset data = load_dataset(config.data, config.data_dir, options);
-  if (config.data == "auto")
-    config.data = own_name(data);
-  else if (!is_dataset_name(config.data))
-    config.data = fs::absolute(config.data).string();
+  config.data = config.data == "auto" ? own_name(data) : kept_name(config.data);
   const std::string digest = data_digest(data);
   if (!config.data_digest.empty() && config.data_digest != digest)
     fail_file("train", config.data, "expected the data that the run started with (", config.data_digest,
@@ -97,6 +94,8 @@ Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   config.net.num_classes = static_cast<Index>(data.class_names.size());
   return data;
 }
+
+std::string kept_name(const std::string& data) { return is_dataset_name(data) ? data : fs::absolute(data).string(); }
 
 void check_can_be_kept(const RunConfig& config, const Dataset& data) {
   const auto check = [](const std::string& text, const char* what) {

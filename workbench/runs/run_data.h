@@ -25,6 +25,9 @@ ImageFolderOptions image_options(const RunConfig& config);
 /// has a digest and that of these data is another.
 Dataset load_run_data(RunConfig& config, const LoadOptions& options);
 
+/// What a run keeps as its data: a set's name as it is, a path as an absolute one.
+std::string kept_name(const std::string& data);
+
 /// Throws std::runtime_error where the data's path or a class's name is not UTF-8, as the run's files keep it.
 void check_can_be_kept(const RunConfig& config, const Dataset& data);
 

@@ -245,7 +245,12 @@ def main():
         # Data.
         expect(1, r"nowhere", "train", "--data", path("nowhere"), "--out", path("x"))
         check(not os.path.exists(path("x")), "a run that could not begin left its directory")
-        expect(1, r"cifar10", "train", "--data", "cifar10", "--data-dir", path("nowhere"), "--out", path("x"))
+        expect(1, r"nowhere: expected a directory of data sets \(--data-dir\), found no such thing", "data", "info", "--data-dir",
+               path("nowhere"), env=environment(LAMINA_DATA=data))
+        for call in ["train", "--out", path("x"), "--data", "cifar10"], ["data", "info", "cifar10"]:
+            expect(1, r"nowhere: expected a directory of data sets \(--data-dir\), found no such thing", *call, "--data-dir",
+                   path("nowhere"), env=environment(LAMINA_DATA=data))
+        check(data in succeeded(run("data", "info", "--data-dir", data)).stdout, "data info --data-dir")
         os.makedirs(path("empty"))
         expect(1, r"empty", "data", "info", path("empty"))
         damaged_data(base, data)

@@ -36,6 +36,8 @@ def splits(base):
 def contest(base):
     data = os.path.join(base, "contest")
     write_images(data, 5, ["ant", "bee"], "train/{}.{}.png")
+    failed(run("data", "info", os.path.join(data, "train")), "train: expected one folder of images a class, found images without classes",
+           "such as train/ant; the files' names suggest the classes ant and bee")
     write_images(data, 5, ["cat"], "test/{1}.png")
     failed(train(data, os.path.join(base, "none")), "the folders test and train of a split without classes",
            "suggest the classes ant and bee")
@@ -92,8 +94,8 @@ def hostile_names(base):
                    os.path.join(base, "latin"))]
     os.rename(latin, os.fsencode(base) + b"/proper")
     os.rename(os.path.join(base, "proper", "bee"), os.fsencode(base) + b"/proper/b\xe4e")
-    refused.append(train(os.path.join(base, "proper"), os.path.join(base, "latin")))
-    for process, what in zip(refused, ["a path", "a path", "a path", "a class's name"]):
+    refused += [train(os.path.join(base, "proper"), os.path.join(base, "latin")), run("data", "info", os.path.join(base, "proper"))]
+    for process, what in zip(refused, ["a path"] * 3 + ["a class's name"] * 2):
         check(process.returncode == 1 and "expected %s in UTF-8" % what in process.stderr, process.args, process.stderr)
     check(not os.path.exists(os.path.join(base, "latin")), "a refused run left its directory")
 
