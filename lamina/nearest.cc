@@ -22,16 +22,22 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::vector<std::string> nearest(std::string_view word, const std::vector<std::string>& known, std::size_t count) {
-  if (word.size() > 40) return {};
+  const auto bare = [](std::string_view text) {
+    return text.substr(std::min(text.find_first_not_of('-'), text.size()));
+  };
+  const std::string_view wanted = bare(word);
+  if (wanted.empty() || wanted.size() > 40) return {};
+  const std::size_t most = std::max<std::size_t>(1, wanted.size() / 3);
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& candidate : known) {
-    const bool part = word.size() >= 3 && candidate.find(word) != std::string::npos;
-    ranked.emplace_back(part ? 1 : edit_distance(word, candidate), candidate);
+    const std::size_t far = edit_distance(wanted, bare(candidate));
+    const bool part = wanted.size() >= 3 && bare(candidate).find(wanted) != std::string_view::npos;
+    if (far <= most || part) ranked.emplace_back(std::min(far, most + 1), candidate);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> result;
   for (const auto& [distance, candidate] : ranked)
-    if (result.size() < count && distance <= std::max<std::size_t>(2, word.size() / 2)) result.push_back(candidate);
+    if (result.size() < count && distance == ranked.front().first) result.push_back(candidate);
   return result;
 }
 

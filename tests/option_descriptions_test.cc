@@ -179,6 +179,13 @@ TEST(Nearest, FindsWhatWasMeant) {
   EXPECT_EQ(nearest("momentun", known, 2), std::vector<std::string>{"momentum"});
   EXPECT_EQ(nearest("decay", known, 2), (std::vector<std::string>{"lr-decay", "weight-decay"}));
   EXPECT_TRUE(nearest("zzzzzzz", known, 2).empty());
+  const std::vector<std::string> flags = {"--batch-size", "--epochs", "--image-size", "--pool", "--step-epochs"};
+  EXPECT_EQ(nearest("--epoch", flags, 2), std::vector<std::string>{"--epochs"});
+  EXPECT_EQ(nearest("epoch", {"epochs", "step-epochs", "warmup-epochs"}, 3), std::vector<std::string>{"epochs"});
+  EXPECT_EQ(nearest("--batch_size", flags, 2), std::vector<std::string>{"--batch-size"});
+  EXPECT_EQ(nearest("--size", flags, 2), (std::vector<std::string>{"--batch-size", "--image-size"}));
+  EXPECT_TRUE(nearest("foo", {"pool", "mode"}, 2).empty());
+  EXPECT_TRUE(nearest("--", flags, 2).empty());
 }
 
 }  // namespace

@@ -392,17 +392,17 @@ constexpr std::array<Kind, sizeof...(Options)> kinds_of(std::type_identity<std::
 constexpr auto kKinds = kinds_of(std::type_identity<AllBlocks>{});
 
 const Kind& kind_named(const Word& word) {
-  const Kind* nearest = nullptr;
-  std::size_t least = 3;
+  std::vector<std::string> known;
+  std::string names;
   for (const Kind& kind : kKinds) {
     if (kind.name == word.text) return kind;
-    const std::size_t far = word.text.size() > 40 ? least : edit_distance(word.text, kind.name);
-    if (far < least) least = far, nearest = &kind;
+    known.emplace_back(kind.name);
+    names += (names.empty() ? "" : ", ") + known.back();
   }
-  if (nearest)
-    fail("net", "expected a block, got ", quoted(word.text), " at ", word.at, "; did you mean ", nearest->name, "?");
-  std::string names;
-  for (const Kind& kind : kKinds) names += (names.empty() ? "" : ", ") + std::string(kind.name);
+  std::string near;
+  for (const std::string& name : nearest(word.text, known, 3)) near += (near.empty() ? "" : " or ") + name;
+  if (!near.empty())
+    fail("net", "expected a block, got ", quoted(word.text), " at ", word.at, "; did you mean ", near, "?");
   fail("net", "expected a block (", names, "), got ", quoted(word.text), " at ", word.at);
 }
 

@@ -159,7 +159,9 @@ def main():
 
         # The command line.
         expect(2, r"unknown argument 'trian'; did you mean train", "trian")
-        expect(2, r"lamina train: unknown flag '--epoch'; did you mean --epochs", "train", "--epoch", "3")
+        expect(2, r"lamina train: unknown flag '--epoch'; did you mean --epochs\? ", "train", "--epoch", "3")
+        expect(2, r"unknown flag '--batch_size'; did you mean --batch-size\? ", "train", "--batch_size", "3")
+        expect(2, r"--search foo: expected a flag of lamina train, found none of that name \(", "search", "--search", "foo=uniform:0:1")
         expect(2, r"--epochs: expected a whole number from 1 on, got '0'", "train", "--epochs", "0")
         expect(2, r"--epochs: expected a whole number from 1 on, got 'x'", "train", "--epochs=x")
         expect(2, r"--epochs: expected a value, got none", "train", "--epochs")
@@ -227,7 +229,7 @@ def main():
                               "--out", path("threads")], env) == threads, "threads with", args, "are not", threads)
 
         # The configuration file.
-        expect(2, r"a.toml:1: epoch: unknown key; did you mean epochs", "train", "--config", path("a.toml", "epoch = 3\n"))
+        expect(2, r"a.toml:1: epoch: unknown key; did you mean epochs\?", "train", "--config", path("a.toml", "epoch = 3\n"))
         expect(2, r"b.toml:2: epochs: expected a whole number from 1 on, got '0'", "train", "--config",
                path("b.toml", "seed = 1\nepochs = 0\n"))
         expect(2, r"c.toml:1: not TOML", "train", "--config", path("c.toml", "epochs = = 3\n"))
