@@ -133,18 +133,27 @@ SearchPlan plan_of(const fs::path& path, const ordered_json& header) {
   return plan;
 }
 
+/// Empty where the object has no such key.
 std::string text_of(const ordered_json& object, const std::string& key) {
-  if (!object.contains(key)) return "none";
+  if (!object.contains(key)) return "";
   return object[key].is_string() ? object[key].get<std::string>() : object[key].dump();
+}
+
+/// "with --reg 1, not 2", "with --reg 1, now without", "without --mirror, now with it".
+std::string difference(const std::string& flag, const std::string& was, const std::string& is) {
+  const auto value = [](const std::string& text) { return text == "true" ? "" : " " + text; };
+  if (was.empty()) return "without " + flag + ", now with" + (is == "true" ? " it" : value(is));
+  return "with " + flag + value(was) + (is.empty() ? ", now without" : ", not" + value(is));
 }
 
 /// Throws if a value of `now` differs from that of `then`.
 void check_same(const fs::path& path, const std::string& prefix, const ordered_json& then, const ordered_json& now) {
   for (const ordered_json* side : {&then, &now})
     for (const auto& item : side->items())
-      if (const std::string& key = item.key(), was = text_of(then, key), is = text_of(now, key); was != is)
-        fail_file("search", path.parent_path(), "holds a search that was started with ", prefix, key, " ", was,
-                  ", not ", is, "; choose another --out, or replace it by --overwrite");
+      if (const std::string& key = item.key(); text_of(then, key) != text_of(now, key))
+        fail_file("search", path.parent_path(), "holds a search that was started ",
+                  difference(prefix + key, text_of(then, key), text_of(now, key)),
+                  "; choose another --out, or replace it by --overwrite");
 }
 
 std::string number(double value) {
@@ -210,7 +219,7 @@ void SearchJournal::read(const SearchPlan& plan, const std::string& data_digest)
   check_same(path_, "--", then, now);
   if (digest != data_digest)
     fail_file("search", path_.parent_path(), "expected the data that the search started with (", digest,
-              "), found others (", data_digest, ")");
+              "), found others (", data_digest, "); others need a new search, with another --out");
 
   std::size_t at = text.find('\n') + 1;
   while (at < text.size()) {
