@@ -233,6 +233,11 @@ void check_fits_memory(const fs::path& directory, const ImageFiles& found, const
 
 bool is_image_folder(const fs::path& directory) { return holds_class_folders(directory); }
 
+bool has_test_images(const fs::path& directory, const ImageFolderOptions& options) {
+  check_options(options);
+  return !split(find_image_files(directory), options).test.empty();
+}
+
 Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& options) {
   check_options(options);
   ImageFiles found = find_image_files(directory, options.say);

@@ -24,6 +24,9 @@ struct ImageFolderOptions {
 /// Whether `directory` has a folder with an image in it, or below it.
 bool is_image_folder(const std::filesystem::path& directory);
 
+/// Whether load_image_folder would give images for testing. No image is read; errors are its errors.
+bool has_test_images(const std::filesystem::path& directory, const ImageFolderOptions& options = {});
+
 /// The classes are the folders, in the order of their names (compared by bytes); image_files.h says where they may lie,
 /// and how a folder gives a split of its own. Otherwise the files of each class, ordered by path, are permuted by
 /// RandomState(split_seed), one class after the other. Of the n files of a class the first round(n val_fraction) are

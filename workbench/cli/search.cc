@@ -15,6 +15,7 @@
 #include "workbench/cli/run_flags.h"
 #include "workbench/cli/search_space.h"
 #include "workbench/cli/signals.h"
+#include "workbench/pages/page_text.h"
 #include "workbench/runs/run_data.h"
 
 namespace lamina::cli {
@@ -32,10 +33,6 @@ struct SearchFlags {
 };
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
-
-std::string several(Index n, const char* one, const char* more) {
-  return fmt::format("{} {}", with_commas(n), n == 1 ? one : more);
-}
 
 /// What stands on the screen while a search works.
 class Screen {
@@ -157,18 +154,18 @@ void print_table(const SearchPlan& plan, const std::vector<SearchTrial>& trials,
 }
 
 void print_end(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const SearchResult& result,
-               const fs::path& directory, Index show) {
+               const fs::path& directory, bool has_test, Index show) {
   const auto count = [&](TrialStatus status) { return std::count(result.status.begin(), result.status.end(), status); };
   fmt::print("\nBest of {}: {} trained to the end, {} stopped early, {} failed\n",
              several(static_cast<Index>(trials.size()), "trial", "trials"), count(TrialStatus::finished),
              count(TrialStatus::stopped), count(TrialStatus::failed));
   print_table(plan, trials, result, show);
   const std::string best = shown(directory / "best");
-  fmt::print("\nTrials:    {}\n", shown(directory / "trials.csv"));
-  fmt::print("Report:    {}\n", shown(directory / "report.html"));
-  fmt::print("Best run:  {}\n", best);
-  fmt::print("Next:      lamina eval {} --split test\n", best);
-  fmt::print("The same:  {}\n", trials[at(result.best())].command);
+  fmt::print("\nTrials:         {}\n", shown(directory / "trials.csv"));
+  fmt::print("Report:         {}\n", shown(directory / "report.html"));
+  fmt::print("Best run:       {}\n", best);
+  fmt::print("Next:           lamina eval {} --split {}\n", best, has_test ? "test" : "val");
+  fmt::print("Train it again: {}\n", trials[at(result.best())].command);
 }
 
 /// The flags of trials; the search draws a seed for each.
@@ -235,10 +232,11 @@ SearchPlan plan_to_resume(const SearchFlags& flags, const CLI::App& app) {
 }
 
 /// Loads the data, once for all trials, and completes plan and trials with them.
-Dataset load_data(SearchPlan& plan, std::vector<SearchTrial>& trials, Screen& screen) {
+Dataset load_data(SearchPlan& plan, std::vector<SearchTrial>& trials, bool resuming, Screen& screen) {
   LoadOptions options;
   options.say = [&](std::string_view line) { screen.notice(std::string(line)); };
   RunConfig base = trials.front().config;
+  if (resuming) check_still_there(base, "");
   Dataset data = load_run_data(base, options);
   check_can_be_kept(base, data);
   const auto set = [&](const std::string& flag, const std::string& value) {
@@ -267,7 +265,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   if (directory.empty()) directory = default_directory("search-" + trials.front().config.net.model);
 
   Screen screen(plan, trials, flags.quiet);
-  const Dataset data = load_data(plan, trials, screen);
+  const Dataset data = load_data(plan, trials, resuming, screen);
   if (!flags.quiet)
     fmt::print("{}: {} train, {} val and {} test images of {}\n{}\n", on_one_line(data.name),
                with_commas(data.train.size()), with_commas(data.val.size()), with_commas(data.test.size()),
@@ -294,7 +292,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
     return 1;
   }
   if (screen.parts() == 0) fmt::print("This search is finished; nothing is left to do.\n");
-  print_end(plan, trials, result, directory, flags.show);
+  print_end(plan, trials, result, directory, data.test.size() > 0, flags.show);
   return 0;
 }
 

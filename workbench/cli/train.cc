@@ -16,6 +16,7 @@
 #include "workbench/cli/progress_bar.h"
 #include "workbench/cli/run_flags.h"
 #include "workbench/cli/signals.h"
+#include "workbench/pages/page_text.h"
 #include "workbench/runs/training_run.h"
 
 namespace lamina::cli {
@@ -125,12 +126,15 @@ void print_result(const RunResult& result) {
   const std::string directory = shown(result.directory);
   fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iteration{}\n", result.best_val_acc, result.epochs,
              result.epochs == 1 ? "" : "s", with_commas(result.iterations), result.iterations == 1 ? "" : "s");
+  if (result.patience)
+    fmt::print("Ended by --patience: {} brought no better validation accuracy\n",
+               several(*result.patience, "accuracy check", "accuracy checks in a row"));
   fmt::print("Training steps {:.1f} s, {} images/s\n", result.seconds,
              with_commas(static_cast<long long>(result.images_per_second)));
   fmt::print("Run directory: {}\n", directory);
   fmt::print("Report:        {}\n", shown(result.directory / "report.html"));
   fmt::print("Model:         {}\n", shown(result.directory / "model.safetensors"));
-  fmt::print("Next:          lamina eval {} --split test\n", directory);
+  fmt::print("Next:          lamina eval {} --split {}\n", directory, result.has_test ? "test" : "val");
   fmt::print("               lamina predict {} IMAGE.png\n", directory);
 }
 

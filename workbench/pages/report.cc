@@ -56,6 +56,9 @@ std::string result_sentence(const ReportInput& input, double epochs) {
   } else {
     text += " no accuracy was checked.";
   }
+  if (input.patience)
+    text += fmt::format(" The run ended early, as {} brought no better validation accuracy.",
+                        several(*input.patience, "accuracy check", "accuracy checks in a row"));
   text += fmt::format(" The training steps took {}", duration(record.seconds));
   if (std::isfinite(record.images_per_second) && record.images_per_second > 0)
     text += fmt::format(", {} images a second", counted(record.images_per_second));
@@ -258,7 +261,7 @@ std::string report_html(const ReportInput& input) {
   if (input.diagnostics.every > 0) add_inside(page, input);
   if (!input.filters.empty()) add_filters(page, input.filters);
   if (input.net) add_net(page, *input.net, input.batch_size);
-  add_commands(page, input, input.num_epochs > 0 && epochs < static_cast<double>(input.num_epochs));
+  add_commands(page, input, !input.patience && input.num_epochs > 0 && epochs < static_cast<double>(input.num_epochs));
   add_config(page, record.config);
   page += "</main>\n<footer>";
   if (!input.started.empty()) page += "Started " + escape_html(input.started) + ". ";

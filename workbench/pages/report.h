@@ -19,6 +19,7 @@ struct ReportInput {
   Index num_train = 0, num_val = 0;  ///< examples
   bool has_test = true;              ///< whether the data have test examples
   Index num_epochs = 0;              ///< the number that was requested; 0: unknown
+  std::optional<Index> patience;     ///< so many checks without a better accuracy ended the run early
   RunRecord record;
   /// The iteration that ended the run because its loss was NaN or infinite; the record ends before it.
   std::optional<Index> not_finite;

@@ -101,8 +101,10 @@ Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::p
   RunConfig config = kept_config(info).value_or(RunConfig{});
   const std::string digest = config.data_digest;
   config.data_digest.clear();
+  const bool own_data = data.empty() && kept_config(info).has_value();
   if (!data.empty()) config.data = data;
   if (!data_dir.empty()) config.data_dir = data_dir;
+  if (own_data) check_still_there(config, "--data NEW says where they are now");
   config.image_size = {.height = info.config.input_dim[1], .width = info.config.input_dim[2]};
   LoadOptions options;
   options.say = say;

@@ -88,11 +88,24 @@ Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   const std::string digest = data_digest(data);
   if (!config.data_digest.empty() && config.data_digest != digest)
     fail_file("train", config.data, "expected the data that the run started with (", config.data_digest,
-              "), found others (", digest, ")");
+              "), found others (", digest,
+              "); --data NEW says where the run's data are, if they have moved; others need a new run");
   config.data_digest = digest;
   config.net.input_dim = data.example_shape();
   config.net.num_classes = static_cast<Index>(data.class_names.size());
   return data;
+}
+
+void check_still_there(const RunConfig& config, const std::string& advice) {
+  std::error_code error;
+  if (is_dataset_name(config.data)) {
+    if (!config.data_dir.empty() && config.data != "synthetic" && !fs::exists(config.data_dir, error) && !error)
+      fail_file("train", config.data_dir, "expected the directory of the run's data, found no such thing; ",
+                "--data-dir NEW says where it is now");
+  } else if (!fs::exists(config.data, error) && !error) {
+    fail_file("train", config.data, "expected the run's data, found that they are no longer there",
+              advice.empty() ? "" : "; " + advice);
+  }
 }
 
 std::string kept_name(const std::string& data) { return is_dataset_name(data) ? data : fs::absolute(data).string(); }

@@ -25,6 +25,10 @@ ImageFolderOptions image_options(const RunConfig& config);
 /// has a digest and that of these data is another.
 Dataset load_run_data(RunConfig& config, const LoadOptions& options);
 
+/// Throws std::runtime_error where the data of a run that began earlier are no longer where they were. `advice` says
+/// what to do; it is empty where another place cannot be given.
+void check_still_there(const RunConfig& config, const std::string& advice);
+
 /// What a run keeps as its data: a set's name as it is, a path as an absolute one.
 std::string kept_name(const std::string& data);
 

@@ -47,6 +47,12 @@ RunRecord run_record(const RunConfig& config, const SolverState<T>& state, Index
 }
 
 template <class T>
+std::optional<Index> patience_that_ended(const RunConfig& config, const SolverState<T>& state) {
+  const bool ended = state.num_iterations > 0 && state.iteration == state.num_iterations;
+  return ended && state.epoch < config.solver.num_epochs ? config.solver.patience : std::nullopt;
+}
+
+template <class T>
 void write_best_model(const fs::path& directory, const RunConfig& config, const Dataset& data,
                       const SolverState<T>& state, Net<T>& net) {
   ModelInfo info;
@@ -74,6 +80,7 @@ void write_pages(const fs::path& directory, const RunConfig& config, const Datas
   report.num_train = num_train(config, data);
   report.num_val = data.val.size();
   report.has_test = data.test.size() > 0;
+  report.patience = patience_that_ended(config, state);
   report.num_epochs = config.solver.num_epochs;
   report.record = run_record(config, state, report.num_train);
   report.not_finite = not_finite;
@@ -99,6 +106,8 @@ void remove_run(const fs::path& directory) {
 
 template RunRecord run_record(const RunConfig&, const SolverState<float>&, Index);
 template RunRecord run_record(const RunConfig&, const SolverState<double>&, Index);
+template std::optional<Index> patience_that_ended(const RunConfig&, const SolverState<float>&);
+template std::optional<Index> patience_that_ended(const RunConfig&, const SolverState<double>&);
 template void write_best_model(const fs::path&, const RunConfig&, const Dataset&, const SolverState<float>&,
                                Net<float>&);
 template void write_best_model(const fs::path&, const RunConfig&, const Dataset&, const SolverState<double>&,

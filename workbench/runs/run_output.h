@@ -21,6 +21,10 @@ std::filesystem::path diagnostics_path(const std::filesystem::path& directory);
 template <class T>
 RunRecord run_record(const RunConfig& config, const SolverState<T>& state, Index num_train);
 
+/// The patience that ended a run before its last epoch; none where it is not finished, or had all its epochs.
+template <class T>
+std::optional<Index> patience_that_ended(const RunConfig& config, const SolverState<T>& state);
+
 /// Writes model.safetensors: the best parameters, or the current ones if there was no accuracy check yet.
 template <class T>
 void write_best_model(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,

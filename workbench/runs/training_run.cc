@@ -30,10 +30,11 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 template <class T>
-RunResult result_of(const fs::path& directory, const SolverState<T>& state, bool finished) {
+RunResult result_of(const fs::path& directory, const RunConfig& config, const SolverState<T>& state, bool finished) {
   RunResult result;
   result.directory = directory;
   result.finished = finished;
+  result.patience = patience_that_ended(config, state);
   result.epochs = state.epoch;
   result.iterations = static_cast<Index>(state.history.loss_history.size());
   result.best_val_acc = state.history.best_val_acc;
@@ -104,10 +105,21 @@ class Run {
       save();
       write_files();
     }
-    return result_of(directory_, solver_.state(), finished);
+    return result(finished);
+  }
+
+  /// Writes the files of a finished run, whose state was set, anew.
+  RunResult write_again() {
+    write_files();
+    return result(true);
   }
 
  private:
+  RunResult result(bool finished) const {
+    RunResult result = result_of(directory_, config_, solver_.state(), finished);
+    result.has_test = data_.test.size() > 0;
+    return result;
+  }
   SolverOptions options() const {
     SolverOptions options = config_.solver;
     options.verbose = watcher_.lines != nullptr;
@@ -238,27 +250,55 @@ void change_epochs(RunConfig& config, SolverState<T>& state, Index num_epochs, I
         std::to_string(num_epochs) + " epochs, so far it was that of a run of " + std::to_string(before));
 }
 
+/// What of a finished run's files is missing: "model.safetensors and report.html".
+std::string missing_files(const fs::path& directory) {
+  std::string missing;
+  for (const fs::path& path : {model_path(directory), directory / "report.html"})
+    if (!fs::exists(path)) missing += (missing.empty() ? "" : " and ") + path.filename().string();
+  return missing;
+}
+
+/// Whether the data of a finished run, which are not loaded, have test images; true where it cannot be told.
+bool may_have_test(const RunConfig& config) {
+  try {
+    return has_own_splits(config.data) || has_test_images(config.data, image_options(config));
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+}
+
 template <class T>
 RunResult resume(RunConfig config, const fs::path& directory, const ResumeChanges& changes, const RunWatcher& watcher) {
   Checkpoint<T> checkpoint = load_checkpoint<T>(checkpoint_path(directory));
   SolverState<T>& state = checkpoint.state;
   const bool other_epochs = changes.num_epochs && *changes.num_epochs != config.solver.num_epochs;
-  if (is_finished(state) && !other_epochs) {
-    RunResult result = result_of(directory, state, true);
+  const bool finished = is_finished(state) && !other_epochs;
+  const std::string missing = finished ? missing_files(directory) : std::string();
+  if (finished && missing.empty()) {
+    RunResult result = result_of(directory, config, state, true);
     result.already_finished = true;
+    result.has_test = may_have_test(config);
     return result;
   }
   const bool same_bits = checkpoint.info.same_instruction_set() ||
                          (config.net.precision == Precision::full &&
                           kernels::same_bits_without_bf16(checkpoint.info.instruction_set, kernels::target_name(),
                                                           std::is_same_v<T, double>));
-  if (!same_bits && watcher.on_notice)
+  if (!finished && !same_bits && watcher.on_notice)
     watcher.on_notice("this run was computed with " + checkpoint.info.instruction_set + " and goes on with " +
                       kernels::target_name() + ": its numbers will not be bit for bit those of an unbroken run");
+  if (changes.data.empty()) check_still_there(config, "--data NEW says where they are now");
   Dataset data = load_run_data(config, load_options(watcher));
   check_can_be_kept(config, data);
   if (other_epochs) change_epochs(config, state, *changes.num_epochs, data.train.size(), watcher.on_notice);
   Run<T> run(config, std::move(data), directory, watcher);
+  if (finished) {
+    run.set_state(state, false);
+    RunResult result = run.write_again();
+    result.already_finished = true;
+    if (watcher.on_notice) watcher.on_notice("what was missing is written again from the checkpoint: " + missing);
+    return result;
+  }
   run.check_memory();
   run.set_state(state, other_epochs);
   checkpoint = {};

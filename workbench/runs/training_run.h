@@ -47,7 +47,9 @@ struct RunResult {
   std::filesystem::path directory;
   bool finished = false;  ///< false: it was stopped by should_stop and can be resumed
   bool already_finished = false;
-  Index epochs = 0, iterations = 0;  ///< finished so far
+  bool has_test = true;                ///< whether its data have test images
+  std::optional<Index> patience = {};  ///< so many checks without a better accuracy ended it early
+  Index epochs = 0, iterations = 0;    ///< finished so far
   double best_val_acc = 0;
   double seconds = 0;  ///< of training steps, including those before a resume
   double images_per_second = 0;
@@ -75,6 +77,7 @@ struct ResumeChanges {
 
 /// Continues from the directory's checkpoint; the history will be that of a run that never stopped. With more epochs it
 /// is that of a run that had them from the start, unless the schedule of the learning rate depends on their number.
+/// A run that is finished gets its model and report back from the checkpoint if they are missing.
 /// Throws std::runtime_error if there is no readable checkpoint, or the data are not those of the run;
 /// std::invalid_argument for no more epochs than are done.
 RunResult resume_run(const std::filesystem::path& directory, const ResumeChanges& changes, const RunWatcher& watcher);

@@ -73,9 +73,13 @@ def schedules_and_refusals(base, data):
           done.stderr)
     check(len(history(out)["loss_history"]) == 40 and history(out)["config"]["num_epochs"] == 4, history(out)["config"])
     out = os.path.join(base, "patient")
-    succeeded(run("train", "--model", "two-layer", "--num-train", "100", "--learning-rate", "1e-30", "--epochs", "50",
-                  "--patience", "3", "--data", data, "--out", out))
+    patient = succeeded(run("train", "--model", "two-layer", "--num-train", "100", "--learning-rate", "1e-30", "--epochs", "50",
+                            "--patience", "3", "--data", data, "--out", out))
     failed(run("train", "--resume", out, "--epochs", "60"), 2, "a patience of 3 ended")
+    check("brought no better" not in succeeded(run("train", "--resume", os.path.join(base, "cosine"))).stdout, "no patience")
+    for done in patient, succeeded(run("train", "--resume", out)):
+        check("Ended by --patience: 3 accuracy checks in a row brought no better validation accuracy\n" in done.stdout, done.stdout)
+    check("--resume" not in open(os.path.join(out, "report.html")).read(), "the report recommends what cannot be")
 
 
 def moved_data(base, data):
@@ -83,12 +87,59 @@ def moved_data(base, data):
     succeeded(run("train", *NET, "--data", data, "--epochs", "1", "--out", out))
     os.rename(data, moved)
     other = write_cifar10(os.path.join(base, "other"), per_file=400, test=50, seed=2)
-    failed(run("train", "--resume", out, "--epochs", "2"), 1, data)
+    gone = "%s: expected the run's data, found that they are no longer there" % data
+    failed(run("train", "--resume", out, "--epochs", "2"), 1, gone + "; --data NEW says where they are now")
+    failed(run("eval", out), 1, gone + "; --data NEW says where they are now")
+    succeeded(run("eval", out, "--data", moved))
+    searched = os.path.join(base, "search-of-moved")
+    succeeded(run("search", *NET[:-2], "--data", moved, "--epochs", "1", "--search", "reg=uniform:0:1", "--trials", "1", "--out",
+                  searched))
+    os.rename(moved, data)
+    done = run("search", "--resume", searched)
+    check(done.returncode == 1 and "no longer there" in done.stderr and "--data" not in done.stderr, done.stderr)
+    os.rename(data, moved)
     failed(run("train", "--resume", out, "--epochs", "2", "--data", other), 1, other,
-           "expected the data that the run started with")
+           "expected the data that the run started with", "--data NEW says where the run's data are, if they have moved")
     succeeded(run("train", "--resume", out, "--epochs", "2", "--data", moved))
     check(history(out)["config"]["data"] == moved and len(history(out)["loss_history"]) == 20, history(out)["config"])
     succeeded(run("train", "--resume", out, "--epochs", "3"))
+    home, gone = os.path.join(base, "home"), os.path.join(base, "gone")
+    os.rename(moved, home)
+    succeeded(run("train", *NET, "--data", "cifar10", "--data-dir", home, "--epochs", "1", "--out", out, "--overwrite"))
+    os.rename(home, gone)
+    for command in ["train", "--epochs", "2", "--resume"], ["eval"]:
+        failed(run(*command, out), 1, "%s: expected the directory of the run's data, found no such thing" % home, "--data-dir NEW")
+    succeeded(run("train", "--resume", out, "--epochs", "2", "--data-dir", gone))
+
+
+def files_of_a_finished_run(base, data):
+    """Its model and report are written again where they are missing: the same model."""
+    out = os.path.join(base, "finished")
+    succeeded(run("train", *NET, *WAYS[1], "--data", data, "--epochs", "3", "--out", out))
+    before = model(out)
+    os.remove(os.path.join(out, "model.safetensors"))
+    os.remove(os.path.join(out, "report.html"))
+    done = succeeded(run("train", "--resume", out))
+    check("written again from the checkpoint: model.safetensors and report.html" in done.stderr, done.stderr)
+    check("nothing is left to do" in done.stdout and model(out) == before, done.stdout)
+    check(os.path.exists(os.path.join(out, "report.html")), "the report")
+    check(succeeded(run("train", "--resume", out)).stderr == "", "nothing is missing now")
+
+
+def no_test_images(base):
+    """Where a set has no images for testing, nothing recommends them."""
+    data, out = os.path.join(base, "untested"), os.path.join(base, "untested-run")
+    for part in ("train", "val"):
+        write_images(os.path.join(data, part), 6)
+    small = ["--model", "fc", "--hidden", "4", "--epochs", "1", "--data", data]
+    done = [succeeded(run("train", *small, "--out", out)), succeeded(run("train", "--resume", out)),
+            succeeded(run("search", *small, "--search", "reg=uniform:0:1", "--trials", "1", "--out", out + "-search"))]
+    for process in done:
+        command = [line.split("lamina ")[1] for line in process.stdout.splitlines() if line.startswith("Next:")][0]
+        check(command.endswith("--split val"), process.stdout)
+        succeeded(run(*command.split()))
+    for place in out, out + "-search":
+        check("--split test" not in open(os.path.join(place, "report.html")).read(), "the report of", place)
 
 
 def directory_named_like_a_set(base, data):
@@ -118,6 +169,8 @@ def main():
         interrupted_and_longer(base, data)
         schedules_and_refusals(base, data)
         directory_named_like_a_set(base, data)
+        files_of_a_finished_run(base, data)
+        no_test_images(base)
         moved_data(base, data)
 
 

@@ -58,7 +58,7 @@ def whole_search(base):
     check(seen["best_val_acc"] == float(best["best_val_acc"]), seen["best_val_acc"], best)
     found = json.loads(succeeded(run("eval", os.path.join(out, "best"), "--json")).stdout)
     check(found["accuracy"] == seen["best_val_acc"], found["accuracy"])
-    command = re.search(r"^The same: +lamina (train .*)$", done.stdout, re.M)[1].split()
+    command = re.search(r"^Train it again: +lamina (train .*)$", done.stdout, re.M)[1].split()
     again = os.path.join(base, "again")
     succeeded(run(*command, "--out", again, "--quiet"))
     for key in ("loss_history", "train_acc_history", "val_acc_history", "best_val_acc"):
@@ -190,7 +190,7 @@ def switches_and_seeds(base):
                          "no-batch-norm=choice:true|false", "--search", "seed=integer:7:9", "--out", out))
     check({row["no-batch-norm"] for row in rows(out)} == {"true", "false"}, rows(out))
     check({row["seed"] for row in rows(out)} <= {"7", "8", "9"}, rows(out))
-    command = re.search(r"^The same: +lamina (train .*)$", done.stdout, re.M)[1].split()
+    command = re.search(r"^Train it again: +lamina (train .*)$", done.stdout, re.M)[1].split()
     again = os.path.join(base, "switched")
     succeeded(run(*command, "--out", again, "--quiet"))
     check(history(again)["loss_history"] == history(os.path.join(out, "best"))["loss_history"], command)
@@ -224,7 +224,8 @@ def wrong_calls(base, whole):
     for args, wanted in [
             (["--resume", base], "expected the directory of a search, found none"),
             ([*FIXED, *SEARCHED, "--trials", "13", "--out", whole], "was started with --trials 12, not 13"),
-            ([*FIXED, *SEARCHED, *TRIALS, "--reg", "1", "--out", whole], "was started with --reg none, not 1"),
+            ([*FIXED, *SEARCHED, *TRIALS, "--reg", "1", "--out", whole], "was started without --reg, now with 1;"),
+            ([*FIXED[:2], *FIXED[4:], *SEARCHED, *TRIALS, "--out", whole], "was started with --epochs 9, now without;"),
             (["--search", rate, "--data", "cifar10", "--out", os.path.join(base, "wrong")], "expected it in"),
     ]:
         done = run("search", *args)

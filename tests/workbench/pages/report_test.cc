@@ -90,6 +90,19 @@ TEST_F(Report, LetsNoTextBecomeMarkup) {
   EXPECT_TRUE(python(std::string(kCheckPage) + "assert '<script>evil' not in page and '<b>' not in page\n"));
 }
 
+TEST_F(Report, RecommendsWhatCanBeDone) {
+  ReportInput input = full_input();
+  input.has_test = false;
+  EXPECT_NE(report_html(input).find("lamina eval runs/one --split val"), std::string::npos);
+  EXPECT_EQ(report_html(input).find("--split test"), std::string::npos);
+  input.num_epochs = 50;
+  EXPECT_NE(report_html(input).find("lamina train --resume runs/one"), std::string::npos);
+  input.patience = 3;
+  const std::string page = report_html(input);
+  EXPECT_EQ(page.find("--resume"), std::string::npos) << "a run that its patience ended is not to be resumed";
+  EXPECT_NE(page.find("as 3 accuracy checks in a row brought no better validation accuracy"), std::string::npos);
+}
+
 TEST_F(Report, QuotesDirectoriesForTheShell) {
   ReportInput input = full_input();
   input.run_directory = "my runs/it's $HOME";
