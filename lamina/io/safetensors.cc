@@ -224,7 +224,7 @@ Safetensors parse_safetensors(std::string_view bytes, const fs::path& name) {
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   if (length > kMaxHeader)
-    fail_file(kWhere, name, "expected a safetensors header of at most ", kMaxHeader, " bytes, got ", length);
+    fail_file(kWhere, name, "expected a model file or a checkpoint (safetensors), got a file of another kind");
   if (length > bytes.size() - 8)
     fail_file(kWhere, name, "expected a header of ", length, " bytes, got ", bytes.size() - 8, " bytes until the end");
   const std::string_view text = bytes.substr(8, length);

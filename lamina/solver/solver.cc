@@ -8,10 +8,19 @@
 
 namespace lamina {
 
+namespace {
+
+// No learning rate has had an effect yet.
+constexpr const char* kBeforeAnyStep =
+    "look for numbers in the data that are not finite, or try a smaller weight_scale or normalization";
+constexpr const char* kAfterSteps = "try a smaller learning rate, a smaller weight_scale, or normalization";
+
+}  // namespace
+
 NonFiniteLoss::NonFiniteLoss(Index at, Index num_iterations, double loss, double rate)
-    : std::runtime_error(fmt::format("[Solver] expected a finite loss, got {} at iteration {} of {}, learning rate {}: "
-                                     "try a smaller learning rate, a smaller weight_scale, or normalization",
-                                     std::isnan(loss) ? std::abs(loss) : loss, at, num_iterations, rate)),
+    : std::runtime_error(fmt::format(
+          "[Solver] expected a finite loss, got {} at iteration {} of {}, learning rate {}: {}",
+          std::isnan(loss) ? std::abs(loss) : loss, at, num_iterations, rate, at == 1 ? kBeforeAnyStep : kAfterSteps)),
       iteration(at),
       learning_rate(rate) {}
 

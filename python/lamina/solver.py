@@ -341,9 +341,11 @@ class Solver:
         for iteration, loss in enumerate(self.loss_history[since:], since + 1):
             if not math.isfinite(loss):
                 self._warned = True
+                advice = ("look for numbers in the data that are not finite, or try a smaller weight_scale or normalization"
+                          if iteration == 1 else
+                          "try a smaller learning rate, a smaller weight_scale, or normalization")
                 warnings.warn(f"[Solver] the loss is {abs(loss) if math.isnan(loss) else loss} at iteration "
-                              f"{iteration}: try a smaller learning rate, a smaller weight_scale, or normalization",
-                              RuntimeWarning, stacklevel=3)
+                              f"{iteration}: {advice}", RuntimeWarning, stacklevel=3)
                 return
 
     def train(self) -> None:

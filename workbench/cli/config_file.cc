@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 
 #include "lamina/io/atomic_file.h"
 #include "workbench/cli/flags.h"
@@ -48,6 +49,25 @@ std::optional<std::string> as_range(const toml::node& value) {
   return range;
 }
 
+/// What may be wrong with a line that is no TOML: a text without quotes, a list without brackets. Starts with "; ".
+std::string remedy(const std::string& text, std::size_t line) {
+  std::istringstream lines(text);
+  std::string words;
+  for (std::size_t i = 0; i < line && std::getline(lines, words); ++i) continue;
+  const std::size_t equals = words.find('=');
+  if (equals == std::string::npos) return "";
+  const auto trimmed = [](const std::string& word) {
+    const std::size_t first = word.find_first_not_of(" \t\r"), last = word.find_last_not_of(" \t\r");
+    return first == std::string::npos ? std::string() : word.substr(first, last - first + 1);
+  };
+  const std::string key = trimmed(words.substr(0, equals));
+  const std::string value = trimmed(words.substr(equals + 1, words.find('#', equals) - equals - 1));
+  if (value.empty() || value.find_first_of("\"'[]{}=") != std::string::npos) return "";
+  if (value.find_first_not_of("0123456789.eE+-, ") == std::string::npos)
+    return value.find(',') != std::string::npos ? fmt::format("; a list needs brackets: {} = [{}]", key, value) : "";
+  return fmt::format("; a text needs quotes: {} = \"{}\"", key, value);
+}
+
 void read_search_table(const toml::node& value, const std::string& where, SearchTable* search) {
   if (search == nullptr) throw UsageError(fmt::format("{}: belongs to lamina search", where));
   const auto* table = value.as_table();
@@ -77,7 +97,9 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTa
   try {
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    throw UsageError(fmt::format("{}:{}: not TOML: {}", path.string(), error.source().begin.line, error.description()));
+    const auto line = error.source().begin.line;
+    throw UsageError(
+        fmt::format("{}:{}: not TOML: {}{}", path.string(), line, error.description(), remedy(text, line)));
   }
 
   std::vector<std::string> known;

@@ -126,15 +126,19 @@ std::string on_one_line(std::string text) {
 
 std::string class_line(const std::vector<std::string>& names) {
   constexpr std::size_t kRoom = 100;
-  std::string line = fmt::format("{} classes: ", names.size());
-  const std::string last = names.empty() ? "" : on_one_line(names.back());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::string name = on_one_line(names[i]);
-    const bool fits = i < 2 || line.size() + name.size() + last.size() + 7 <= kRoom;
-    if (!fits && i + 1 < names.size()) return line + "..., " + last;
-    line += name + (i + 1 < names.size() ? ", " : "");
+  const std::string head = fmt::format("{} classes: ", names.size());
+  std::vector<std::string> shown_names;
+  for (const std::string& name : names) shown_names.push_back(on_one_line(name));
+  const std::string whole = head + fmt::format("{}", fmt::join(shown_names, ", "));
+  if (whole.size() <= kRoom || names.size() < 4) return whole;
+  const std::string end = "..., " + shown_names.back();
+  std::string line = head;
+  for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+    if (i >= 2 && line.size() + shown_names[i].size() + 2 + end.size() > kRoom) break;
+    line += shown_names[i] + ", ";
   }
-  return line;
+  line += end;
+  return whole.size() <= line.size() ? whole : line;
 }
 
 std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
@@ -150,6 +154,17 @@ std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
     std::vector<std::string> known;
     for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
     text = fmt::format("expected one of the commands {}, got none", fmt::join(known, ", "));
+  }
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && app.get_subcommands({}).empty()) {
+    const std::string name = text.substr(0, text.find(' '));
+    if (name == "run") text = "expected a run: a run directory or a model.safetensors, got none";
+    if (name == "images") text = "expected an image, a PNG or JPEG file, got none";
+    if (name == "data") text = "expected the name of a data set, got none";
+    for (const std::string& word : app.remaining())
+      if (word.starts_with('-')) {
+        text += fmt::format("; '{0}' was taken for a flag, a file of that name is ./{0}", word);
+        break;
+      }
   }
   if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error); extras != nullptr) {
     // A flag among what nothing took, or the first word of it, and what it may have meant.

@@ -20,10 +20,16 @@ OptionFlags flags_of() {
 }
 
 // What flags of a convolutional net must have in common; their lengths have ranges of their own.
-void check_convolutions(const ConvNetOptions& net) {
-  if (net.num_filters.size() != net.filter_sizes.size())
-    throw UsageError(fmt::format("expected as many --filter-sizes as --num-filters, got {} for {}",
-                                 fmt::join(net.filter_sizes, ","), fmt::join(net.num_filters, ",")));
+void check_convolutions(const ConvNetOptions& net, const FlagValues& values) {
+  if (net.num_filters.size() != net.filter_sizes.size()) {
+    std::string line = fmt::format("expected as many --filter-sizes as --num-filters, got {} for {}",
+                                   fmt::join(net.filter_sizes, ","), fmt::join(net.num_filters, ","));
+    if (!value_of(values, "filter-sizes"))
+      line += fmt::format("; {} is the default of --filter-sizes", fmt::join(net.filter_sizes, ","));
+    if (!value_of(values, "num-filters"))
+      line += fmt::format("; {} is the default of --num-filters", fmt::join(net.num_filters, ","));
+    throw UsageError(line);
+  }
   const auto check = [&](const char* flag, const std::vector<Index>& list, std::size_t otherwise) {
     if (list.size() != net.num_filters.size() && list.size() != otherwise)
       throw UsageError(fmt::format("{}: expected one for each of --num-filters {}, got {}", flag,
@@ -37,9 +43,9 @@ void check_odd(Index size) {
   if (size % 2 == 0) throw UsageError(fmt::format("--filter-sizes: expected odd numbers, got {}", size));
 }
 
-void check_net(const NetConfig& net) {
+void check_net(const NetConfig& net, const FlagValues& values) {
   if (net.net.empty()) {
-    check_convolutions(net.convnet);
+    check_convolutions(net.convnet, values);
     for (const Index size : net.convnet.filter_sizes) check_odd(size);
     check_odd(net.three_layer_convnet.filter_size);
     return;
@@ -77,7 +83,8 @@ void check_rule(const FlagValues& values, RunConfig& config) {
 void check_training(const RunConfig& config) {
   const SolverOptions& solver = config.solver;
   if (const double warmup = solver.schedule.warmup_epochs.value_or(0); warmup >= static_cast<double>(solver.num_epochs))
-    throw UsageError(fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", solver.num_epochs, warmup));
+    throw UsageError(
+        fmt::format("--warmup-epochs: expected fewer than --epochs {}, got {}", solver.num_epochs, warmup));
   const OptimConfig optim = with_defaults(solver.update_rule, solver.optim_config);
   const double rate = *optim.learning_rate, decay = *optim.weight_decay;
   if (rate * decay >= 1)
@@ -108,14 +115,14 @@ void check_precision(const NetConfig& net, const std::string& dtype) {
 NetConfig net_config_of(const FlagValues& values) {
   NetConfig net;
   net_flags().set(values, [&](const VisitOption& visit) { visit_options(net, visit); });
-  check_net(net);
+  check_net(net, values);
   return net;
 }
 
 RunConfig run_config_of(const FlagValues& values) {
   RunConfig config;
   run_flags().set(values, [&](const VisitOption& visit) { visit_options(config, visit); });
-  check_net(config.net);
+  check_net(config.net, values);
   check_rule(values, config);
   auto& learning_rate = config.solver.optim_config.learning_rate;
   if (!learning_rate && diverges_at_default(config.net)) learning_rate = 1e-3;

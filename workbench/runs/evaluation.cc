@@ -46,6 +46,9 @@ std::optional<RunConfig> kept_config(const ModelInfo& info) {
 
 TrainedNet open_trained_net(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? model_path(path) : path;
+  if (!fs::exists(file) && fs::exists(model_path(path / "best")))
+    fail_file("load_model", path, "expected a run directory, found that of a search, whose best run is ",
+              (path / "best").string());
   if (!fs::exists(file))
     fail_file("load_model", path,
               fs::is_directory(path) ? "expected a run directory with model.safetensors, found none in it"

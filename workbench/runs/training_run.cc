@@ -27,6 +27,9 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kStartAnew =
+    "; --resume would keep the learning rate: start anew, with a smaller --learning-rate and --overwrite";
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 template <class T>
@@ -92,9 +95,10 @@ class Run {
     } catch (const NonFiniteLoss& error) {
       write_files(iterations() + 1);
       tell_findings();
+      const bool at_first = error.iteration == 1;
       throw std::runtime_error(error.what() +
-                               ("; the last checkpoint, of iteration " + std::to_string(saved_iteration_) + ", is " +
-                                checkpoint_path(directory_).string()));
+                               ((at_first ? "" : kStartAnew) + std::string("; the last checkpoint, of iteration ") +
+                                std::to_string(saved_iteration_) + ", is " + checkpoint_path(directory_).string()));
     }
     if (finished) {
       write_files();  // before the checkpoint of the finished run: a run killed in between repeats its end

@@ -177,7 +177,10 @@ def main():
         expect(2, r"--hidden: expected whole numbers of 1 to 1000000, comma-separated, got '10,,10'", "train", "--hidden", "10,,10")
         expect(2, r"--hidden does not belong to --model convnet, which has --num-filters", "train", "--hidden", "10")
         expect(2, r"--hidden: expected a whole number of 1 to 1000000, got '10,10'", "train", "--model", "two-layer", "--hidden", "10,10")
-        expect(2, r"as many --filter-sizes as --num-filters, got 7,3 for 16", "train", "--num-filters", "16")
+        expect(2, r"as many --filter-sizes as --num-filters, got 7,3 for 16; 7,3 is the default of --filter-sizes \(", "train",
+               "--num-filters", "16")
+        expect(2, r"got 3 for 32,32; 32,32 is the default of --num-filters \(", "summary", "--filter-sizes", "3")
+        expect(2, r"got 3 for 4,5 \(", "train", "--filter-sizes", "3", "--num-filters", "4,5")
         expect(2, r"--filter-sizes: expected odd numbers, got 4", "train", "--filter-sizes", "4,3")
         expect(2, r"--momentum belongs to --update-rule sgd_momentum, got adam", "train", "--update-rule", "adam", "--momentum", "0.5")
         expect(2, r"--warmup-epochs: expected fewer than --epochs 3, got 3 ", "train", *small, "--epochs", "3", "--warmup-epochs", "3")
@@ -199,8 +202,10 @@ def main():
         expect(2, r"--threads", "train", "--threads", "-1")
         expect(2, r"--resume goes on with the run's own settings: --seed cannot", "train", "--resume", base, "--seed", "5")
         expect(2, r"--split: expected one of train, val, test, all, got 'dev'", "eval", base, "--split", "dev")
-        expect(2, r"run.*required", "eval")
-        expect(2, r"images.*required", "predict", base)
+        expect(2, r": expected a run: a run directory or a model.safetensors, got none", "eval")
+        expect(2, r": expected an image, a PNG or JPEG file, got none \(", "predict", base)
+        expect(2, r"'-x.png' was taken for a flag, a file of that name is ./-x.png", "predict", base, "-x.png")
+        expect(2, r": expected the name of a data set, got none", "data", "fetch")
         expect(2, r"data: expected one of cifar10, got 'imagenet'", "data", "fetch", "imagenet")
         expect(2, r"machine's \d+ GB|at most \d+ parameters", "summary", "--model", "fc", "--hidden", "1000000,1000000")
         expect(2, r"2x2 max pool.*input_dim", "summary", "--num-filters", "4,4", "--filter-sizes", "3,3", "--conv-stride", "30")
@@ -233,6 +238,9 @@ def main():
         expect(2, r"b.toml:2: epochs: expected a whole number from 1 on, got '0'", "train", "--config",
                path("b.toml", "seed = 1\nepochs = 0\n"))
         expect(2, r"c.toml:1: not TOML", "train", "--config", path("c.toml", "epochs = = 3\n"))
+        for line, remedy in [("model=fc", r'; a text needs quotes: model = "fc" \('), ("data = /tmp/x # here", r'data = "/tmp/x" \('),
+                             ("num-filters = 16,32", r"; a list needs brackets: num-filters = \[16,32\] \(")]:
+            expect(2, r"words.toml:2: not TOML: .*" + remedy, "train", "--config", path("words.toml", "epochs = 3\n" + line + "\n"))
         expect(2, r"bars.toml:1: not TOML", "train", "--config", path("bars.toml", "[" + 97 * "|"))
         expect(2, r"d.toml:1: no-batch-norm: expected true or false", "train", "--config", path("d.toml", "no-batch-norm = 3\n"))
         expect(2, r"e.toml:1: solver: unknown key", "train", "--config", path("e.toml", "[solver]\nepochs = 3\n"))
@@ -285,6 +293,12 @@ def main():
         without_rights(base, done)
         output_that_fails(done)
         expect(1, r"plain", "predict", done, path("plain"))
+        for other in os.path.join(done, "history.json"), os.path.join(done, "report.html"):
+            expect(1, re.escape(other) + r": expected a model file or a checkpoint \(safetensors\), got a file of another kind",
+                   "predict", other, done)
+        shutil.copytree(done, path("searched/best"))
+        expect(1, r"searched: expected a run directory, found that of a search, whose best run is .*/searched/best$", "eval",
+               path("searched"))
         for name in ["checkpoint", "model.safetensors"]:
             whole = open(os.path.join(done, name), "rb").read()
             for bad in [b"", whole[: len(whole) // 2], b"\xff" * 64, whole[:-3] + b"abc"]:
@@ -303,7 +317,11 @@ def main():
         started = path("started")
         expect(2, r"LAMINA_CHECKPOINT_SECONDS", "train", *small, "--out", started,
                env=environment(LAMINA_CHECKPOINT_SECONDS="soon"))
-        expect(1, r"loss.*iteration.*learning rate.*last checkpoint.*started/checkpoint", "train", *small,
+        first = path("first")
+        expect(1, r"iteration 1 of .*: look for numbers in the data that are not finite, or try a smaller weight_scale or "
+               r"normalization; the last checkpoint", "train", *small, "--weight-scale", "1e38", "--out", first)
+        expect(1, r"loss.*iteration.*learning rate.*start anew, with a smaller --learning-rate and --overwrite; the last "
+               r"checkpoint.*started/checkpoint", "train", *small,
                "--learning-rate", "1e30", "--epochs", "30", "--out", started)
         check(len(history(started)["loss_history"]) >= 1, "the losses before the bad one are in history.json")
         other = write_cifar10(path("other"), per_file=400, test=50, seed=2)
