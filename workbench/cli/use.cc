@@ -9,6 +9,7 @@
 #include "datasets/images.h"
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
+#include "workbench/cli/confusion.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/pages/page_text.h"
 #include "workbench/runs/evaluation.h"
@@ -42,8 +43,9 @@ void print_evaluation(Evaluation found) {
   std::size_t width = 5;
   for (std::string& name : found.class_names) name = on_one_line(name);
   for (const std::string& name : found.class_names) width = std::max(width, name.size());
-  fmt::print("{}, {}: {} images, accuracy {:.4f}\n\n", on_one_line(found.data_name),
-             found.split == "all" ? "all splits" : found.split + " split", with_commas(found.count), found.accuracy());
+  fmt::print("{}, {}: {}, accuracy {:.4f}\n\n", on_one_line(found.data_name),
+             found.split == "all" ? "all splits" : found.split + " split", several(found.count, "image", "images"),
+             found.accuracy());
   fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", "class", width, "images", "right", "accuracy");
   for (std::size_t i = 0; i < found.class_names.size(); ++i) {
     const Index images = row_sum(found.confusion[i]), right = found.confusion[i][i];
@@ -51,15 +53,7 @@ void print_evaluation(Evaluation found) {
     fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", found.class_names[i], width, with_commas(images), with_commas(right),
                accuracy);
   }
-  fmt::print("\nConfusion: a row is a true class, a column what its images were taken for\n");
-  fmt::print("{:<{}}", "", width);
-  for (const std::string& name : found.class_names) fmt::print(" {:>5}", first_letters(name, 5));
-  fmt::print("\n");
-  for (std::size_t i = 0; i < found.class_names.size(); ++i) {
-    fmt::print("{:<{}}", found.class_names[i], width);
-    for (const Index n : found.confusion[i]) fmt::print(" {:>5}", n);
-    fmt::print("\n");
-  }
+  fmt::print("\n{}", confusion_text(found, static_cast<std::size_t>(terminal_width())));
 }
 
 void print_json(const Evaluation& found) {

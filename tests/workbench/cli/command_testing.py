@@ -85,7 +85,7 @@ def write_images(directory, count, kinds=tuple(SHADES), name="{}/{:02}.png"):
         for i in range(count):
             path = os.path.join(directory, name.format(kind, i))
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            Image.new("RGB", (8 + i, 9), (SHADES[kind] + i, 50, 60)).save(path)
+            Image.new("RGB", (8 + i, 9), (SHADES.get(kind, 80) + i, 50, 60)).save(path)
 
 
 def history(directory):
