@@ -11,8 +11,8 @@ namespace lamina {
 /// that changed places count once.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The words of `known` that `word` may have meant: at most `count` that are equally near, from which it differs in up to
-/// a third of its letters; if there are none, those that contain it. Dashes before a word do not count.
+/// The words of `known` that `word` may have meant: at most `count` that are equally near, from which it differs in up
+/// to a third of its letters; if there are none, those that contain it. Dashes before a word do not count.
 std::vector<std::string> nearest(std::string_view word, const std::vector<std::string>& known, std::size_t count);
 
 }  // namespace lamina

@@ -98,6 +98,10 @@ TEST_F(Load, ADirectoryIsTakenForWhatItHolds) {
 }
 
 TEST_F(Load, WhatIsNotFoundIsNamedWithThePlaces) {
+  EXPECT_EQ(
+      thrown([&] { load_dataset("mnist", given()); }),
+      "[load_dataset] " + given().string() + ": expected a directory of data sets (--data-dir), found no such thing");
+  fs::create_directories(given());
   EXPECT_EQ(thrown([&] { load_dataset("mnist", given()); }), "[load_dataset] mnist: expected it in " +
                                                                  given().string() + ", " + shared().string() + ", " +
                                                                  cache().string() + ", found it in none");

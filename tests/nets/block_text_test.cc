@@ -52,7 +52,8 @@ TEST(BlockText, ErrorsNameThePlace) {
   };
   expect("conv 32 3x3 | covn 32", "[net] expected a block, got 'covn' at 14; did you mean conv?");
   expect("conv 32 3x3 | btachnorm", "[net] expected a block, got 'btachnorm' at 14; did you mean batchnorm?");
-  expect("pool 2", "[net] expected a block, got 'pool' at 0; did you mean average_pool or global_average_pool or max_pool?");
+  expect("pool 2",
+         "[net] expected a block, got 'pool' at 0; did you mean average_pool or global_average_pool or max_pool?");
   EXPECT_THAT(error_of("foo"), ::testing::HasSubstr("[net] expected a block (affine, conv, "));
   EXPECT_THAT(error_of("transformer"), ::testing::HasSubstr("[net] expected a block (affine, conv, "));
   EXPECT_THAT(error_of("transformer"), ::testing::HasSubstr("got 'transformer' at 0"));
