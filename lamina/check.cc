@@ -35,7 +35,7 @@ std::string written(std::string_view where, std::initializer_list<Part> parts) {
   // The parts may quote a file's bytes. Control characters become spaces, so that a message is one line and cannot send
   // commands to a terminal.
   for (char& c : line)
-    if ((c >= 0 && c < ' ') || c == '\x7f') c = ' ';
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   return line;
 }
 
