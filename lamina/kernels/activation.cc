@@ -250,83 +250,74 @@ namespace {
 // multiples of 64 elements, so that no two threads write to the same cache line.
 constexpr Index kChunk = 8192;
 
-// Calls use(i, length) for each chunk of n elements.
-template <class Use>
-void for_elements(Index n, const Use& use) {
-  for_chunks(Chunks::even(n, kChunk, 64), use);
+// Calls the kernel for each chunk of n elements, with the addresses in these arrays where the chunk begins.
+template <class Kernel, class... Arrays>
+void for_elements(Index n, Kernel kernel, Arrays*... arrays) {
+  for_chunks(Chunks::even(n, kChunk, 64), [=](Index i, Index length) { kernel(length, arrays + i...); });
+}
+// The same for a kernel that takes a number before them.
+template <class Kernel, class T, class... Arrays>
+void for_elements_with(Index n, Kernel kernel, T number, Arrays*... arrays) {
+  for_chunks(Chunks::even(n, kChunk, 64), [=](Index i, Index length) { kernel(length, number, arrays + i...); });
 }
 
 }  // namespace
 
 template <class T>
 void sigmoid(Index n, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(sigmoid<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+  for_elements(n, LAMINA_DISPATCH(sigmoid<T>), x, out);
 }
 template <class T>
 void sigmoid_backward(Index n, const T* dout, const T* out, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(sigmoid_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, out + i, dx + i); });
+  for_elements(n, LAMINA_DISPATCH(sigmoid_backward<T>), dout, out, dx);
 }
 template <class T>
 void tanh(Index n, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(tanh<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+  for_elements(n, LAMINA_DISPATCH(tanh<T>), x, out);
 }
 template <class T>
 void tanh_backward(Index n, const T* dout, const T* out, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(tanh_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, out + i, dx + i); });
+  for_elements(n, LAMINA_DISPATCH(tanh_backward<T>), dout, out, dx);
 }
 template <class T>
 void silu(Index n, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(silu<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+  for_elements(n, LAMINA_DISPATCH(silu<T>), x, out);
 }
 template <class T>
 void silu_backward(Index n, const T* dout, const T* x, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(silu_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, x + i, dx + i); });
+  for_elements(n, LAMINA_DISPATCH(silu_backward<T>), dout, x, dx);
 }
 template <class T>
 void gelu(Index n, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(gelu<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+  for_elements(n, LAMINA_DISPATCH(gelu<T>), x, out);
 }
 template <class T>
 void gelu_backward(Index n, const T* dout, const T* x, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(gelu_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, x + i, dx + i); });
+  for_elements(n, LAMINA_DISPATCH(gelu_backward<T>), dout, x, dx);
 }
 template <class T>
 void gelu_tanh(Index n, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(gelu_tanh<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, x + i, out + i); });
+  for_elements(n, LAMINA_DISPATCH(gelu_tanh<T>), x, out);
 }
 template <class T>
 void gelu_tanh_backward(Index n, const T* dout, const T* x, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(gelu_tanh_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, dout + i, x + i, dx + i); });
+  for_elements(n, LAMINA_DISPATCH(gelu_tanh_backward<T>), dout, x, dx);
 }
 template <class T>
 void elu(Index n, T alpha, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(elu<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, alpha, x + i, out + i); });
+  for_elements_with(n, LAMINA_DISPATCH(elu<T>), alpha, x, out);
 }
 template <class T>
 void elu_backward(Index n, T alpha, const T* dout, const T* out, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(elu_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, alpha, dout + i, out + i, dx + i); });
+  for_elements_with(n, LAMINA_DISPATCH(elu_backward<T>), alpha, dout, out, dx);
 }
 template <class T>
 void leaky_relu(Index n, T slope, const T* x, T* out) {
-  const auto kernel = LAMINA_DISPATCH(leaky_relu<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, slope, x + i, out + i); });
+  for_elements_with(n, LAMINA_DISPATCH(leaky_relu<T>), slope, x, out);
 }
 template <class T>
 void leaky_relu_backward(Index n, T slope, const T* dout, const T* out, T* dx) {
-  const auto kernel = LAMINA_DISPATCH(leaky_relu_backward<T>);
-  for_elements(n, [=](Index i, Index length) { kernel(length, slope, dout + i, out + i, dx + i); });
+  for_elements_with(n, LAMINA_DISPATCH(leaky_relu_backward<T>), slope, dout, out, dx);
 }
 
 LAMINA_FLOAT_AND_DOUBLE(sigmoid);

@@ -44,8 +44,8 @@ class TrainedNet {
   const Shape& input_shape() const { return info_.config.input_dim; }
   const std::vector<std::string>& class_names() const { return info_.class_names; }
 
-  /// X is one image (C, H, W) or N of them (N, C, H, W); or one vector (D) or N rows (N, D), where D = C H W. Throws
-  /// std::invalid_argument where X has another shape.
+  /// Predicts the classes of X: one image (C, H, W), N images (N, C, H, W), one vector (D) or N rows (N, D), where
+  /// D = C H W. Throws std::invalid_argument if X has another shape.
   Predictions predict(const TensorView<std::uint8_t>& X) const;
   Predictions predict(const TensorView<float>& X) const;
   Predictions predict(const TensorView<double>& X) const;

@@ -149,7 +149,13 @@ class TrainingStep {
   }
 
   UpdateFactors update_factors([[maybe_unused]] std::size_t parameter) const {
-    if constexpr (requires { model_.update_factors(); }) return model_.update_factors()[parameter];
+    if constexpr (requires { model_.update_factors(); }) {
+      const auto& factors = model_.update_factors();
+      if (factors.size() != layout_.size())
+        fail("Solver", "expected update_factors() with one entry for each of ", layout_.size(), " parameters, got ",
+             factors.size());
+      return factors[parameter];
+    }
     return {};
   }
 

@@ -120,7 +120,8 @@ TEST(UpdateFactors, AResumedRunIsOneThatNeverStopped) {
 // A model of one's own may give factors too.
 struct Own : Net<double> {
   using Net::Net;
-  std::vector<UpdateFactors> update_factors() const { return {{.rate = 0}, {.frozen = true}}; }
+  std::vector<UpdateFactors> factors = {{.rate = 0}, {.frozen = true}};
+  const std::vector<UpdateFactors>& update_factors() const { return factors; }
 };
 
 TEST(UpdateFactors, OfAModelOfOnesOwn) {
@@ -130,6 +131,14 @@ TEST(UpdateFactors, OfAModelOfOnesOwn) {
   Solver solver(net, {Trained::examples(1), Trained::examples(2)}, Trained::options(UpdateRule::adam, 0.1, 0), random);
   solver.train();
   expect_equal(net.params(), before);
+  net.factors.pop_back();
+  try {
+    Solver(net, {Trained::examples(1), Trained::examples(2)}, Trained::options(UpdateRule::adam, 0.1, 0), random)
+        .train();
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(), "[Solver] expected update_factors() with one entry for each of 2 parameters, got 1");
+  }
 }
 
 TEST(UpdateFactors, AreInTheNetsText) {
