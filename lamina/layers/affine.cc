@@ -52,12 +52,15 @@ void affine_backward(std::string_view where, const TensorView<T>& dout, const Af
   check_shape(where, "dout", dout.shape(), {N, M}, "out");
   check_shape(where, "dw", dw.shape(), w.shape(), "w");
   check_shape(where, "db", db.shape(), {M}, "b");
-  product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
   kernels::column_sums(N, M, dout.data(), db.data());
-  if (dx) {
-    dx->resize(x.shape());
+  const auto weight_gradient = [&] {
+    product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
+  };
+  if (!dx) return weight_gradient();
+  dx->resize(x.shape());
+  kernels::two_products(N * D * M, weight_gradient, [&] {
     product<T>(cache.precision, false, true, N, D, M, dout.data(), M, w.data(), M, dx->data(), D, nullptr, false);
-  }
+  });
 }
 
 }  // namespace detail

@@ -162,6 +162,29 @@ TYPED_TEST(Gemm, SameBitsForAnyNumberOfThreads) {
   set_num_threads(before);
 }
 
+TYPED_TEST(Gemm, TwoProductsHaveTheBitsOfOneAfterTheOther) {
+  using T = TypeParam;
+  RandomState random(5);
+  const int before = num_threads();
+  for (const Index n : {7, 70, 200}) {
+    const Tensor<T> a = random_tensor<T>(Shape{n, n}, random), b = random_tensor<T>(Shape{n, n}, random);
+    const auto multiply = [&](bool transpose_a, Tensor<T>& c) {
+      c = testing::poisoned<T>(Shape{n, n});
+      kernels::gemm<T>(transpose_a, !transpose_a, n, n, n, a.data(), n, b.data(), n, c.data(), n);
+    };
+    Tensor<T> expected[2], found[2];
+    multiply(true, expected[0]);
+    multiply(false, expected[1]);
+    for (int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      kernels::two_products(
+          n * n * n, [&] { multiply(true, found[0]); }, [&] { multiply(false, found[1]); });
+      for (int i : {0, 1}) EXPECT_TRUE(testing::close(found[i], expected[i], 0)) << n << ", " << threads << " threads";
+    }
+  }
+  set_num_threads(before);
+}
+
 #if defined(__linux__)
 // A call that needs the thread pool makes one of the chosen size.
 TYPED_TEST(Gemm, SmallProductsDoNotUseTheThreadPool) {

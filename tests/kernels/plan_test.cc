@@ -101,6 +101,14 @@ TEST(Plan, AnAffineLayersProducts) {
   EXPECT_EQ(dw.chunks_of_panels.count(), 1);
 }
 
+TEST(Plan, TwoThreadsTakeOneProductEachWhereNeitherIsLargeOrTiny) {
+  EXPECT_TRUE(one_thread_each(100 * 100 * 100, {2, 8}));
+  EXPECT_FALSE(one_thread_each(50 * 50 * 50, {2, 8})) << "one thread computes both sooner";
+  EXPECT_FALSE(one_thread_each(100 * 500 * 500, {2, 8})) << "worth dividing";
+  EXPECT_FALSE(one_thread_each(100 * 100 * 100, {1, 8}));
+  EXPECT_FALSE(one_thread_each(100 * 100 * 100, {4, 8})) << "two threads would idle";
+}
+
 TEST(Plan, TheLastColumnsAreThinOnlyWhereThatPays) {
   EXPECT_EQ(plan(product(200, 100, 300), kAvx512, kTwoCores).thin, 4);  // 100 = 6 vectors and 4
   EXPECT_EQ(plan(product(200, 101, 300), kAvx512, kTwoCores).thin, 0) << "5 are too many";

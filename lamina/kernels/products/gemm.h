@@ -1,6 +1,8 @@
 // Matrix products.
 #pragma once
 
+#include "lamina/kernels/machine/parallel.h"
+#include "lamina/kernels/products/plan.h"
 #include "lamina/tensor.h"
 
 namespace lamina::kernels {
@@ -17,5 +19,16 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const T
 /// gemm() of A and B rounded to bfloat16, with sums in float32. The bias is not rounded.
 void gemm_bf16(bool transpose_a, bool transpose_b, Index m, Index n, Index k, const float* a, Index lda, const float* b,
                Index ldb, float* c, Index ldc, const float* bias = nullptr, bool relu = false);
+
+/// Calls first() and second(). Each computes a product of `work` multiply-adds, and neither reads what the other
+/// writes: the two gradients of an affine layer. Of two threads each computes one of them, if that costs less than
+/// dividing both.
+template <class First, class Second>
+void two_products(Index work, First&& first, Second&& second) {
+  const auto product = [&](Index i) { i == 0 ? first() : second(); };
+  if (one_thread_each(work, this_machine())) return parallel_for(2, product);
+  product(0);
+  product(1);
+}
 
 }  // namespace lamina::kernels

@@ -9,6 +9,7 @@ namespace lamina::kernels {
 namespace {
 
 constexpr Index kSmall = 1 << 18;               // multiply-adds that are not worth dividing
+constexpr Index kManyForThread = 1 << 21;       // multiply-adds that are worth dividing even if there is other work
 constexpr Index kSplitSum = 2048;               // length of k from which sums are split
 constexpr Index kThinSum = 256;                 // length of k that outweighs the final reduction over lanes
 constexpr Index kFewRows = 128;                 // rows of a block of A that stay in the L2 cache
@@ -95,6 +96,10 @@ Plan plan(const ProductSize& s, const TileShape& tile, const Machine& machine) {
 
 Plan plan_half(const ProductSize& s, const TileShape& tile, const Machine& machine) {
   return plan_unsplit(s, tile, {1, machine.cache_ways}, true);
+}
+
+bool one_thread_each(Index work, const Machine& machine) {
+  return machine.threads == 2 && work >= kSmall && work < kManyForThread;
 }
 
 PairPlan plan_pairs(const ProductSize& s) {

@@ -70,6 +70,10 @@ Plan plan(const ProductSize& size, const TileShape& tile, const Machine& machine
 /// The plan of one of the two products of a split sum. One thread computes it, and its sums are not split again.
 Plan plan_half(const ProductSize& size, const TileShape& tile, const Machine& machine);
 
+/// Whether two threads should each compute one of two products of `work` multiply-adds, instead of half of both: then
+/// they need not wait for each other in between, and do not both pack the same matrix.
+bool one_thread_each(Index work, const Machine& machine);
+
 /// The plan of gemm_bf16() on AVX-512-BF16. Both operands are packed, as pairs of bfloat16 along k (bf16_tile-inl.h).
 struct PairPlan {
   bool one_chunk;   ///< as in Plan
