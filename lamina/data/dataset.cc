@@ -34,8 +34,12 @@ void check_images(const std::string& name, const char* what, const Tensor<std::u
 }  // namespace
 
 Split Split::first(Index n) const {
-  Split some{X.first(n), y};
-  some.y.resize(static_cast<std::size_t>(some.X.size()));
+  Split some = *this;
+  some.X = X.first(n);
+  const Index size = some.X.size();
+  if (!y.empty()) some.y.resize(static_cast<std::size_t>(size));
+  for (auto* numbers : {&some.targets, &some.weights})
+    if (*numbers) *numbers = shared(Tensor<double>((*numbers)->rows(0, size)));
   return some;
 }
 

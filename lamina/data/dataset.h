@@ -11,18 +11,22 @@
 
 namespace lamina {
 
-/// Examples X and their labels y.
+/// Examples X and what they are to be mapped to: labels y, or numbers. Cheap to copy but for y.
 struct Split {
   Examples X;
-  std::vector<Label> y;
+  std::vector<Label> y = {};                           ///< N labels; none if the targets are numbers
+  std::shared_ptr<const Tensor<double>> targets = {};  ///< numbers (N, K); null if the targets are labels
+  std::shared_ptr<const Tensor<double>> weights = {};  ///< (N,): how much each example counts; null: all the same
   Index size() const { return X.size(); }
+  /// The first n examples, or all if there are fewer, with their targets and weights.
   Split first(Index n) const;
 };
 
 /// A data set as Solver, evaluation and prediction use it.
 struct Dataset {
-  std::string name;  ///< "CIFAR-10"
-  std::vector<std::string> class_names;
+  std::string name;                       ///< "CIFAR-10"
+  std::vector<std::string> class_names;   ///< none if the targets are numbers
+  std::vector<std::string> target_names;  ///< of the K numbers of a target; none if the targets are labels
   Split train, val, test;
   std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
   std::string identity;  ///< what a digest of the set includes besides the numbers, such as a user's own class names

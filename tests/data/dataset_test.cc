@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "lamina/random.h"
@@ -66,6 +67,24 @@ TEST(Dataset, FirstKeepsTheMeanOfAll) {
   data.train.X.slice(0, 50, all);
   EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin()));
   EXPECT_EQ(data.train.first(1 << 20).size(), 1000);
+}
+
+TEST(Split, FirstTakesTargetsAndWeightsToo) {
+  const auto numbers = [](const Shape& shape) {
+    auto tensor = std::make_shared<Tensor<double>>(shape);
+    std::iota(tensor->begin(), tensor->end(), 0.0);
+    return tensor;
+  };
+  Split split{Examples(Tensor<double>(Shape{3, 2}))};
+  split.targets = numbers({3, 2});
+  split.weights = numbers({3});
+  const Split two = split.first(2);
+  EXPECT_EQ(two.size(), 2);
+  EXPECT_TRUE(two.y.empty());
+  EXPECT_EQ(two.targets->shape(), (Shape{2, 2}));
+  EXPECT_EQ((*two.targets)(1, 1), 3);
+  EXPECT_EQ(two.weights->shape(), Shape{2});
+  EXPECT_EQ(split.first(9).targets->shape(), (Shape{3, 2}));
 }
 
 TEST(Examples, GatherTakesRowsInTheirOrder) {

@@ -30,6 +30,11 @@ class Digest {
   void add(const Split& split, bool images) {
     add(static_cast<std::uint32_t>(split.size()));
     for (const Label label : split.y) add(static_cast<std::uint32_t>(label));
+    for (const auto& numbers : {split.targets, split.weights}) {
+      if (!numbers) continue;
+      for (const Index length : numbers->shape()) add(static_cast<std::uint32_t>(length));
+      for (const double value : *numbers) add(value);
+    }
     Tensor<float> batch;
     for (Index first = 0; images && first < split.size(); first += 100) {
       split.X.slice(first, std::min<Index>(100, split.size() - first), batch);
@@ -56,6 +61,7 @@ std::string data_digest(const Dataset& data) {
   if (data.mean)
     for (const double value : *data.mean) digest.add(value);
   if (!data.identity.empty()) digest.add(data.identity);
+  for (const std::string& name : data.target_names) digest.add(name);
   digest.add(data.train, !data.mean || !data.identity.empty());
   digest.add(data.val, true);
   digest.add(data.test, true);
