@@ -1,6 +1,8 @@
 #include "lamina/layers/conv.h"
 
 #include <algorithm>
+#include <string>
+#include <tuple>
 
 #include "lamina/check.h"
 #include "lamina/kernels/convolution/conv.h"
@@ -15,6 +17,21 @@ struct GradientSlot {};  // scratch: dout, channels last
 
 constexpr Index kLargestPad = Index{1} << 20;  // the kernels pad rows in memory
 
+void check_param(std::string_view where, const ConvParam& param) {
+  const auto [stride, pad, dilation] = std::tie(param.stride, param.pad, param.dilation);
+  if (stride.h < 1 || stride.w < 1) fail(where, "expected a stride of at least 1, got ", stride.to_string());
+  if (std::min(pad.h, pad.w) < 0 || std::max(pad.h, pad.w) > kLargestPad)
+    fail(where, "expected a pad of 0 to ", kLargestPad, ", got ", pad.to_string());
+  if (dilation.h < 1 || dilation.w < 1) fail(where, "expected a dilation of at least 1, got ", dilation.to_string());
+  if (param.groups < 1) fail(where, "expected at least one group, got ", param.groups);
+}
+
+// The output places along one axis; 0 if the filter does not fit into the padded image.
+Index places_of(Index padded, Index taps, Index dilation, Index stride) {
+  if (taps > padded || (taps > 1 && dilation > (padded - 1) / (taps - 1))) return 0;
+  return 1 + (padded - (taps - 1) * dilation - 1) / stride;
+}
+
 template <class T>
 kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, const TensorView<T>& w,
                               const ConvParam& param) {
@@ -22,21 +39,28 @@ kernels::ConvShape conv_shape(std::string_view where, const TensorView<T>& x, co
   if (x.rank() != 4) fail(where, "expected x of shape ", nhwc ? "(N, H, W, C)" : "(N, C, H, W)", ", got ", x.shape());
   const Index N = x.dim(0), C = x.dim(nhwc ? 3 : 1), H = x.dim(nhwc ? 1 : 2), W = x.dim(nhwc ? 2 : 3);
   if (C < 1 || H < 1 || W < 1) fail(where, "expected images of at least one pixel and channel, got x ", x.shape());
-  if (w.rank() != 4 || w.dim(1) != C)
-    fail(where, "expected w of shape (F, ", C, ", HH, WW) to match x ", x.shape(), ", got ", w.shape());
+  check_param(where, param);
+  const Index groups = param.groups;
+  if (C % groups != 0)
+    fail(where, "expected groups to divide the ", C, " channels of x ", x.shape(), ", got ", groups, " groups");
+  if (w.rank() != 4 || w.dim(1) != C / groups)
+    fail(where, "expected w of shape (F, ", C / groups, ", HH, WW) to match ",
+         groups > 1 ? std::to_string(groups) + " groups of " : "", "x ", x.shape(), ", got ", w.shape());
   if (w.empty()) fail(where, "expected at least one filter of at least one pixel, got w ", w.shape());
-  if (param.stride < 1) fail(where, "expected a stride of at least 1, got ", param.stride);
-  if (param.pad < 0 || param.pad > kLargestPad)
-    fail(where, "expected a pad of 0 to ", kLargestPad, ", got ", param.pad);
   const Index F = w.dim(0), HH = w.dim(2), WW = w.dim(3);
-  const Index padded_h = H + 2 * param.pad, padded_w = W + 2 * param.pad;
-  if (HH > padded_h || WW > padded_w)
-    fail(where, "expected a filter no larger than the padded image of ", padded_h, " x ", padded_w, ", got ", HH, " x ",
-         WW);
+  if (F % groups != 0)
+    fail(where, "expected groups to divide the ", F, " filters of w ", w.shape(), ", got ", groups, " groups");
+  const Index padded_h = H + 2 * param.pad.h, padded_w = W + 2 * param.pad.w;
   // A stride beyond the padded image gives one position, as a stride of its length does.
-  const Index stride = std::min(param.stride, std::max(padded_h, padded_w));
-  const Index OH = 1 + (padded_h - HH) / stride, OW = 1 + (padded_w - WW) / stride;
-  return {N, H, W, C, F, HH, WW, stride, param.pad, OH, OW};
+  const Index most = std::max(padded_h, padded_w);
+  const Sides stride{std::min(param.stride.h, most), std::min(param.stride.w, most)};
+  // The distance of taps has no meaning if there is one alone.
+  const Sides dilation{HH > 1 ? param.dilation.h : 1, WW > 1 ? param.dilation.w : 1};
+  const Index OH = places_of(padded_h, HH, dilation.h, stride.h), OW = places_of(padded_w, WW, dilation.w, stride.w);
+  if (OH == 0 || OW == 0)
+    fail(where, "expected a filter no larger than the padded image of ", padded_h, " x ", padded_w, ", got ", HH, " x ",
+         WW, dilation == 1 ? "" : " with dilation " + dilation.to_string());
+  return {N, H, W, C, F, HH, WW, stride, param.pad, OH, OW, dilation, groups};
 }
 
 template <class T>
@@ -73,7 +97,8 @@ void conv_forward(std::string_view where, const TensorView<T>& x, const TensorVi
                   const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache) {
   check_precision<T>(where, conv_param.precision);
   const kernels::ConvShape s = conv_shape(where, x, w, conv_param);
-  check_shape(where, "b", b.shape(), {s.F}, "w");
+  cache.bias = b.rank() > 0;
+  if (cache.bias) check_shape(where, "b", b.shape(), {s.F}, "w");
   cache.x = x;
   cache.w = w;
   cache.param = conv_param;
@@ -96,7 +121,7 @@ void conv_backward(std::string_view where, const TensorView<T>& dout, const Conv
   const kernels::ConvShape s = conv_shape(where, cache.x, cache.w, cache.param);
   check_shape(where, "dout", dout.shape(), out_shape(s, cache.param.layout), "out");
   check_shape(where, "dw", dw.shape(), cache.w.shape(), "w");
-  check_shape(where, "db", db.shape(), {s.F}, "b");
+  check_shape(where, "db", db.shape(), cache.bias ? Shape{s.F} : Shape(), "b");
   if (dx) dx->resize(cache.x.shape());
   if (s.N == 0) {
     dw.fill(0);
@@ -152,7 +177,7 @@ template <class T>
 ConvGradients<T> conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache) {
   ConvGradients<T> g;
   g.dw.resize(cache.w.shape());
-  g.db.resize({cache.w.rank() == 4 ? cache.w.dim(0) : 0});
+  if (cache.bias) g.db.resize({cache.w.rank() == 4 ? cache.w.dim(0) : 0});
   conv_backward<T>(dout, cache, &g.dx, g.dw, g.db);
   return g;
 }

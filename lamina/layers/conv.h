@@ -1,33 +1,42 @@
-// Convolution (cross-correlation) of images x with F filters:
-//   out[n, f, i, j] = b[f] + sum_{c, p, q} x[n, c, i s + p - pad, j s + q - pad] w[f, c, p, q]
+// Convolution (cross-correlation) of images x with F filters. Tap (p, q) of a filter at place (i, j) of the output
+// falls on the pixel (h, k) with h = i stride + p dilation - pad, and k = j stride + q dilation - pad likewise:
+//   out[n, f, i, j] = b[f] + sum_{c, p, q} x[n, c, h, k] w[f, c, p, q]
 //
-//   x (N, C, H, W), zero outside;  w (F, C, HH, WW);  b (F,);  stride s >= 1;  pad >= 0
-//   out (N, F, OH, OW),  OH = 1 + floor((H + 2 pad - HH) / s),  OW = 1 + floor((W + 2 pad - WW) / s)
+//   x (N, C, H, W), zero outside;  w (F, C, HH, WW);  b (F,);  stride >= 1;  pad >= 0;  dilation >= 1
+//   out (N, F, OH, OW),  OH = 1 + floor((H + 2 pad - (HH - 1) dilation - 1) / stride), and OW likewise
 //
-//   dw[f, c, p, q] = sum_{n, i, j} dout[n, f, i, j] x[n, c, i s + p - pad, j s + q - pad];  db[f] = sum dout[:, f]
-//   dx[n, c, h, k] = sum dout[n, f, i, j] w[f, c, p, q] over f and all i s + p - pad = h, j s + q - pad = k
+//   dw[f, c, p, q] = sum_{n, i, j} dout[n, f, i, j] x[n, c, h, k];  db[f] = sum dout[:, f]
+//   dx[n, c, h, k] = sum dout[n, f, i, j] w[f, c, p, q] over f and all places and taps that fall on (h, k)
+//
+// Stride, pad and dilation are numbers for each of height and width. With G groups, filters and channels are divided
+// into G consecutive groups each, and a filter sees the channels of its own group only: w is (F, C / G, HH, WW), and c
+// runs over these. With G = C, a convolution is called depthwise.
 #pragma once
 
 #include <string_view>
 #include <utility>
 
 #include "lamina/layers/precision.h"
+#include "lamina/sides.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
 
 /// The notebooks' `conv_param`.
 struct ConvParam {
-  Index stride = 1;
-  Index pad = 0;
+  Sides stride = 1;
+  Sides pad = 0;
   Layout layout = Layout::nchw;  ///< of x, out and their gradients; nhwc: (N, H, W, C) and (N, OH, OW, F)
   Precision precision = Precision::full;
+  Sides dilation = 1;
+  Index groups = 1;
 };
 
 /// Holds views of x and w, which must outlive it.
 template <class T>
 struct ConvCache {
   TensorView<T> x, w;
+  bool bias = true;  ///< whether there is a b
   ConvParam param;
   Tensor<T> x_nhwc;  ///< a copy of x with channels last, if x itself has another layout
 };
@@ -37,15 +46,17 @@ struct ConvGradients {
   Tensor<T> dx, dw, db;
 };
 
-/// `out` is resized; it must not be the tensor that x views. w has the shape (F, C, HH, WW) in both layouts. Channels
-/// last runs without a copy. N may be 0. Throws std::invalid_argument if the shapes do not fit, if the filter is larger
-/// than the padded image, for stride < 1, pad < 0 or pad > 2^20, and if the precision is not one for T.
+/// `out` is resized; it must not be the tensor that x views. w has the shape (F, C / groups, HH, WW) in both layouts.
+/// An empty view as b, TensorView<T>(), stands for no bias. Channels last runs without a copy. N may be 0. Throws
+/// std::invalid_argument if the shapes do not fit, if groups does not divide C and F, if the filter with its dilation
+/// is larger than the padded image, for stride < 1, pad < 0, pad > 2^20, dilation < 1 or groups < 1, and if the
+/// precision is not one for T.
 template <class T>
 void conv_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, const ConvParam& conv_param,
                   Tensor<T>& out, ConvCache<T>& cache);
-/// dout of out's shape. Overwrites dw (F, C, HH, WW), db (F,) and, unless dx is null, *dx, which is resized to x's
-/// shape and must not be the tensor that dout views. Throws std::invalid_argument if a shape does not match the forward
-/// pass.
+/// dout of out's shape. Overwrites dw of w's shape, db (F,) and, unless dx is null, *dx, which is resized to x's shape
+/// and must not be the tensor that dout views. Without a b, db is an empty view. Throws std::invalid_argument if a
+/// shape does not match the forward pass.
 template <class T>
 void conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                    TensorView<T> db);

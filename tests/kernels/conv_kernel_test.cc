@@ -19,7 +19,7 @@ TYPED_TEST(ConvKernel, EqualsPlainSums) {
   using T = TypeParam;
   RandomState random(5);
   testing::over_targets(400, [&](int i) {
-    const ConvShape s = random_conv_shape(random, i);
+    const ConvShape s = random_conv_shape(random, i, true);
     SCOPED_TRACE(testing::describe(s));
     const Tensor<T> x = random_tensor<T>(Shape{s.N, s.H, s.W, s.C}, random);
     const Tensor<T> w = random_tensor<T>(Shape{s.F, s.C, s.HH, s.WW}, random);
@@ -29,6 +29,9 @@ TYPED_TEST(ConvKernel, EqualsPlainSums) {
     Tensor<T> got = testing::poisoned<T>(dout.shape());
     kernels::conv_forward_direct(s, x.data(), w.data(), b.data(), false, got.data());
     expected.out.expect(got, "out");
+    Tensor<T> without_b = testing::poisoned<T>(dout.shape());
+    kernels::conv_forward_direct<T>(s, x.data(), w.data(), nullptr, false, without_b.data());
+    ConvSums(s, x, w, Tensor<T>(b.shape()), dout).out.expect(without_b, "out without b");
     Tensor<T> with_relu = testing::poisoned<T>(dout.shape());
     kernels::conv_forward_direct(s, x.data(), w.data(), b.data(), true, with_relu.data());
     for (T& value : got) value = std::max(value, T{0});
@@ -51,7 +54,7 @@ TYPED_TEST(ConvKernel, SameBitsForAnyNumberOfThreads) {
   RandomState random(6);
   const int before = num_threads();
   testing::over_targets(40, [&](int i) {
-    ConvShape s = random_conv_shape(random, i * 10);
+    ConvShape s = random_conv_shape(random, i * 10 + i % 3, true);
     s.N = i % 2 ? 2 : 40;  // few images: chunks of rows; many: several groups in the filter's gradient
     const Tensor<T> x = random_tensor<T>(Shape{s.N, s.H, s.W, s.C}, random);
     const Tensor<T> w = random_tensor<T>(Shape{s.F, s.C, s.HH, s.WW}, random);

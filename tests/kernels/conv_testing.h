@@ -8,7 +8,8 @@
 
 namespace lamina::testing {
 
-inline kernels::ConvShape random_conv_shape(RandomState& random, int i) {
+/// `any`: with dilation and with strides that differ along height and width, which Winograd's algorithm does not take.
+inline kernels::ConvShape random_conv_shape(RandomState& random, int i, bool any = false) {
   kernels::ConvShape s{};
   s.N = 1 + random.randint(i % 10 == 0 ? 12 : 3);
   s.H = 1 + random.randint(13);
@@ -17,10 +18,16 @@ inline kernels::ConvShape random_conv_shape(RandomState& random, int i) {
   s.F = i % 4 == 0 ? random_length(random, 70) : 1 + random.randint(9);
   s.stride = 1 + random.randint(4);
   s.pad = random.randint(i % 9 == 0 ? 12 : 4);
-  s.HH = 1 + random.randint(std::min<Index>(7, s.H + 2 * s.pad));
-  s.WW = 1 + random.randint(std::min<Index>(7, s.W + 2 * s.pad));
-  s.OH = 1 + (s.H + 2 * s.pad - s.HH) / s.stride;
-  s.OW = 1 + (s.W + 2 * s.pad - s.WW) / s.stride;
+  if (i % 2) s.pad.w = random.randint(6);
+  s.HH = 1 + random.randint(std::min<Index>(7, s.H + 2 * s.pad.h));
+  s.WW = 1 + random.randint(std::min<Index>(7, s.W + 2 * s.pad.w));
+  const auto dilation = [&](Index padded, Index taps) {  // at most as much as fits
+    return taps == 1 ? 1 : 1 + random.randint(std::min<Index>(6, (padded - 1) / (taps - 1)));
+  };
+  if (any && i % 5 != 0) s.stride.w = 1 + random.randint(4);
+  if (any && i % 3 != 0) s.dilation = {dilation(s.H + 2 * s.pad.h, s.HH), dilation(s.W + 2 * s.pad.w, s.WW)};
+  s.OH = 1 + (s.H + 2 * s.pad.h - (s.HH - 1) * s.dilation.h - 1) / s.stride.h;
+  s.OW = 1 + (s.W + 2 * s.pad.w - (s.WW - 1) * s.dilation.w - 1) / s.stride.w;
   return s;
 }
 
@@ -52,9 +59,7 @@ inline std::string describe(const kernels::ConvShape& s) {
   add("F", s.F);
   add("HH", s.HH);
   add("WW", s.WW);
-  add("stride", s.stride);
-  add("pad", s.pad);
-  return text;
+  return text + "stride " + s.stride.to_string() + " pad " + s.pad.to_string() + " dilation " + s.dilation.to_string();
 }
 
 /// out, dx, dw and db in double, by the definition, of channels-last x and dout.
@@ -69,7 +74,8 @@ struct ConvSums {
       db.add(f, static_cast<double>(dout[o]));
       for (Index p = 0; p < s.HH; ++p)
         for (Index q = 0; q < s.WW; ++q) {
-          const Index h = row * s.stride - s.pad + p, v = j * s.stride - s.pad + q;
+          const Index h = row * s.stride.h - s.pad.h + p * s.dilation.h;
+          const Index v = j * s.stride.w - s.pad.w + q * s.dilation.w;
           if (h < 0 || h >= s.H || v < 0 || v >= s.W) continue;
           for (Index c = 0; c < s.C; ++c) {
             const Index xi = ((n * s.H + h) * s.W + v) * s.C + c, wi = ((f * s.C + c) * s.HH + p) * s.WW + q;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "lamina/kernels/convolution/depthwise.h"
 #include "lamina/kernels/convolution/geometry.h"
+#include "lamina/kernels/convolution/grouped.h"
 #include "lamina/kernels/convolution/winograd.h"
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/machine/chunks.h"
@@ -55,6 +57,31 @@ HWY_INLINE Index panel_width(Index columns) {
   return columns <= lanes ? lanes : tile_columns<T>();
 }
 
+// Sets the steps of A and B along windows of `rows` x `columns` taps with `channels` values each, which are row_step
+// and column_step apart in A and packed in B, one panel of `width` columns. If the taps of a row are contiguous, they
+// count as one run.
+template <class T>
+HWY_INLINE void set_window(Index rows, Index columns, Index channels, Index row_step, Index column_step, Index width,
+                           TileArgs<T>& t) {
+  const Index row = columns * channels * width;
+  t.a_k = 1;
+  t.b_k = width;
+  if (columns <= 1 || column_step == channels) {
+    t.k = columns * channels;
+    t.runs = rows;
+    t.a_step = row_step;
+    t.b_step = row;
+    return;
+  }
+  t.k = channels;
+  t.runs = columns;
+  t.a_step = column_step;
+  t.b_step = channels * width;
+  t.images = rows;
+  t.a_image = row_step;
+  t.b_image = row;
+}
+
 // Packs filters (F, C, HH, WW) into panels of filters, [panel][p][q][c][f]. The last panel is padded with zeros.
 template <class T>
 HWY_INLINE void pack_filters(const ConvShape& s, const T* w, Index width, T* packed) {
@@ -74,37 +101,31 @@ HWY_INLINE void pack_filters(const ConvShape& s, const T* w, Index width, T* pac
 template <class T>
 void forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) {
   const Index width = panel_width<T>(s.F), panels = ceil_div(s.F, width);
-  const Index taps = s.WW * s.C;  // of one filter row; they are contiguous in a channels-last image
-  const Index panel_size = s.HH * taps * width;
+  const Index row = s.WW * s.C * width, panel_size = s.HH * row;  // of packed filters
   T* packed = workspace<PackedFilters, T>(panels * panel_size);
   pack_filters(s, w, width, packed);
   for_grid(rows_of_images(s.N, s.OH), Chunks{s.N, 1}, [&](Index first, Index rows, Index n, Index) HWY_ATTR {
     const T* image = x + n * s.H * s.W * s.C;
-    const Range read = rows_read(s, first, first + rows);
-    const Index pitch = (s.W + 2 * s.pad) * s.C;
-    if (s.pad > 0 && read.length() > 0) {
+    const Range read = rows_read(s.height(), first, first + rows);
+    const Index pitch = (s.W + 2 * s.pad.w) * s.C;
+    if (s.pad.w > 0 && read.length() > 0) {
       T* padded = workspace<PaddedRows, T>(read.length() * pitch);
-      pad_rows(image, read, s.W * s.C, s.pad * s.C, s.pad * s.C, padded);
+      pad_rows(image, read, s.W * s.C, s.pad.w * s.C, s.pad.w * s.C, padded);
       image = padded - read.first * pitch;
     }
     TileArgs<T> t{};
-    t.a_row = s.stride * s.C;
-    t.a_k = 1;
-    t.a_step = pitch;
-    t.b_k = width;
-    t.b_step = taps * width;
-    t.k = taps;
+    t.a_row = s.stride.w * s.C;
     t.ldc = s.F;
     t.relu = relu;
     for (Index panel = 0; panel < panels; ++panel) {
       t.columns = std::min(width, s.F - panel * width);
-      t.bias = b + panel * width;
+      t.bias = b ? b + panel * width : nullptr;
       for (Index i = first; i < first + rows; ++i) {
-        const Index top = i * s.stride - s.pad;  // image row of the filter's row 0
-        const Range p = taps_inside(top, s.HH, s.H);
-        t.runs = p.length();
-        t.a = t.runs > 0 ? image + (top + p.first) * pitch : x;
-        t.b = packed + panel * panel_size + p.first * t.b_step;
+        const Index top = i * s.stride.h - s.pad.h;  // image row of the filter's row 0
+        const Range p = taps_inside(top, s.HH, s.dilation.h, s.H);
+        set_window(p.length(), s.WW, s.C, s.dilation.h * pitch, s.dilation.w * s.C, width, t);
+        t.a = p.length() > 0 ? image + (top + p.first * s.dilation.h) * pitch : x;
+        t.b = packed + panel * panel_size + p.first * row;
         t.c = out + ((n * s.OH + i) * s.OW) * s.F + panel * width;
         tile_rows(t, s.OW);
       }
@@ -119,15 +140,20 @@ HWY_INLINE void pack_reversed_filters(const ConvShape& s, const T* w, Index widt
   const Index panel_size = s.HH * s.WW * s.F * width;
   parallel_for(ceil_div(s.C, width), [&](Index panel) HWY_ATTR {
     T* to = packed + panel * panel_size;
-    for (Index ph = 0; ph < std::min(s.stride, s.HH); ++ph)
-      for (Index pw = 0; pw < std::min(s.stride, s.WW); ++pw)
-        for (Index p = ph + (s.HH - 1 - ph) / s.stride * s.stride; p >= 0; p -= s.stride)
-          for (Index q = pw + (s.WW - 1 - pw) / s.stride * s.stride; q >= 0; q -= s.stride)
+    for (Index ph = 0; ph < s.stride.h; ++ph) {
+      const Phase rows(ph, s.height());
+      if (rows.taps == 0) continue;
+      for (Index pw = 0; pw < s.stride.w; ++pw) {
+        const Phase columns(pw, s.width());
+        for (Index p = rows.last_tap(); p >= 0; p -= rows.step)
+          for (Index q = columns.last_tap(); q >= 0; q -= columns.step)
             for (Index f = 0; f < s.F; ++f)
               for (Index j = 0; j < width; ++j) {
                 const Index c = panel * width + j;
                 *to++ = c < s.C ? w[((f * s.C + c) * s.HH + p) * s.WW + q] : T{0};
               }
+      }
+    }
   });
 }
 
@@ -135,20 +161,20 @@ HWY_INLINE void pack_reversed_filters(const ConvShape& s, const T* w, Index widt
 // padded rows of the image, dx at the image's gradient, t.b at the panel's filters of this phase.
 template <class T>
 HWY_INLINE void phase_gradient(const ConvShape& s, const Phase& rows, const Phase& columns, Range range, const T* dout,
-                               TileArgs<T> t, T* dx) {
-  const GradientRows padding(s);
+                               Index width, TileArgs<T> t, T* dx) {
+  const GradientRows padding(s.width());
   const Index pitch = padding.pixels(s) * s.F;
   const T* filters = t.b;
-  t.k = columns.taps * s.F;
   for (Index r = 0; r < rows.count; ++r) {
-    const Index h = rows.first + r * s.stride;
+    const Index h = rows.first + r * s.stride.h;
     if (h < range.first || h >= range.end) continue;
-    const Index top = rows.place + r - (rows.taps - 1);  // dout row of the phase's last tap
-    const Range p = taps_inside(top, rows.taps, s.OH);
-    t.runs = columns.taps > 0 ? p.length() : 0;
+    const Index top = rows.lowest_place() + r;  // dout row of the phase's last tap
+    const Range p = taps_inside(top, rows.taps, rows.back, s.OH);
+    const Index inside = columns.taps > 0 ? p.length() : 0;
+    set_window(inside, columns.taps, s.F, rows.back * pitch, columns.back * s.F, width, t);
     t.a = dout;
-    if (t.runs > 0) t.a += (top + p.first) * pitch + (columns.place - (columns.taps - 1) + padding.left) * s.F;
-    t.b = filters + p.first * t.b_step;
+    if (inside > 0) t.a += (top + p.first * rows.back) * pitch + (columns.lowest_place() + padding.left) * s.F;
+    t.b = filters + p.first * columns.taps * s.F * width;
     t.c = dx + (h * s.W + columns.first) * s.C;
     tile_rows(t, columns.count);
   }
@@ -160,11 +186,11 @@ void data_gradient(const ConvShape& s, const T* dout, const T* w, T* dx) {
   const Index panel_size = s.HH * s.WW * s.F * width;
   T* packed = workspace<PackedFilters, T>(panels * panel_size);
   pack_reversed_filters(s, w, width, packed);
-  const GradientRows padding(s);
+  const GradientRows padding(s.width());
   const Index pitch = padding.pixels(s) * s.F;
   for_grid(rows_of_images(s.N, s.H), Chunks{s.N, 1}, [&](Index first, Index length, Index n, Index) HWY_ATTR {
     const T* image = dout + n * s.OH * s.OW * s.F;
-    const Range range{first, first + length}, read = GradientRows::read(s, first, first + length);
+    const Range range{first, first + length}, read = GradientRows::read(s.height(), first, first + length);
     if (padding.left + padding.right > 0 && read.length() > 0) {
       T* padded = workspace<PaddedRows, T>(read.length() * pitch);
       pad_rows(image, read, s.OW * s.F, padding.left * s.F, padding.right * s.F, padded);
@@ -172,20 +198,16 @@ void data_gradient(const ConvShape& s, const T* dout, const T* w, T* dx) {
     }
     TileArgs<T> t{};
     t.a_row = s.F;
-    t.a_k = 1;
-    t.a_step = pitch;
-    t.b_k = width;
-    t.ldc = s.stride * s.C;
+    t.ldc = s.stride.w * s.C;
     for (Index panel = 0; panel < panels; ++panel) {
       t.columns = std::min(width, s.C - panel * width);
       t.b = packed + panel * panel_size;
-      for (Index ph = 0; ph < s.stride; ++ph) {
-        const Phase rows(ph, s.H, s.HH, s.stride, s.pad);
-        for (Index pw = 0; pw < s.stride; ++pw) {
-          const Phase columns(pw, s.W, s.WW, s.stride, s.pad);
-          t.b_step = columns.taps * s.F * width;
-          phase_gradient(s, rows, columns, range, image, t, dx + n * s.H * s.W * s.C + panel * width);
-          t.b += rows.taps * t.b_step;
+      for (Index ph = 0; ph < s.stride.h; ++ph) {
+        const Phase rows(ph, s.height());
+        for (Index pw = 0; pw < s.stride.w; ++pw) {
+          const Phase columns(pw, s.width());
+          phase_gradient(s, rows, columns, range, image, width, t, dx + n * s.H * s.W * s.C + panel * width);
+          t.b += rows.taps * columns.taps * s.F * width;
         }
       }
     }
@@ -204,12 +226,12 @@ struct ImageGroup {
 template <class T>
 HWY_INLINE ImageGroup<T> gather_group(const ConvShape& s, Index width, Index first, Index images, const T* x,
                                       const T* dout, T* padded, T* last) {
-  const Index pixels = s.OH * s.OW, row = s.W * s.C, size = s.H * (s.W + 2 * s.pad) * s.C;
+  const Index pixels = s.OH * s.OW, row = s.W * s.C, size = s.H * (s.W + 2 * s.pad.w) * s.C;
   x += first * s.H * row;
   dout += first * pixels * s.F;
   if (padded || last)
     parallel_for(images, [&](Index i) HWY_ATTR {
-      if (padded) pad_rows(x + i * s.H * row, Range{0, s.H}, row, s.pad * s.C, s.pad * s.C, padded + i * size);
+      if (padded) pad_rows(x + i * s.H * row, Range{0, s.H}, row, s.pad.w * s.C, s.pad.w * s.C, padded + i * size);
       if (!last) return;
       const Index column = s.F / width * width, columns = s.F - column;
       for (Index k = i * pixels; k < (i + 1) * pixels; ++k) {
@@ -225,16 +247,16 @@ HWY_INLINE ImageGroup<T> gather_group(const ConvShape& s, Index width, Index fir
 template <class T>
 HWY_INLINE void tap_gradients(const ConvShape& s, const ImageGroup<T>& g, Index width, Index p, Index panel,
                               Range range, T* gradient) {
-  const Index taps = s.WW * s.C, pitch = (s.W + 2 * s.pad) * s.C, pixels = s.OH * s.OW;
-  const Range places = places_inside(p, p, s.stride, s.pad, s.H, s.OH);
+  const Index taps = s.WW * s.C, pitch = (s.W + 2 * s.pad.w) * s.C, pixels = s.OH * s.OW;
+  const Range places = places_inside(p, p, s.height());
   const bool copied = g.last && panel == s.F / width;
   const Index columns = copied ? width : s.F;
   TileArgs<T> t{};
   t.runs = places.length();
   t.images = g.images;
   t.a_row = 1;
-  t.a_k = s.stride * s.C;
-  t.a_step = s.stride * pitch;
+  t.a_k = s.stride.w * s.C;
+  t.a_step = s.stride.h * pitch;
   t.a_image = s.H * pitch;
   t.b_k = columns;
   t.b_step = s.OW * columns;
@@ -242,14 +264,17 @@ HWY_INLINE void tap_gradients(const ConvShape& s, const ImageGroup<T>& g, Index 
   t.ldc = s.F;
   t.columns = std::min(width, s.F - panel * width);
   t.accumulate = g.first > 0;
-  const T* a = g.x + (t.runs > 0 ? (places.first * s.stride - s.pad + p) * pitch : 0);
+  const T* a = g.x + (t.runs > 0 ? (places.first * s.stride.h - s.pad.h + p * s.dilation.h) * pitch : 0);
   const T* b = (copied ? g.last : g.dout + panel * width) + places.first * s.OW * columns;
-  for (Index tap = range.first; tap < range.end; tap += kTileRows) {
-    const Index rows = std::min<Index>(kTileRows, range.end - tap);
+  Index rows = 0;
+  for (Index tap = range.first; tap < range.end; tap += rows) {
+    rows = std::min<Index>(kTileRows, range.end - tap);
+    const Index q = tap / s.C;
+    if (s.dilation.w > 1) rows = std::min(rows, (q + 1) * s.C - tap);  // only the channels of one pixel are contiguous
     // The output columns at which one of the tile's filter columns falls on a pixel.
-    const Range j = places_inside(tap / s.C, (tap + rows - 1) / s.C, s.stride, s.pad, s.W, s.OW);
+    const Range j = places_inside(q, (tap + rows - 1) / s.C, s.width());
     t.k = j.length();
-    t.a = a + tap + j.first * t.a_k;
+    t.a = a + tap + q * (s.dilation.w - 1) * s.C + j.first * t.a_k;
     t.b = b + j.first * columns;
     t.c = gradient + (p * taps + tap) * s.F + panel * width;
     tile_rows(t, rows);
@@ -259,10 +284,10 @@ HWY_INLINE void tap_gradients(const ConvShape& s, const ImageGroup<T>& g, Index 
 template <class T>
 void filter_gradient(const ConvShape& s, const T* x, const T* dout, T* dw) {
   const Index width = panel_width<T>(s.F), panels = ceil_div(s.F, width), taps = s.WW * s.C;
-  const Index image = s.H * (s.W + 2 * s.pad) * s.C, pixels = s.OH * s.OW;
+  const Index image = s.H * (s.W + 2 * s.pad.w) * s.C, pixels = s.OH * s.OW;
   const Index group = std::clamp<Index>(kGroupBytes / static_cast<Index>(sizeof(T)) / (image + pixels * s.F), 1, s.N);
   T* gradient = workspace<FilterGradient, T>(s.HH * taps * s.F);
-  T* padded = s.pad > 0 ? workspace<PaddedImages, T>(group * image) : nullptr;
+  T* padded = s.pad.w > 0 ? workspace<PaddedImages, T>(group * image) : nullptr;
   T* last = s.F % width == 0 ? nullptr : workspace<LastColumns, T>(group * pixels * width);
   const Chunks blocks{taps, std::max<Index>(24, round_up(ceil_div(taps, 4), 12))};
   for (Index n = 0; n < s.N; n += group) {
@@ -296,12 +321,16 @@ void conv_backward_filter_direct(const ConvShape& s, const T* x, const T* dout, 
 
 template <class T>
 void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) {
+  if (s.depthwise()) return depthwise_forward(s, x, w, b, relu, out);
+  if (s.groups > 1) return forward_by_groups(s, x, w, b, relu, out, conv_forward<T>);
   if constexpr (std::is_same_v<T, float>)
     if (winograd_suits(s)) return winograd_forward(s, x, w, b, relu, out);
   conv_forward_direct(s, x, w, b, relu, out);
 }
 template <class T>
 void conv_backward_data(const ConvShape& s, const T* dout, const T* w, T* dx) {
+  if (s.depthwise()) return depthwise_backward_data(s, dout, w, dx);
+  if (s.groups > 1) return backward_data_by_groups(s, dout, w, dx, conv_backward_data<T>);
   if constexpr (std::is_same_v<T, float>)
     if (winograd_suits(s)) return winograd_backward_data(s, dout, w, dx);
   conv_backward_data_direct(s, dout, w, dx);
@@ -309,6 +338,8 @@ void conv_backward_data(const ConvShape& s, const T* dout, const T* w, T* dx) {
 template <class T>
 void conv_backward_filter(const ConvShape& s, const T* x, const T* dout, T* dw, T* db) {
   if (db) column_sums(s.N * s.OH * s.OW, s.F, dout, db);
+  if (s.depthwise()) return depthwise_backward_filter(s, x, dout, dw);
+  if (s.groups > 1) return backward_filter_by_groups(s, x, dout, dw, conv_backward_filter<T>);
   if constexpr (std::is_same_v<T, float>)
     if (winograd_suits(s)) return winograd_backward_filter(s, x, dout, dw);
   conv_backward_filter_direct(s, x, dout, dw);

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "lamina/kernels/convolution/conv.h"
+#include "lamina/kernels/convolution/depthwise.h"
 #include "lamina/kernels/convolution/geometry.h"
+#include "lamina/kernels/convolution/grouped.h"
 #include "lamina/kernels/convolution/winograd.h"
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/machine/chunks.h"
@@ -77,16 +79,17 @@ void forward(const ConvShape& s, const float* x, const float* w, const float* b,
     pack_pairs(taps, columns, width, value, packed + (first / width * s.HH + p) * step);
   });
 
-  const Index pitch = (s.W + 2 * s.pad) * s.C;
+  const Index pitch = (s.W + 2 * s.pad.w) * s.C;
   for_grid(rows_of_images(s.N, s.OH), images_together(s.N, s.OW),
            [&](Index first, Index rows, Index n, Index images) HWY_ATTR {
-             const Range read = rows_read(s, first, first + rows);
+             const Range read = rows_read(s.height(), first, first + rows);
              const Index image = read.length() * pitch;
              std::uint16_t* padded = workspace<PaddedRows, std::uint16_t>(images * image);
              for (Index i = 0; i < images; ++i)
-               pad_rows(x + (n + i) * s.H * s.W * s.C, read, s.W * s.C, s.pad * s.C, s.pad * s.C, padded + i * image);
+               pad_rows(x + (n + i) * s.H * s.W * s.C, read, s.W * s.C, s.pad.w * s.C, s.pad.w * s.C,
+                        padded + i * image);
              PairTile t{};
-             t.a_row = s.stride * s.C;
+             t.a_row = s.stride.w * s.C;
              t.a_k = 2;
              t.a_step = pitch;
              t.b_k = width;
@@ -97,10 +100,10 @@ void forward(const ConvShape& s, const float* x, const float* w, const float* b,
              t.relu = relu;
              for (Index panel = 0; panel < panels; ++panel) {
                t.columns = std::min(width, s.F - panel * width);
-               t.bias = b + panel * width;
+               t.bias = b ? b + panel * width : nullptr;
                for (Index i = first; i < first + rows; ++i) {
-                 const Index top = i * s.stride - s.pad;  // image row of the filter's row 0
-                 const Range p = taps_inside(top, s.HH, s.H);
+                 const Index top = i * s.stride.h - s.pad.h;  // image row of the filter's row 0
+                 const Range p = taps_inside(top, s.HH, 1, s.H);
                  t.runs = p.length();
                  t.b = packed + (panel * s.HH + p.first) * step;
                  pixels_of_images(t, images, s.OW, padded + (t.runs > 0 ? (top + p.first - read.first) * pitch : 0),
@@ -117,22 +120,22 @@ struct ReversedFilters {
 
   // The number of pairs of one column phase.
   static HWY_INLINE Index pairs(const ConvShape& s, Index pw) {
-    return pw < s.WW ? ceil_div(((s.WW - 1 - pw) / s.stride + 1) * s.F, 2) : 0;
+    return pw < s.WW ? ceil_div(((s.WW - 1 - pw) / s.stride.w + 1) * s.F, 2) : 0;
   }
 };
 
 HWY_INLINE ReversedFilters pack_reversed_filters(const ConvShape& s, const float* w) {
   const Index width = panel_width(s.C);
   Index step = 0;
-  for (Index pw = 0; pw < std::min(s.stride, s.WW); ++pw) step += ReversedFilters::pairs(s, pw) * width;
+  for (Index pw = 0; pw < std::min(s.stride.w, s.WW); ++pw) step += ReversedFilters::pairs(s, pw) * width;
   Pair* packed = workspace<PackedFilters, Pair>(ceil_div(s.C, width) * s.HH * step);
   for_grid(Chunks{s.HH, 1}, Chunks{s.C, width}, [&](Index p, Index, Index first, Index columns) HWY_ATTR {
     Pair* to = packed + (first / width * s.HH + p) * step;
-    for (Index pw = 0; pw < std::min(s.stride, s.WW); ++pw) {
-      const Index taps = (s.WW - 1 - pw) / s.stride + 1;
+    for (Index pw = 0; pw < std::min(s.stride.w, s.WW); ++pw) {
+      const Index taps = (s.WW - 1 - pw) / s.stride.w + 1;
       const float* from = w + (first * s.HH + p) * s.WW + pw;
       const auto value = [&](Index k, Index j) HWY_ATTR {
-        return from[(k % s.F * s.C + j) * s.HH * s.WW + (taps - 1 - k / s.F) * s.stride];
+        return from[(k % s.F * s.C + j) * s.HH * s.WW + (taps - 1 - k / s.F) * s.stride.w];
       };
       to = pack_pairs(taps * s.F, columns, width, value, to);
     }
@@ -144,15 +147,15 @@ HWY_INLINE ReversedFilters pack_reversed_filters(const ConvShape& s, const float
 // padded dout, and images are `image` elements apart. dx points at the row of the first image.
 HWY_INLINE void row_gradient(const ConvShape& s, const ReversedFilters& filters, Index panel, Index h, Index images,
                              const std::uint16_t* dout, Index first_read, Index image, PairTile& t, float* dx) {
-  const GradientRows padding(s);
-  const Index ph = (h + s.pad) % s.stride, r = h / s.stride;
-  const Phase rows(ph, s.H, s.HH, s.stride, s.pad);
-  const Index top = rows.place + r - (rows.taps - 1);  // dout row of the phase's last tap
-  const Range inside = taps_inside(top, rows.taps, s.OH);
-  const Index p = ph + (rows.taps - 1 - inside.first) * s.stride;  // the filter row that belongs to it
+  const GradientRows padding(s.width());
+  const Index ph = (h + s.pad.h) % s.stride.h, r = h / s.stride.h;
+  const Phase rows(ph, s.height());
+  const Index top = rows.lowest_place() + r;  // dout row of the phase's last tap
+  const Range inside = taps_inside(top, rows.taps, 1, s.OH);
+  const Index p = ph + (rows.taps - 1 - inside.first) * s.stride.h;  // the filter row that belongs to it
   Index phase_b = 0;
-  for (Index pw = 0; pw < s.stride; ++pw) {
-    const Phase columns(pw, s.W, s.WW, s.stride, s.pad);
+  for (Index pw = 0; pw < s.stride.w; ++pw) {
+    const Phase columns(pw, s.width());
     t.k = ReversedFilters::pairs(s, pw);
     t.odd = columns.taps * s.F % 2 != 0;
     t.runs = columns.taps > 0 ? inside.length() : 0;
@@ -161,7 +164,7 @@ HWY_INLINE void row_gradient(const ConvShape& s, const ReversedFilters& filters,
     if (t.runs > 0) {
       t.b += (panel * s.HH + p) * filters.step + phase_b;
       a += (top + inside.first - first_read) * padding.pixels(s) * s.F;
-      a += (columns.place - (columns.taps - 1) + padding.left) * s.F;
+      a += (columns.lowest_place() + padding.left) * s.F;
     }
     pixels_of_images(t, images, columns.count, a, image, dx + columns.first * s.C, s.H * s.W * s.C);
     phase_b += t.k * filters.width;
@@ -171,11 +174,11 @@ HWY_INLINE void row_gradient(const ConvShape& s, const ReversedFilters& filters,
 void data_gradient(const ConvShape& s, const float* dout, const float* w, float* dx) {
   const ReversedFilters filters = pack_reversed_filters(s, w);
   const Index width = filters.width;
-  const GradientRows padding(s);
+  const GradientRows padding(s.width());
   const Index pitch = padding.pixels(s) * s.F;
-  for_grid(rows_of_images(s.N, s.H), images_together(s.N, ceil_div(s.W, s.stride)),
+  for_grid(rows_of_images(s.N, s.H), images_together(s.N, ceil_div(s.W, s.stride.w)),
            [&](Index first, Index rows, Index n, Index images) HWY_ATTR {
-             const Range read = GradientRows::read(s, first, first + rows);
+             const Range read = GradientRows::read(s.height(), first, first + rows);
              const Index image = read.length() * pitch;
              std::uint16_t* padded = workspace<PaddedRows, std::uint16_t>(images * image);
              for (Index i = 0; i < images; ++i)
@@ -186,8 +189,8 @@ void data_gradient(const ConvShape& s, const float* dout, const float* w, float*
              t.a_k = 2;
              t.a_step = pitch;
              t.b_k = width;
-             t.b_step = -s.stride * filters.step;
-             t.ldc = s.stride * s.C;
+             t.b_step = -s.stride.h * filters.step;
+             t.ldc = s.stride.w * s.C;
              for (Index panel = 0; panel < ceil_div(s.C, width); ++panel) {
                t.columns = std::min(width, s.C - panel * width);
                for (Index h = first; h < first + rows; ++h)
@@ -208,7 +211,7 @@ struct PairGroup {
 
 HWY_INLINE void round_group(const ConvShape& s, Index width, const PairGroup& g, const float* x, const float* dout,
                             Pair* x_pairs, Pair* dout_pairs) {
-  const Index row = s.W * s.C, pad = s.pad * s.C, pixels = s.OH * s.OW;
+  const Index row = s.W * s.C, pad = s.pad.w * s.C, pixels = s.OH * s.OW;
   parallel_for(g.count * 4, [&](Index chunk) HWY_ATTR {
     const Index i = chunk / 4, quarter = chunk % 4, n = 2 * (g.first + i);
     const bool both = n + 1 < s.N;
@@ -235,14 +238,14 @@ HWY_INLINE void round_group(const ConvShape& s, Index width, const PairGroup& g,
 // all_tiles tiles, of which `tiles` are computed. `gradient` is [p][q][c][f].
 HWY_INLINE void tap_gradients(const ConvShape& s, const PairGroup& g, Index width, Index p, Index panel, Range tiles,
                               Index all_tiles, float* gradient) {
-  const Index taps = s.WW * s.C, pitch = (s.W + 2 * s.pad) * s.C;
-  const Range places = places_inside(p, p, s.stride, s.pad, s.H, s.OH);
+  const Index taps = s.WW * s.C, pitch = (s.W + 2 * s.pad.w) * s.C;
+  const Range places = places_inside(p, p, s.height());
   PairTile t{};
   t.runs = places.length();
   t.images = g.count;
   t.a_row = 2;
-  t.a_k = 2 * s.stride * s.C;
-  t.a_step = 2 * s.stride * pitch;
+  t.a_k = 2 * s.stride.w * s.C;
+  t.a_step = 2 * s.stride.h * pitch;
   t.a_image = 2 * g.x_image;
   t.b_k = width;
   t.b_step = s.OW * width;
@@ -250,15 +253,15 @@ HWY_INLINE void tap_gradients(const ConvShape& s, const PairGroup& g, Index widt
   t.ldc = s.F;
   t.columns = std::min(width, s.F - panel * width);
   t.accumulate = g.first > 0;
-  const Pair* a = g.x + (t.runs > 0 ? (places.first * s.stride - s.pad + p) * pitch : 0);
+  const Pair* a = g.x + (t.runs > 0 ? (places.first * s.stride.h - s.pad.h + p) * pitch : 0);
   const Pair* b = g.dout + panel * s.OH * s.OW * width + places.first * t.b_step;
   for (Index tile = tiles.first; tile < tiles.end; ++tile) {
     const Index tap = tile * taps / all_tiles, last = (tile + 1) * taps / all_tiles - 1;
     // The output columns at which one of the tile's filter columns falls on a pixel.
-    const Range j = places_inside(tap / s.C, last / s.C, s.stride, s.pad, s.W, s.OW);
+    const Range j = places_inside(tap / s.C, last / s.C, s.width());
     t.k = j.length();
     t.b = b + j.first * width;
-    t.set_rows(reinterpret_cast<const std::uint16_t*>(a + tap + j.first * s.stride * s.C),
+    t.set_rows(reinterpret_cast<const std::uint16_t*>(a + tap + j.first * s.stride.w * s.C),
                gradient + (p * taps + tap) * s.F + panel * width);
     pair_tile(t, last - tap + 1);
   }
@@ -267,7 +270,7 @@ HWY_INLINE void tap_gradients(const ConvShape& s, const PairGroup& g, Index widt
 void filter_gradient(const ConvShape& s, const float* x, const float* dout, float* dw) {
   const Index width = panel_width(s.F), panels = ceil_div(s.F, width), taps = s.WW * s.C;
   PairGroup g{};
-  g.x_image = s.H * (s.W + 2 * s.pad) * s.C;
+  g.x_image = s.H * (s.W + 2 * s.pad.w) * s.C;
   g.dout_image = panels * s.OH * s.OW * width;
   const Index image_pairs = ceil_div(s.N, 2), bytes = static_cast<Index>(sizeof(Pair)) * (g.x_image + g.dout_image);
   const Index group = std::clamp<Index>(kGroupBytes / bytes, 1, image_pairs);
@@ -313,6 +316,11 @@ Index image_size(const ConvShape& s) { return s.N * s.H * s.W * s.C; }
 Index out_size(const ConvShape& s) { return s.N * s.OH * s.OW * s.F; }
 Index filter_size(const ConvShape& s) { return s.F * s.C * s.HH * s.WW; }
 
+#if HWY_TARGETS & HWY_AVX3
+// Whether the kernels of pairs above do this convolution; otherwise rounded floats are multiplied.
+bool has_pairs(const ConvShape& s) { return s.dilation == 1 && has_bf16_products(); }
+#endif
+
 }  // namespace
 
 bool winograd_suits_bf16(const ConvShape& s) {
@@ -321,26 +329,32 @@ bool winograd_suits_bf16(const ConvShape& s) {
 }
 
 void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out) {
+  if (s.depthwise()) return depthwise_forward(s, x, w, b, relu, out);
+  if (s.groups > 1) return forward_by_groups(s, x, w, b, relu, out, conv_forward_bf16);
   if (winograd_suits_bf16(s)) return winograd_forward_bf16(s, x, w, b, relu, out);
 #if HWY_TARGETS & HWY_AVX3
-  if (has_bf16_products()) return N_AVX3::forward(s, x, w, b, relu, out);
+  if (has_pairs(s)) return N_AVX3::forward(s, x, w, b, relu, out);
 #endif
   conv_forward(s, rounded<RoundedX>(image_size(s), x), rounded<RoundedW>(filter_size(s), w), b, relu, out);
 }
 
 void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float* w, float* dx) {
+  if (s.depthwise()) return depthwise_backward_data(s, dout, w, dx);
+  if (s.groups > 1) return backward_data_by_groups(s, dout, w, dx, conv_backward_data_bf16);
   if (winograd_suits_bf16(s)) return winograd_backward_data_bf16(s, dout, w, dx);
 #if HWY_TARGETS & HWY_AVX3
-  if (has_bf16_products()) return N_AVX3::data_gradient(s, dout, w, dx);
+  if (has_pairs(s)) return N_AVX3::data_gradient(s, dout, w, dx);
 #endif
   conv_backward_data(s, rounded<RoundedGradient>(out_size(s), dout), rounded<RoundedW>(filter_size(s), w), dx);
 }
 
 void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* dout, float* dw, float* db) {
   if (db) column_sums(s.N * s.OH * s.OW, s.F, dout, db);
+  if (s.depthwise()) return depthwise_backward_filter(s, x, dout, dw);
+  if (s.groups > 1) return backward_filter_by_groups(s, x, dout, dw, conv_backward_filter_bf16);
   if (winograd_suits_bf16(s)) return winograd_backward_filter_bf16(s, x, dout, dw);
 #if HWY_TARGETS & HWY_AVX3
-  if (has_bf16_products()) return N_AVX3::filter_gradient(s, x, dout, dw);
+  if (has_pairs(s)) return N_AVX3::filter_gradient(s, x, dout, dw);
 #endif
   conv_backward_filter<float>(s, rounded<RoundedX>(image_size(s), x), rounded<RoundedGradient>(out_size(s), dout), dw,
                               nullptr);

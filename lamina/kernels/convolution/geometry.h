@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 
 #include "lamina/kernels/convolution/conv.h"
 #include "lamina/kernels/machine/chunks.h"
@@ -14,52 +15,68 @@ struct Range {
   Index length() const { return end - first; }
 };
 
-/// The taps p of 0 .. taps - 1 for which 0 <= top + p < length, that is, which do not fall on padding.
-inline Range taps_inside(Index top, Index taps, Index length) {
-  const Index first = std::clamp<Index>(-top, 0, taps);
-  return {first, std::clamp<Index>(length - top, first, taps)};
+/// The taps p of 0 .. taps - 1 for which 0 <= top + p step < length, that is, which do not fall on padding.
+inline Range taps_inside(Index top, Index taps, Index step, Index length) {
+  const Index first = std::clamp<Index>(ceil_div(-top, step), 0, taps);
+  return {first, std::clamp<Index>(ceil_div(length - top, step), first, taps)};
 }
 
-/// The output places i of 0 .. places - 1 at which some tap of first_tap .. last_tap falls on a pixel:
-/// 0 <= i stride - pad + tap < pixels.
-inline Range places_inside(Index first_tap, Index last_tap, Index stride, Index pad, Index pixels, Index places) {
-  const Index first = std::clamp<Index>(ceil_div(std::max<Index>(0, pad - last_tap), stride), 0, places);
-  const Index reach = pixels - 1 + pad - first_tap;  // the last place is the one at or before pixel pixels - 1
-  return {first, reach < 0 ? first : std::clamp<Index>(reach / stride + 1, first, places)};
+/// The output places i of 0 .. a.places - 1 at which some tap of first_tap .. last_tap may fall on a pixel.
+inline Range places_inside(Index first_tap, Index last_tap, const ConvAxis& a) {
+  const Index first =
+      std::clamp<Index>(ceil_div(std::max<Index>(0, a.pad - last_tap * a.dilation), a.stride), 0, a.places);
+  const Index reach = a.pixels - 1 + a.pad - first_tap * a.dilation;  // the last place is the one at or before this
+  return {first, reach < 0 ? first : std::clamp<Index>(reach / a.stride + 1, first, a.places)};
 }
 
 /// The image rows that output rows first .. end - 1 read.
-inline Range rows_read(const ConvShape& s, Index first, Index end) {
-  const Index from = std::clamp<Index>(first * s.stride - s.pad, 0, s.H);
-  return {from, std::clamp<Index>((end - 1) * s.stride - s.pad + s.HH, from, s.H)};
+inline Range rows_read(const ConvAxis& a, Index first, Index end) {
+  const Index from = std::clamp<Index>(first * a.stride - a.pad, 0, a.pixels);
+  return {from, std::clamp<Index>((end - 1) * a.stride - a.pad + (a.taps - 1) * a.dilation + 1, from, a.pixels)};
 }
 
-/// The gradient of the input splits into stride x stride phases of pixels. For each it is a convolution of dout with
-/// the filter taps of that phase in reverse order. Along one axis, a phase is the pixels i with
-/// (i + pad) % stride == phase.
+/// The gradient of the input splits into phases of pixels, as many as the stride along each axis. For each it is a
+/// convolution of dout with the filter taps of that phase in reverse order. Along one axis, a phase is the pixels i
+/// with (i + pad) % stride == phase. A tap p falls on them if p dilation % stride == phase.
 struct Phase {
   Index first, count;  ///< the first of these pixels, and their number
-  Index taps;          ///< the number of filter taps that fall on them: phase, phase + stride, ...
-  Index place;         ///< the output place whose tap `phase` falls on the first pixel
+  Index tap, step;     ///< the taps that fall on them: tap, tap + step, ...
+  Index taps = 0;      ///< the number of these
+  Index place = 0;     ///< the output place at which `tap` falls on the first pixel
+  Index back;          ///< from one tap to the next, that place is `back` lower
 
-  Phase(Index phase, Index pixels, Index filter, Index stride, Index pad)
-      : first(((phase - pad) % stride + stride) % stride),
-        count(first < pixels ? (pixels - 1 - first) / stride + 1 : 0),
-        taps(phase < filter ? (filter - 1 - phase) / stride + 1 : 0),
-        place((first + pad - phase) / stride) {}
+  Phase(Index phase, const ConvAxis& a)
+      : first(((phase - a.pad) % a.stride + a.stride) % a.stride),
+        count(first < a.pixels ? (a.pixels - 1 - first) / a.stride + 1 : 0),
+        tap(a.dilation == 1 ? phase : 0),
+        step(a.dilation == 1 ? a.stride : a.stride / std::gcd(a.stride, a.dilation)),
+        back(a.dilation == 1 ? 1 : a.dilation / std::gcd(a.stride, a.dilation)) {
+    while (tap < std::min(a.taps, step) && tap * a.dilation % a.stride != phase) ++tap;
+    if (tap >= std::min(a.taps, step)) {
+      tap = 0;
+      return;
+    }
+    taps = (a.taps - 1 - tap) / step + 1;
+    place = (first + a.pad - tap * a.dilation) / a.stride;
+  }
+  /// Negative if there is none.
+  Index last_tap() const { return tap + (taps - 1) * step; }
+  /// The output place at which the last tap falls on the first pixel.
+  Index lowest_place() const { return place - (taps - 1) * back; }
 };
 
 /// The zero padding of dout's rows, in pixels: as far as the taps of any phase reach.
 struct GradientRows {
   Index left, right;
 
-  explicit GradientRows(const ConvShape& s)
-      : left(ceil_div(s.WW, s.stride) - 1), right(std::max<Index>(0, (s.W - 1 + s.pad) / s.stride - (s.OW - 1))) {}
+  explicit GradientRows(const ConvAxis& width)
+      : left((width.taps - 1) * width.dilation / width.stride),
+        right(std::max<Index>(0, (width.pixels - 1 + width.pad) / width.stride - (width.places - 1))) {}
   Index pixels(const ConvShape& s) const { return left + s.OW + right; }
   /// The rows of dout that the gradients of image rows first .. end - 1 read.
-  static Range read(const ConvShape& s, Index first, Index end) {
-    const Index from = std::clamp<Index>((first + s.pad - s.HH + 1) / s.stride, 0, s.OH);
-    return {from, std::clamp<Index>((end - 1 + s.pad) / s.stride + 1, from, s.OH)};
+  static Range read(const ConvAxis& a, Index first, Index end) {
+    const Index from = std::clamp<Index>((first + a.pad - (a.taps - 1) * a.dilation) / a.stride, 0, a.places);
+    return {from, std::clamp<Index>((end - 1 + a.pad) / a.stride + 1, from, a.places)};
   }
 };
 

@@ -41,12 +41,13 @@ using winograd::Axis, winograd::forward_axis, winograd::kTile;
 // because they are bound by memory. The constants were fitted to times that bench/conv.cc measured on AVX-512 and AVX2.
 bool winograd_suits(const ConvShape& s, double product_speed) {
   constexpr double kLanes = 16, kTransform = 3, kGain = 0.85;
-  if (s.HH != s.WW || s.stride > s.HH || s.N == 0 || s.OH == 0 || s.OW == 0) return false;
-  const Axis h = forward_axis(s.H, s.HH, s.stride, s.pad, s.OH), w = forward_axis(s.W, s.WW, s.stride, s.pad, s.OW);
+  if (s.groups > 1 || s.dilation != 1 || s.HH != s.WW || s.stride.h != s.stride.w || s.stride.h > s.HH) return false;
+  if (s.N == 0 || s.OH == 0 || s.OW == 0) return false;
+  const Axis h = forward_axis(s.height()), w = forward_axis(s.width());
   if (h.taps < 3 || h.taps > 2 * kTile) return false;
   const double n = h.taps <= 3 ? 6 : 7;
   const auto vectors = [&](Index channels) { return kLanes * std::ceil(static_cast<double>(channels) / kLanes); };
-  const double in = vectors(s.stride * s.stride * s.C), out = vectors(s.F);
+  const double in = vectors(s.stride.h * s.stride.w * s.C), out = vectors(s.F);
   const double tiles = static_cast<double>(h.tiles() * w.tiles());
   const double in_tiles = static_cast<double>(h.input_tiles() * w.input_tiles());
   const double products = n * n * static_cast<double>(h.blocks() * w.blocks()) * in * out;

@@ -10,7 +10,8 @@ namespace lamina::kernels {
 /// on the sizes alone. product_speed: how much faster products are than float32 products, in both algorithms.
 bool winograd_suits(const ConvShape& s, double product_speed = 1);
 
-/// The same as conv_forward, conv_backward_data and conv_backward_filter, for any sizes. Rounding errors are about
+/// The same as conv_forward, conv_backward_data and conv_backward_filter, for any sizes with the same
+/// stride along height and width, no dilation and one group. Rounding errors are about
 /// three times as large, and a NaN or an infinity also spoils outputs near those that depend on it. So do values above
 /// 2^100 (1e30), which the transforms may make infinite where direct sums would be finite.
 void winograd_forward(const ConvShape& s, const float* x, const float* w, const float* b, bool relu, float* out);

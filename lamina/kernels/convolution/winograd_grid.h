@@ -36,11 +36,11 @@ struct Axis {
 
 // A strided convolution is one of stride 1 over cells of stride x stride pixels, whose channels are the concatenated
 // channels of the pixels. Pixel h is in cell h / step. Taps before the filter's first and after its last are zero.
-inline Axis forward_axis(Index pixels, Index filter, Index stride, Index pad, Index places) {
-  const Index before = ceil_div(pad, stride);
-  const Index last = filter - 1 - pad;
-  const Index behind = last >= 0 ? last / stride : -ceil_div(-last, stride);
-  return {pixels, stride, before, behind + before + 1, places};
+inline Axis forward_axis(const ConvAxis& a) {
+  const Index before = ceil_div(a.pad, a.stride);
+  const Index last = a.taps - 1 - a.pad;
+  const Index behind = last >= 0 ? last / a.stride : -ceil_div(-last, a.stride);
+  return {a.pixels, a.stride, before, behind + before + 1, a.places};
 }
 // The axis of the input's gradient: the places of dout are its pixels, and taps run in reverse.
 inline Axis gradient_axis(const Axis& a, Index places_of_dout) {
@@ -91,15 +91,15 @@ inline void gather_cells(const Grid& g, const float* image, Index first, Index r
 // of the cell.
 template <class Body>
 void each_tap(const ConvShape& s, const Axis& h, const Axis& w, Body&& body) {
-  const auto place = [&](Index p, const Axis& axis) {  // (tap, pixel of the cell)
-    const Index at = p - s.pad + axis.before * s.stride;
-    return std::pair<Index, Index>(at / s.stride, at % s.stride);
+  const auto place = [&](Index p, Index pad, const Axis& axis) {  // (tap, pixel of the cell)
+    const Index at = p - pad + axis.before * axis.step;
+    return std::pair<Index, Index>(at / axis.step, at % axis.step);
   };
   for (Index p = 0; p < s.HH; ++p)
     for (Index q = 0; q < s.WW; ++q) {
-      const auto [a, ph] = place(p, h);
-      const auto [b, pw] = place(q, w);
-      body(p, q, a, b, ph * s.stride + pw);
+      const auto [a, ph] = place(p, s.pad.h, h);
+      const auto [b, pw] = place(q, s.pad.w, w);
+      body(p, q, a, b, ph * w.step + pw);
     }
 }
 

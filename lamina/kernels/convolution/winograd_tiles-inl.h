@@ -212,8 +212,8 @@ HWY_INLINE Index winograd_panel(Index columns) {
 }
 
 HWY_INLINE Grid forward_grid(const ConvShape& s) {
-  const Axis h = forward_axis(s.H, s.HH, s.stride, s.pad, s.OH), w = forward_axis(s.W, s.WW, s.stride, s.pad, s.OW);
-  return {s.N, h, w, s.C, round_up(s.stride * s.stride * s.C, float_lanes())};
+  const Axis h = forward_axis(s.height()), w = forward_axis(s.width());
+  return {s.N, h, w, s.C, round_up(h.step * w.step * s.C, float_lanes())};
 }
 
 template <int kN, class Format>
@@ -254,7 +254,7 @@ HWY_INLINE void backward_data(Format format, const ConvShape& s, const float* do
       for (Index c = 0; c < s.C; ++c) to[c] = w[((f * s.C + c) * s.HH + p) * s.WW + q];
     });
   });
-  const Target target{dx, nullptr, false, s.H, s.W, s.C, s.stride};
+  const Target target{dx, nullptr, false, s.H, s.W, s.C, s.stride.h};
   g.taps() <= 3 ? convolve_with<6>(format, g, dout, taps, out, target)
                 : convolve_with<7>(format, g, dout, taps, out, target);
 }

@@ -29,13 +29,13 @@ Example ConvBlock<T>::declare(const Example& input, Declaration& declaration) {
   const Index F = options_.filters, k = options_.size, C = input.shape[0];
   param_ = {options_.stride.value_or(1), options_.pad.value_or((k - 1) / 2), Layout::nhwc, declaration.precision()};
   constexpr Index kMostPad = Index{1} << 20;
-  if (param_.pad > kMostPad) fail(declaration.where(), "expected a pad of at most ", kMostPad, ", got '", text, "'");
-  const Index H = input.shape[1] + 2 * param_.pad, W = input.shape[2] + 2 * param_.pad;
+  if (param_.pad.h > kMostPad) fail(declaration.where(), "expected a pad of at most ", kMostPad, ", got '", text, "'");
+  const Index H = input.shape[1] + 2 * param_.pad.h, W = input.shape[2] + 2 * param_.pad.w;
   if (H < k || W < k)
     fail(declaration.where(), "expected images of at least ", k, " x ", k, ", padding included, before '", text,
          "', got ", H, " x ", W);
   filter_bank_ = {F, C, k, k};
-  output_ = {F, 1 + (H - k) / param_.stride, 1 + (W - k) / param_.stride};
+  output_ = {F, 1 + (H - k) / param_.stride.h, 1 + (W - k) / param_.stride.w};
   std::tie(W_, b_) = declaration.add_weights(filter_bank_, F, options_.update);
   return {output_, Layout::nhwc};
 }
@@ -63,7 +63,7 @@ void ConvBlock<T>::describe(SummaryWriter& summary) const {
   const Index F = options_.filters;
   const std::string side = std::to_string(options_.size);
   const std::string name = "conv " + side + "x" + side + ", " + std::to_string(F) + (F == 1 ? " filter" : " filters") +
-                           ", stride " + std::to_string(param_.stride);
+                           ", stride " + param_.stride.to_string();
   const double window = static_cast<double>(filter_bank_.size()) / static_cast<double>(F);
   summary.product(name, W_ + " " + b_, filter_bank_.size() + F, output_,
                   2.0 * static_cast<double>(output_.size()) * window);
