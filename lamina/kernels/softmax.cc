@@ -29,14 +29,14 @@ double exponentials(Index columns, const T* x, T max, T* e) {
 
 // Returns -log softmax(x)[y] for one row and, if dx is not null, stores its gradient.
 template <class T>
-double row_loss(Index columns, const T* x, Label y, T* dx, double rows) {
+double row_loss(Index columns, const T* x, Label y, T* dx, double divisor) {
   const T max = *std::max_element(x, x + columns), score = x[y];
   T* e = dx ? dx : workspace<Exponentials, T>(columns);
   const double sum = exponentials(columns, x, max, e);
   if (dx) {
     for (Index j = 0; j < columns; ++j) {
       const double p = static_cast<double>(e[j]) / sum;
-      dx[j] = static_cast<T>((j == y ? p - 1 : p) / rows);
+      dx[j] = static_cast<T>((j == y ? p - 1 : p) / divisor);
     }
   }
   return std::log(sum) - static_cast<double>(score - max);
@@ -44,7 +44,7 @@ double row_loss(Index columns, const T* x, Label y, T* dx, double rows) {
 
 // The same with label smoothing.
 template <class T>
-double smoothed_row_loss(Index columns, const T* x, Label y, T* dx, double rows, double smoothing) {
+double smoothed_row_loss(Index columns, const T* x, Label y, T* dx, double divisor, double smoothing) {
   const T max = *std::max_element(x, x + columns), score = x[y];
   const double share = smoothing / static_cast<double>(columns);
   double apart = 0;  // the sum of max - x
@@ -54,7 +54,7 @@ double smoothed_row_loss(Index columns, const T* x, Label y, T* dx, double rows,
   if (dx) {
     for (Index j = 0; j < columns; ++j) {
       const double p = static_cast<double>(e[j]) / sum;
-      dx[j] = static_cast<T>((p - share - (j == y ? 1 - smoothing : 0)) / rows);
+      dx[j] = static_cast<T>((p - share - (j == y ? 1 - smoothing : 0)) / divisor);
     }
   }
   return std::log(sum) + (1 - smoothing) * static_cast<double>(max - score) + share * apart;
@@ -76,16 +76,18 @@ void softmax(Index rows, Index columns, const T* x, T* out) {
 }
 
 template <class T>
-double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx, double smoothing) {
+double softmax_loss(Index rows, Index columns, const T* x, const Label* y, T* dx, double smoothing,
+                    const RowWeights& weights) {
   const Chunks chunks = rows_of(rows, columns);
   double* partial = workspace<PartialSums, double>(chunks.count());
-  for_chunks(chunks, [=](Index chunk, Index first, Index length) {
+  for_chunks(chunks, [=, &weights](Index chunk, Index first, Index length) {
     double sum = 0;
     for (Index i = first; i < first + length; ++i) {
       T* dx_row = dx ? dx + i * columns : nullptr;
-      sum += smoothing == 0
-                 ? row_loss(columns, x + i * columns, y[i], dx_row, static_cast<double>(rows))
-                 : smoothed_row_loss(columns, x + i * columns, y[i], dx_row, static_cast<double>(rows), smoothing);
+      const T* row = x + i * columns;
+      const double divisor = weights.divisor(i);
+      sum += weights.of(i) * (smoothing == 0 ? row_loss(columns, row, y[i], dx_row, divisor)
+                                             : smoothed_row_loss(columns, row, y[i], dx_row, divisor, smoothing));
     }
     partial[chunk] = sum;
   });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -24,19 +25,23 @@ Tensor<T> softmax(const TensorView<T>& x) {
 }
 
 template <class T>
-std::pair<T, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y, T label_smoothing = 0) {
+std::pair<T, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y, T label_smoothing = 0,
+                                     std::span<const double> weights = {}) {
   const Index N = x.dim(0), C = x.dim(1);
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   std::pair<T, Tensor<T>> result{T{0}, softmax(x)};
   auto& [loss, dx] = result;
   for (Index i = 0; i < N; ++i) {
+    const T share =
+        static_cast<T>(weights.empty() ? 1.0 / static_cast<double>(N) : weights[static_cast<std::size_t>(i)] / total);
     const Label label = y[static_cast<std::size_t>(i)];
     T max = x(i, 0), sum = 0;
     for (Index j = 1; j < C; ++j) max = std::max(max, x(i, j));
     for (Index j = 0; j < C; ++j) sum += std::exp(x(i, j) - max);
     for (Index j = 0; j < C; ++j) {
       const T q = label_smoothing / static_cast<T>(C) + (j == label ? 1 - label_smoothing : 0);
-      if (q != 0) loss += q * (std::log(sum) - (x(i, j) - max)) / static_cast<T>(N);
-      dx(i, j) = (dx(i, j) - q) / static_cast<T>(N);
+      if (q != 0) loss += q * (std::log(sum) - (x(i, j) - max)) * share;
+      dx(i, j) = (dx(i, j) - q) * share;
     }
   }
   return result;

@@ -27,7 +27,8 @@ __all__ = [
     "conv_forward_naive", "conv_backward_naive", "max_pool_forward_naive", "max_pool_backward_naive",
     "average_pool_forward", "average_pool_backward", "global_average_pool_forward", "global_average_pool_backward",
     "spatial_batchnorm_forward", "spatial_batchnorm_backward", "spatial_groupnorm_forward",
-    "spatial_groupnorm_backward", "svm_loss", "softmax_loss", "softmax",
+    "spatial_groupnorm_backward", "svm_loss", "softmax_loss", "sigmoid_loss", "squared_loss", "absolute_loss", "huber_loss",
+    "softmax",
 ]
 
 
@@ -379,23 +380,64 @@ def spatial_groupnorm_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarra
     return _core.spatial_groupnorm_backward(dout, cache)
 
 
-def svm_loss(x: ArrayLike, y: ArrayLike) -> tuple[float, np.ndarray]:
+def svm_loss(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, np.ndarray]:
     """The multiclass hinge loss, the mean of sum_j max(0, x[j] - x[y] + 1) over j != y, and its gradient dx (N, C).
 
-    x (N, C) are scores, y (N,) the correct classes, integers from 0 to C - 1.
-    ValueError for wrong shapes and for labels out of range, TypeError for wrong kinds.
+    x (N, C) are scores, y (N,) the correct classes, integers from 0 to C - 1. With weights (N,) the mean is weighted.
+    ValueError for wrong shapes, for labels out of range, and for negative weights, TypeError for wrong kinds.
     """
-    return _core.svm_loss(x, y)
+    return _core.svm_loss(x, y, weights)
 
 
-def softmax_loss(x: ArrayLike, y: ArrayLike, label_smoothing: float = 0.0) -> tuple[float, np.ndarray]:
+def softmax_loss(x: ArrayLike, y: ArrayLike, label_smoothing: float = 0.0,
+                 weights: ArrayLike | None = None) -> tuple[float, np.ndarray]:
     """The cross-entropy loss, the mean of -log softmax(x)[y], and its gradient dx (N, C).
 
     x (N, C) are scores, y (N,) the correct classes, integers from 0 to C - 1. With label_smoothing s, 0 <= s < 1, the
-    target is 1 - s for the correct class plus s / C for every class (Szegedy et al., 2016).
-    ValueError for wrong shapes and for labels out of range, TypeError for wrong kinds.
+    target is 1 - s for the correct class plus s / C for every class (Szegedy et al., 2016). With weights (N,) the mean
+    is weighted.
+    ValueError for wrong shapes, for labels out of range, and for negative weights, TypeError for wrong kinds.
     """
-    return _core.softmax_loss(x, y, _arguments.as_number("softmax_loss", "label_smoothing", label_smoothing))
+    return _core.softmax_loss(x, y, _arguments.as_number("softmax_loss", "label_smoothing", label_smoothing), weights)
+
+
+def sigmoid_loss(x: ArrayLike, t: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, np.ndarray]:
+    """The binary cross-entropy of p = 1 / (1 + exp(-x)), the mean of -t log(p) - (1 - t) log(1 - p), and dx (N, K).
+
+    x (N, K) are logits of K labels, t (N, K) is 1 where an example has the label, 0 where it has not. With weights (N,)
+    of the examples the mean is weighted.
+    ValueError for wrong shapes, for t outside 0 to 1, and for negative weights, TypeError for wrong kinds.
+    """
+    return _core.sigmoid_loss(x, t, weights)
+
+
+def squared_loss(x: ArrayLike, t: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, np.ndarray]:
+    """The mean of (x - t)^2 over all numbers, and its gradient dx (N, K).
+
+    x (N, K) are predictions, t (N, K) the true numbers. With weights (N,) of the examples the mean is weighted.
+    ValueError for wrong shapes and for negative weights, TypeError for wrong kinds.
+    """
+    return _core.squared_loss(x, t, weights)
+
+
+def absolute_loss(x: ArrayLike, t: ArrayLike, weights: ArrayLike | None = None) -> tuple[float, np.ndarray]:
+    """The mean of |x - t| over all numbers, and its gradient dx (N, K), which is 0 where x = t.
+
+    x (N, K) are predictions, t (N, K) the true numbers. With weights (N,) of the examples the mean is weighted.
+    ValueError for wrong shapes and for negative weights, TypeError for wrong kinds.
+    """
+    return _core.absolute_loss(x, t, weights)
+
+
+def huber_loss(x: ArrayLike, t: ArrayLike, delta: float = 1.0,
+               weights: ArrayLike | None = None) -> tuple[float, np.ndarray]:
+    """Huber's loss, and its gradient dx (N, K): the mean of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2).
+
+    d = x - t: x (N, K) are predictions, t (N, K) the true numbers. With weights (N,) of the examples the mean is
+    weighted.
+    ValueError for wrong shapes, for negative weights, and for delta of 0 or less, TypeError for wrong kinds.
+    """
+    return _core.huber_loss(x, t, _arguments.as_number("huber_loss", "delta", delta), weights)
 
 
 def softmax(x: ArrayLike) -> np.ndarray:

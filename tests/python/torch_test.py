@@ -111,6 +111,38 @@ class Torch(unittest.TestCase):
             self.assertAlmostEqual(loss, right.item(), delta=1e-13)
             np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
 
+    def test_losses_of_numbers_and_weights(self):
+        x, y = self.normal(64, 5), self.rng.integers(0, 5, 64)
+        t, labels, weights = self.normal(64, 5), self.rng.random((64, 5)).round(), self.rng.random(64)
+        of_rows = torch.from_numpy(weights)[:, None]
+        mean = lambda each: (each * of_rows).sum() / of_rows.sum() / (each.numel() / 64)
+        classes = self.rng.random(5)  # the weight of each class
+        for ours, theirs, target in [
+            (layers.sigmoid_loss, F.binary_cross_entropy_with_logits, labels),
+            (layers.squared_loss, F.mse_loss, t),
+            (layers.absolute_loss, F.l1_loss, t),
+            (layers.huber_loss, F.huber_loss, t),
+            (lambda x, t: layers.huber_loss(x, t, 0.3), lambda x, t: F.huber_loss(x, t, delta=0.3), t),
+            (lambda x, t: layers.sigmoid_loss(x, t, weights),
+             lambda x, t: mean(F.binary_cross_entropy_with_logits(x, t, reduction="none")), labels),
+            (lambda x, t: layers.squared_loss(x, t, weights), lambda x, t: mean(F.mse_loss(x, t, reduction="none")), t),
+            (lambda x, t: layers.absolute_loss(x, t, weights), lambda x, t: mean(F.l1_loss(x, t, reduction="none")), t),
+            (lambda x, t: layers.huber_loss(x, t, 2, weights),
+             lambda x, t: mean(F.huber_loss(x, t, delta=2.0, reduction="none")), t),
+            (lambda x, y: layers.softmax_loss(x, y, weights=classes[y]),
+             lambda x, y: F.cross_entropy(x, y, torch.from_numpy(classes)), y),
+            (lambda x, y: layers.softmax_loss(x, y, 0.2, weights),
+             lambda x, y: mean(F.cross_entropy(x, y, reduction="none", label_smoothing=0.2)[:, None]), y),
+            (lambda x, y: layers.svm_loss(x, y, weights),
+             lambda x, y: mean(5 * F.multi_margin_loss(x, y, reduction="none")[:, None]), y),
+        ]:
+            loss, dx = ours(x, target)
+            scores = torch.from_numpy(x).requires_grad_()
+            right = theirs(scores, torch.from_numpy(target))
+            right.backward()
+            self.assertAlmostEqual(loss, right.item(), delta=1e-13)
+            np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+
     def test_update_rules(self):
         T = torch.optim
         for name, theirs, config in [
