@@ -1,90 +1,22 @@
+// Blocks from a text.
 #include "lamina/nets/block_text.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <system_error>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "lamina/check.h"
 #include "lamina/nearest.h"
 #include "lamina/nets/block.h"
+#include "lamina/nets/block_text_words.h"
 #include "lamina/nets/blocks/blocks.h"
 
 namespace lamina {
 namespace {
-
-constexpr std::string_view kInitials[] = {"he", "xavier", "zeros", "scale"};
-
-// The shortest text that gives back the same number.
-template <class Number>
-std::string text_of(Number value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
-std::string at_least(Index least) { return std::to_string(least) + " or more"; }
-
-// --- A text cut into words. A list in parentheses is one word.
-
-struct Word {
-  std::string_view text;  // "(" for a list
-  std::size_t at = 0;     // characters before it
-  std::vector<Word> list;
-};
-
-template <class... Parts>
-[[noreturn]] void wrong(std::size_t at, const Parts&... parts) {
-  fail("net", parts..., " at ", at);
-}
-
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
-
-class Words {
- public:
-  explicit Words(std::string_view text) : text_(text) {}
-
-  std::vector<Word> all() {
-    std::vector<Word> words = list();
-    if (at_ < text_.size()) wrong(at_, "expected a block, got a ')' without its '('");
-    return words;
-  }
-
- private:
-  // The words up to the end of the text or to a closing parenthesis.
-  std::vector<Word> list() {
-    constexpr std::string_view kBlank = " \t\r\n";
-    std::vector<Word> words;
-    while (true) {
-      at_ = std::min(text_.find_first_not_of(kBlank, at_), text_.size());
-      if (at_ == text_.size() || text_[at_] == ')') return words;
-      Word word{text_.substr(at_, 1), at_, {}};
-      if (word.text == "(") {
-        constexpr int kDeepest = 100;
-        if (++depth_ > kDeepest) wrong(at_, "expected at most ", kDeepest, " '(' inside one another, got more");
-        ++at_;
-        word.list = list();
-        if (at_ == text_.size()) wrong(at_, "expected a ')' for the '(' at ", word.at, ", got the end of the text");
-        ++at_;
-        --depth_;
-      } else if (word.text == "|") {
-        ++at_;
-      } else {
-        const std::size_t end = std::min(text_.find_first_of(" \t\r\n|()", at_), text_.size());
-        word.text = text_.substr(at_, end - at_);
-        at_ = end;
-      }
-      words.push_back(std::move(word));
-    }
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-  int depth_ = 0;
-};
-
-// --- Reading
 
 Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end);
 
@@ -211,119 +143,6 @@ class Reader : public BlockVisitor {
   std::size_t end_;
 };
 
-// --- Writing
-
-class Writer : public BlockVisitor {
- public:
-  explicit Writer(std::string_view name) : text_(name) {}
-
-  void number(std::string_view, Index& value) override { add(text_of(value)); }
-  void number(std::string_view, double& value, const OptionRange&) override { add(text_of(value)); }
-  void number(std::string_view, double& value, const OptionRange&, double absent) override {
-    if (value != absent) add(text_of(value));
-  }
-  void filter_size(Index& side) override { add(text_of(side) + "x" + text_of(side)); }
-  void option(std::string_view word, std::optional<Index>& value, Index) override {
-    if (value) add(std::string(word) + " " + text_of(*value));
-  }
-  void option(std::string_view word, double& value, const OptionRange&, double absent) override {
-    if (value != absent) add(std::string(word) + " " + text_of(value));
-  }
-  void flag(std::string_view word, bool& value) override {
-    if (value) add(std::string(word));
-  }
-  void initial(Initial& value, Initial::Kind absent) override {
-    if (value.kind == absent) return;
-    add("init " + std::string(kInitials[static_cast<std::size_t>(value.kind)]));
-    if (value.kind == Initial::Kind::scale) add(text_of(value.scale));
-  }
-  void blocks(std::string_view word, Blocks& blocks) override {
-    if (!word.empty()) add(std::string(word));
-    add("( " + to_text(blocks) + " )");
-  }
-  void blocks(std::string_view word, std::optional<Blocks>& blocks) override {
-    if (blocks) this->blocks(word, *blocks);
-  }
-  void branches(std::vector<Blocks>& branches) override {
-    for (Blocks& branch : branches) blocks("", branch);
-  }
-
-  std::string take() { return std::move(text_); }
-
- private:
-  void add(const std::string& word) { text_ += " " + word; }
-  std::string text_;
-};
-
-// What a block's text looks like.
-class GrammarWriter : public BlockVisitor {
- public:
-  explicit GrammarWriter(std::string_view name) : text_(name) {}
-
-  void number(std::string_view what, Index&) override { add(name_of(what)); }
-  void number(std::string_view what, double&, const OptionRange&) override { add(name_of(what)); }
-  void number(std::string_view what, double&, const OptionRange&, double) override { add("[" + name_of(what) + "]"); }
-  void filter_size(Index&) override { add("KxK"); }
-  void option(std::string_view word, std::optional<Index>&, Index) override { add("[" + std::string(word) + " N]"); }
-  void option(std::string_view word, double&, const OptionRange&, double) override {
-    add("[" + std::string(word) + " X]");
-  }
-  void flag(std::string_view word, bool&) override { add("[" + std::string(word) + "]"); }
-  void initial(Initial&, Initial::Kind) override { add("[init he|xavier|zeros|scale X]"); }
-  void blocks(std::string_view word, Blocks&) override {
-    add((word.empty() ? "" : std::string(word) + " ") + "( ... )");
-  }
-  void blocks(std::string_view word, std::optional<Blocks>&) override { add("[" + std::string(word) + " ( ... )]"); }
-  void branches(std::vector<Blocks>&) override { add("( ... ) ( ... ) ..."); }
-
-  std::string take() { return std::move(text_); }
-
- private:
-  static std::string name_of(std::string_view what) {
-    std::string name(what);
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-    return name;
-  }
-  void add(const std::string& word) { text_ += " " + word; }
-  std::string text_;
-};
-
-class Checker : public BlockVisitor {
- public:
-  explicit Checker(std::string_view name) : name_(name) {}
-
-  void number(std::string_view what, Index& value) override { check(what, value, 1); }
-  void number(std::string_view what, double& value, const OptionRange& bounds) override { check(what, value, bounds); }
-  void number(std::string_view what, double& value, const OptionRange& bounds, double) override {
-    check(what, value, bounds);
-  }
-  void filter_size(Index& side) override { check("the side of a filter", side, 1); }
-  void option(std::string_view word, std::optional<Index>& value, Index least) override {
-    if (value) check(word, *value, least);
-  }
-  void option(std::string_view word, double& value, const OptionRange& bounds, double) override {
-    check(word, value, bounds);
-  }
-  void flag(std::string_view, bool&) override {}
-  void initial(Initial& value, Initial::Kind) override {
-    if (value.kind == Initial::Kind::scale) check("init scale", value.scale, OptionRange{});
-  }
-  void blocks(std::string_view, Blocks&) override {}
-  void blocks(std::string_view, std::optional<Blocks>&) override {}
-  void branches(std::vector<Blocks>& branches) override {
-    if (branches.size() < 2) fail(name_, "expected two or more lists of blocks, got ", branches.size());
-  }
-
- private:
-  void check(std::string_view what, Index value, Index least) const {
-    if (value < least) fail(name_, "expected ", what, " of ", at_least(least), ", got ", value);
-  }
-  void check(std::string_view what, double value, const OptionRange& bounds) const {
-    if (!bounds.contains(value)) fail(name_, "expected ", what, " ", bounds.to_string(), ", got ", value);
-  }
-  std::string name_;
-};
-
 // How many blocks a list has with those inside its blocks, each as often as it is repeated. A double does not overflow.
 double count_of(const Blocks& blocks);
 
@@ -365,23 +184,15 @@ double count_of(const Blocks& blocks) {
 struct Kind {
   std::string_view name;
   AnyBlock (*read)(Reader& reader);
-  std::string (*grammar)();
 };
 
 template <class Options>
 constexpr Kind kind_of() {
-  return {Options::kName,
-          [](Reader& reader) -> AnyBlock {
+  return {Options::kName, [](Reader& reader) -> AnyBlock {
             Options options;
             options.visit(reader);
             reader.finish();
             return options;
-          },
-          [] {
-            Options options;
-            GrammarWriter writer(Options::kName);
-            options.visit(writer);
-            return writer.take();
           }};
 }
 
@@ -422,29 +233,11 @@ Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end) {
 
 }  // namespace
 
-std::unique_ptr<BlockVisitor> block_checker(std::string_view where) { return std::make_unique<Checker>(where); }
-
 Blocks parse_net(std::string_view text) {
   constexpr int kMost = 10'000;  // a short text must not make a net that fills the memory
-  Blocks blocks = blocks_of_option(Words(text).all(), text.size());
+  Blocks blocks = blocks_of_option(words_of(text), text.size());
   if (count_of(blocks) > kMost) fail("net", "expected at most ", kMost, " blocks with all repetitions, got more");
   return blocks;
-}
-
-std::string to_text(const Blocks& blocks) {
-  std::string text;
-  for (const AnyBlock& block : blocks) {
-    Writer writer(block.name());
-    block.visit(writer);
-    text += (text.empty() ? "" : " | ") + writer.take();
-  }
-  return text;
-}
-
-std::vector<std::string> block_grammar() {
-  std::vector<std::string> lines;
-  for (const Kind& kind : kKinds) lines.push_back(kind.grammar());
-  return lines;
 }
 
 }  // namespace lamina
