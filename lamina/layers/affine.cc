@@ -35,7 +35,8 @@ void affine_forward(std::string_view where, const TensorView<T>& x, const Tensor
   if (w.rank() != 2 || w.dim(0) != D)
     fail(where, "expected w of shape (", D, ", M) to match x ", x.shape(), ", got ", w.shape());
   const Index N = x.dim(0), M = w.dim(1);
-  if (!(b.shape() == Shape{M})) check_shape(where, "b", b.shape(), {M}, "w " + w.shape().to_string());
+  cache.bias = b.rank() > 0;
+  if (cache.bias && !(b.shape() == Shape{M})) check_shape(where, "b", b.shape(), {M}, "w " + w.shape().to_string());
   cache.x = x;
   cache.w = w;
   cache.precision = precision;
@@ -51,8 +52,8 @@ void affine_backward(std::string_view where, const TensorView<T>& dout, const Af
   const Index N = x.dim(0), D = w.dim(0), M = w.dim(1);
   check_shape(where, "dout", dout.shape(), {N, M}, "out");
   check_shape(where, "dw", dw.shape(), w.shape(), "w");
-  check_shape(where, "db", db.shape(), {M}, "b");
-  kernels::column_sums(N, M, dout.data(), db.data());
+  check_shape(where, "db", db.shape(), cache.bias ? Shape{M} : Shape(), "b");
+  if (cache.bias) kernels::column_sums(N, M, dout.data(), db.data());
   const auto weight_gradient = [&] {
     product<T>(cache.precision, true, false, D, M, N, x.data(), D, dout.data(), M, dw.data(), M, nullptr, false);
   };
@@ -89,7 +90,7 @@ template <class T>
 AffineGradients<T> affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache) {
   AffineGradients<T> g;
   g.dw.resize(cache.w.shape());
-  g.db.resize({cache.w.rank() == 2 ? cache.w.dim(1) : 0});
+  if (cache.bias) g.db.resize({cache.w.rank() == 2 ? cache.w.dim(1) : 0});
   affine_backward<T>(dout, cache, &g.dx, g.dw, g.db);
   return g;
 }

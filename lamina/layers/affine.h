@@ -1,4 +1,4 @@
-// Affine (fully-connected) layer: out = x W + b.
+// Affine (fully-connected) layer: out = x W + b, or x W without a bias.
 //
 //   x (N, d_1, ..., d_k), read as (N, D) with D = d_1 ... d_k;  w (D, M);  b (M,);  out (N, M)
 //   dx = dout W^T, in x's shape;  dw = x^T dout;  db = sum of dout over N
@@ -17,6 +17,7 @@ template <class T>
 struct AffineCache {
   TensorView<T> x, w;
   Precision precision = Precision::full;
+  bool bias = true;  ///< whether there is a b
 };
 
 template <class T>
@@ -24,14 +25,15 @@ struct AffineGradients {
   Tensor<T> dx, dw, db;
 };
 
-/// Writes x W + b to `out`, which is resized to (N, M) and must not be the tensor that x views. N may be 0. The cache
-/// keeps the precision for the backward pass. Throws std::invalid_argument if the shapes do not fit, or if the
-/// precision is not one for T.
+/// Writes x W + b to `out`, which is resized to (N, M) and must not be the tensor that x views. An empty view as
+/// b, TensorView<T>(), stands for no bias. N may be 0. The cache keeps the precision for the backward pass. Throws
+/// std::invalid_argument if the shapes do not fit, or if the precision is not one for T.
 template <class T>
 void affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b, Tensor<T>& out,
                     AffineCache<T>& cache, Precision precision = Precision::full);
-/// dout (N, M). Overwrites dw (D, M), db (M,) and, unless dx is null, *dx, which is resized to x's shape and must not
-/// be the tensor that dout views. Throws std::invalid_argument if a shape does not match the forward pass.
+/// dout (N, M). Overwrites dw (D, M), db (M,), which is an empty view without a bias, and, unless dx is null, *dx,
+/// which is resized to x's shape and must not be the tensor that dout views. Throws std::invalid_argument if a shape
+/// does not match the forward pass.
 template <class T>
 void affine_backward(const TensorView<T>& dout, const AffineCache<T>& cache, Tensor<T>* dx, TensorView<T> dw,
                      TensorView<T> db);

@@ -6,7 +6,7 @@
 
 namespace lamina::naive {
 
-/// x (N, ...), w (D, M), b (M,).
+/// x (N, ...), w (D, M), b (M,) or empty.
 template <class T>
 Tensor<T> affine_forward(const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b) {
   const Index N = x.dim(0), D = w.dim(0), M = w.dim(1);
@@ -15,7 +15,7 @@ Tensor<T> affine_forward(const TensorView<T>& x, const TensorView<T>& w, const T
   for (Index i = 0; i < N; ++i)
     for (Index k = 0; k < M; ++k) {
       for (Index j = 0; j < D; ++j) out(i, k) += rows(i, j) * w(j, k);
-      out(i, k) += b[k];
+      if (b.rank() > 0) out(i, k) += b[k];
     }
   return out;
 }

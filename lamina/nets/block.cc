@@ -14,15 +14,17 @@ void Declaration::add(std::string name, const Shape& shape, const UpdateFactors&
 }
 
 std::pair<std::string, std::string> Declaration::add_weights(const Shape& weights, Index outputs,
-                                                             const UpdateFactors& factors) {
+                                                             const UpdateFactors& factors, bool bias) {
   const std::string number = separator_ + std::to_string(++weights_);
   add("W" + number, weights, factors);
+  if (!bias) return {"W" + number, ""};
   add("b" + number, Shape{outputs}, factors);
   return {"W" + number, "b" + number};
 }
 
-std::string Declaration::add_normalization(const Shape& shape, const UpdateFactors& factors) {
+std::string Declaration::add_normalization(const Shape& shape, const UpdateFactors& factors, bool scale) {
   std::string number = std::to_string(++normalizations_);
+  if (!scale) return number;
   add("gamma" + number, shape, factors);
   add("beta" + number, shape, factors);
   return number;

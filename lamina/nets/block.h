@@ -36,7 +36,8 @@ template <class T>
 struct LayerView {
   std::string name;      ///< "conv 1", "affine 2": numbered among the layers with weights
   std::string weights;   ///< the name of its weight matrix or filters: "W_1"
-  std::string shift;     ///< the name of its bias: "b_1", or "beta1" if a normalization cancels the effect of b
+  std::string shift;     ///< the name of its bias: "b_1", or "beta1" if a normalization cancels the effect of b; empty
+                         ///< if there is none
   bool relu = false;     ///< whether a ReLU follows
   TensorView<T> output;  ///< (N, ..., units), after its ReLU, before dropout and pooling; valid until the next pass
 };
@@ -57,11 +58,13 @@ class Declaration {
   Declaration(std::string_view where, Precision precision, std::string separator = "")
       : where_(where), precision_(precision), separator_(std::move(separator)) {}
 
-  /// Adds a weight matrix or filters, and a bias of shape (outputs,), which are updated by these factors. Returns their
-  /// names. Throws std::invalid_argument if the net then has more than 2^33 parameters, as add_normalization() does.
-  std::pair<std::string, std::string> add_weights(const Shape& weights, Index outputs, const UpdateFactors& factors);
-  /// Adds gamma<number> and beta<number>, both of `shape`. Returns the number.
-  std::string add_normalization(const Shape& shape, const UpdateFactors& factors);
+  /// Adds a weight matrix or filters and, if `bias`, a bias of shape (outputs,), which are updated by these factors.
+  /// Returns their names; that of a missing bias is empty. Throws std::invalid_argument if the net then has more than
+  /// 2^33 parameters, as add_normalization() does.
+  std::pair<std::string, std::string> add_weights(const Shape& weights, Index outputs, const UpdateFactors& factors,
+                                                  bool bias = true);
+  /// Adds gamma<number> and beta<number>, both of `shape`, unless the normalization has no scale. Returns the number.
+  std::string add_normalization(const Shape& shape, const UpdateFactors& factors, bool scale = true);
 
   std::string_view where() const { return where_; }
   Precision precision() const { return precision_; }
@@ -88,6 +91,10 @@ struct Pass {
   const Parameters<T>& params;
   Parameters<T>& grads;
   RandomState* random;  ///< dropout's stream
+
+  /// The parameter of this name and its gradient; empty views for an empty name, which stands for no parameter.
+  TensorView<T> param(std::string_view name) const { return name.empty() ? TensorView<T>() : params[name]; }
+  TensorView<T> grad(std::string_view name) const { return name.empty() ? TensorView<T>() : grads[name]; }
 };
 
 /// One step of a pass: a block, adjacent blocks fused into a sandwich, or a change of layout.

@@ -70,6 +70,11 @@ class Reader : public BlockVisitor {
     value.scale = real(words_[scale_at], "init scale", {});
     words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(scale_at));
   }
+  void initial_zeros(bool& value) override {
+    const auto found = take_option("init");
+    if (found && found->text != "zeros") wrong(found->at, "expected init zeros, got ", quoted(found->text));
+    value = found.has_value();
+  }
 
   void blocks(std::string_view word, Blocks& blocks) override {
     const Word found = take(word.empty() ? "blocks in parentheses" : word);
@@ -156,6 +161,7 @@ class BlockCounter : public BlockVisitor {
   void option(std::string_view, double&, const OptionRange&, double) override {}
   void flag(std::string_view, bool&) override {}
   void initial(Initial&, Initial::Kind) override {}
+  void initial_zeros(bool&) override {}
   void blocks(std::string_view, Blocks& blocks) override { count_ += times_ * count_of(blocks); }
   void blocks(std::string_view, std::optional<Blocks>& blocks) override {
     if (blocks) count_ += count_of(*blocks);

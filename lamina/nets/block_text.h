@@ -63,6 +63,8 @@ class BlockVisitor {
   virtual void flag(std::string_view word, bool& value) = 0;
   /// "init he", left out if the kind is `absent`, the default.
   virtual void initial(Initial& value, Initial::Kind absent) = 0;
+  /// "init zeros" of a normalization, whose gammas are then 0 at first; false by default.
+  virtual void initial_zeros(bool& value) = 0;
 
   /// "rate X", "decay X" and "frozen".
   void update_factors(UpdateFactors& factors) {

@@ -29,6 +29,7 @@ class Checker : public BlockVisitor {
   void initial(Initial& value, Initial::Kind) override {
     if (value.kind == Initial::Kind::scale) check("init scale", value.scale, OptionRange{});
   }
+  void initial_zeros(bool&) override {}
   void blocks(std::string_view, Blocks&) override {}
   void blocks(std::string_view, std::optional<Blocks>&) override {}
   void branches(std::vector<Blocks>& branches) override {

@@ -44,6 +44,9 @@ class Writer : public BlockVisitor {
     add("init " + std::string(kInitials[static_cast<std::size_t>(value.kind)]));
     if (value.kind == Initial::Kind::scale) add(text_of(value.scale));
   }
+  void initial_zeros(bool& value) override {
+    if (value) add("init zeros");
+  }
   void blocks(std::string_view word, Blocks& blocks) override {
     if (!word.empty()) add(std::string(word));
     add("( " + to_text(blocks) + " )");
@@ -77,6 +80,7 @@ class GrammarWriter : public BlockVisitor {
   }
   void flag(std::string_view word, bool&) override { add("[" + std::string(word) + "]"); }
   void initial(Initial&, Initial::Kind) override { add("[init he|xavier|zeros|scale X]"); }
+  void initial_zeros(bool&) override { add("[init zeros]"); }
   void blocks(std::string_view word, Blocks&) override {
     add((word.empty() ? "" : std::string(word) + " ") + "( ... )");
   }

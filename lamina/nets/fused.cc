@@ -41,11 +41,11 @@ class FusedConvRelu : public Fused<T> {
   FusedConvRelu(const ConvBlock<T>& conv, const ReluBlock<T>& relu) : Fused<T>({&conv, &relu}), conv_(conv) {}
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
-    conv_relu_forward(x, pass.params[conv_.W()], pass.params[conv_.b()], conv_.param(), out_, cache_);
+    conv_relu_forward(x, pass.params[conv_.W()], pass.param(conv_.b()), conv_.param(), out_, cache_);
     return out_;
   }
   TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) override {
-    conv_relu_backward<T>(dout, cache_, dx, pass.grads[conv_.W()], pass.grads[conv_.b()]);
+    conv_relu_backward<T>(dout, cache_, dx, pass.grads[conv_.W()], pass.grad(conv_.b()));
     return dx ? *dx : TensorView<T>();
   }
   void view(std::vector<LayerView<T>>& views, bool) const override { this->view_as(views, conv_.b(), out_); }
@@ -64,13 +64,13 @@ class FusedConvBnRelu : public Fused<T> {
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
     norm_.param().mode = pass.mode;
-    conv_bn_relu_forward(x, pass.params[conv_.W()], pass.params[conv_.b()], pass.params[norm_.gamma()],
-                         pass.params[norm_.beta()], conv_.param(), norm_.param(), out_, cache_);
+    conv_bn_relu_forward(x, pass.params[conv_.W()], pass.param(conv_.b()), norm_.gamma(pass), norm_.beta(pass),
+                         conv_.param(), norm_.param(), out_, cache_);
     return out_;
   }
   TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) override {
-    conv_bn_relu_backward<T>(dout, cache_, dx, pass.grads[conv_.W()], pass.grads[conv_.b()], pass.grads[norm_.gamma()],
-                             pass.grads[norm_.beta()]);
+    conv_bn_relu_backward<T>(dout, cache_, dx, pass.grads[conv_.W()], pass.grad(conv_.b()), norm_.dgamma(pass),
+                             norm_.dbeta(pass));
     return dx ? *dx : TensorView<T>();
   }
   void view(std::vector<LayerView<T>>& views, bool) const override { this->view_as(views, norm_.beta(), out_); }
@@ -104,15 +104,14 @@ class FusedHidden : public Fused<T> {
  public:
   explicit FusedHidden(const HiddenBlocks<T>& blocks) : Fused<T>(blocks.parts()), blocks_(blocks) {
     param_.precision = blocks.affine->precision();
+    shift_ = blocks.affine->b();
     if (blocks.batchnorm) {
       param_.normalization = Normalization::batchnorm;
       param_.batchnorm = &blocks.batchnorm->param();
-      gamma_ = blocks.batchnorm->gamma();
-      beta_ = blocks.batchnorm->beta();
+      shift_ = blocks.batchnorm->beta();
     } else if (blocks.layernorm) {
       param_.normalization = Normalization::layernorm;
-      gamma_ = blocks.layernorm->gamma();
-      beta_ = blocks.layernorm->beta();
+      shift_ = blocks.layernorm->beta();
     }
   }
 
@@ -123,26 +122,26 @@ class FusedHidden : public Fused<T> {
     param_.dropout = drops ? &blocks_.dropout->param() : nullptr;
     param_.random = pass.random;
     TensorView<T> gamma, beta;
-    if (!gamma_.empty()) gamma = pass.params[gamma_], beta = pass.params[beta_];
-    affine_norm_relu_dropout_forward(x, pass.params[blocks_.affine->W()], pass.params[blocks_.affine->b()], gamma, beta,
+    if (blocks_.batchnorm) gamma = blocks_.batchnorm->gamma(pass), beta = blocks_.batchnorm->beta(pass);
+    if (blocks_.layernorm) gamma = pass.param(blocks_.layernorm->gamma()), beta = pass.param(blocks_.layernorm->beta());
+    affine_norm_relu_dropout_forward(x, pass.params[blocks_.affine->W()], pass.param(blocks_.affine->b()), gamma, beta,
                                      param_, out_, cache_);
     return out_;
   }
   TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) override {
     TensorView<T> dgamma, dbeta;
-    if (!gamma_.empty()) dgamma = pass.grads[gamma_], dbeta = pass.grads[beta_];
+    if (blocks_.batchnorm) dgamma = blocks_.batchnorm->dgamma(pass), dbeta = blocks_.batchnorm->dbeta(pass);
+    if (blocks_.layernorm) dgamma = pass.grad(blocks_.layernorm->gamma()), dbeta = pass.grad(blocks_.layernorm->beta());
     affine_norm_relu_dropout_backward<T>(dout, cache_, dx, pass.grads[blocks_.affine->W()],
-                                         pass.grads[blocks_.affine->b()], dgamma, dbeta);
+                                         pass.grad(blocks_.affine->b()), dgamma, dbeta);
     return dx ? *dx : TensorView<T>();
   }
-  void view(std::vector<LayerView<T>>& views, bool) const override {
-    this->view_as(views, beta_.empty() ? blocks_.affine->b() : beta_, cache_.relu.out);
-  }
+  void view(std::vector<LayerView<T>>& views, bool) const override { this->view_as(views, shift_, cache_.relu.out); }
 
  private:
   HiddenBlocks<T> blocks_;
   AffineNormReluDropoutParam<T> param_;
-  std::string gamma_, beta_;
+  std::string shift_;
   AffineNormReluDropoutCache<T> cache_;
   Tensor<T> out_;
 };

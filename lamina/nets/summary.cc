@@ -25,13 +25,13 @@ void SummaryWriter::normalization(std::string name, const std::string& parameter
                                   const Shape& output) {
   if (last_ == Last::product) {
     elementwise(std::move(name), output, false);
-    layers_.back().parameters += " " + parameters;
+    if (!parameters.empty()) layers_.back().parameters += " " + parameters;
   } else {
     line(std::move(name), output, output.size());
     layers_.back().parameters = parameters;
   }
   layers_.back().parameter_count += parameter_count;
-  learns_ = true;
+  if (parameter_count > 0) learns_ = true;
   last_ = Last::normalization;
 }
 

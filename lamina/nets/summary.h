@@ -40,7 +40,7 @@ class SummaryWriter {
   /// A line for a layer whose forward pass is a matrix product of `flops`. Each of its two gradients costs as much
   /// again; the first layer of a net needs only one of them, as nothing before it learns.
   void product(std::string name, std::string parameters, Index parameter_count, const Shape& output, double flops);
-  /// A normalization. If it directly follows a product, it joins the product's line.
+  /// A normalization, with or without parameters. If it directly follows a product, it joins the product's line.
   void normalization(std::string name, const std::string& parameters, Index parameter_count, const Shape& output);
   /// Elementwise work, which joins the line before it. Its output is kept for the backward pass unless `in_place`.
   void elementwise(std::string name, const Shape& output, bool in_place);

@@ -103,7 +103,7 @@ void Probe<T>::before_update(const StepEvent& event) {
     LayerValues& values = measurement.layers[i];
     values[Quantity::weight_norm] = norm(W.flat());
     values[Quantity::gradient_norm] = distance(grads[layers[i].weights].flat(), net_.reg, W.flat());
-    values[Quantity::shift_gradient_norm] = norm(grads[layers[i].shift].flat());
+    values[Quantity::shift_gradient_norm] = layers[i].shift.empty() ? 0 : norm(grads[layers[i].shift].flat());
     measure_output(layers[i].output, layers[i].relu, sums_, values);
     before_[i].assign(W);
   }

@@ -76,6 +76,13 @@ TYPED_TEST(AffineIn, FastEqualsNaive) {
     EXPECT_TRUE(testing::close_each(dw, grad.dw, constant, sizes.dw));
     EXPECT_TRUE(testing::close_each(db, grad.db, constant, sizes.db));
 
+    auto bare = poisoned<T>({N, M}), bare_dw = poisoned<T>({D, M});  // without a bias
+    affine_forward(x, w, {}, bare, cache);
+    EXPECT_TRUE(testing::close_each(bare, naive::affine_forward<double>(x64, w64, {}), constant, size));
+    affine_backward<T>(dout, cache, nullptr, bare_dw, {});
+    EXPECT_TRUE(testing::close_each(bare_dw, grad.dw, constant, sizes.dw));
+    affine_forward(x, w, b, out, cache);
+
     auto dw_alone = poisoned<T>({D, M}), db_alone = poisoned<T>({M});
     affine_backward<T>(dout, cache, nullptr, dw_alone, db_alone);
     EXPECT_TRUE(close(dw_alone, dw, 0));

@@ -68,7 +68,10 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("affine 0", "[net] expected outputs to be a whole number of 1 or more, got '0' at 7");
   expect("affine 99999999999999999999",
          "[net] expected outputs to be a whole number of 1 or more, got '99999999999999999999' at 7");
-  expect("affine 10 no_bias", "[net] expected '|' or an option of affine, got 'no_bias' at 10");
+  expect("affine 10 no_scale", "[net] expected '|' or an option of affine, got 'no_scale' at 10");
+  expect("batchnorm no_bias", "[net] expected '|' or an option of batchnorm, got 'no_bias' at 10");
+  expect("batchnorm init he", "[net] expected init zeros, got 'he' at 15");
+  expect("batchnorm init zeros no_scale", "[net] expected '|' or an option of batchnorm, got 'init' at 10");
   expect("affine 10 init", "[net] expected a value after 'init', got none at 14");
   expect("affine 10 init normal", "[net] expected init he, xavier, zeros or scale X, got 'normal' at 15");
   expect("affine 10 init scale", "[net] expected a number after 'init scale', got none at 20");
@@ -113,6 +116,9 @@ TEST(BlockText, GrammarHasALineForEachBlock) {
   const std::vector<std::string> lines = block_grammar();
   EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X] "
                                          "[rate X] [decay X] [frozen]"));
+  EXPECT_THAT(lines, ::testing::Contains("affine OUTPUTS [no_bias] [init he|xavier|zeros|scale X] [rate X] [decay X] "
+                                         "[frozen]"));
+  EXPECT_THAT(lines, ::testing::Contains("layernorm [eps X] [init zeros] [rate X] [decay X] [frozen]"));
   EXPECT_THAT(lines, ::testing::Contains("average_pool SIZE [stride N] [pad N] [exclude_pad]"));
   EXPECT_THAT(lines, ::testing::Contains("gelu [tanh]"));
   EXPECT_THAT(lines, ::testing::Contains("residual ( ... ) [shortcut ( ... )]"));

@@ -219,6 +219,42 @@ std::string error_of(const std::string& text, const Shape& input = {3, 8, 8}) {
   return "no error";
 }
 
+TEST(Blocks, WithoutBiasOrScaleLeaveTheirNumbersOut) {
+  RandomState random(1);
+  Net<float> net({3, 4, 4},
+                 parse_net("affine 5 no_bias | batchnorm no_scale | relu | affine 4 | batchnorm init zeros | relu | "
+                           "affine 3 no_bias"),
+                 random);
+  std::string names, buffers;
+  for (const auto& [name, value] : net.params()) names += name + " ";
+  for (const auto& [name, value] : net.buffers()) buffers += name + " ";
+  EXPECT_EQ(names, "W1 W2 b2 gamma2 beta2 W3 ");
+  EXPECT_EQ(buffers, "running_mean1 running_var1 running_mean2 running_var2 ");
+  EXPECT_EQ(testing::max_abs(net.params()["gamma2"]), 0);
+  EXPECT_EQ(net.summary().parameter_count(), 48 * 5 + 5 * 4 + 4 + 2 * 4 + 4 * 3);
+  EXPECT_EQ(net.summary().layers[0].parameters, "W1");
+  EXPECT_EQ(net.layers()[0].shift, "");
+  EXPECT_EQ(net.layers()[1].shift, "beta2");
+}
+
+TEST(Blocks, WithoutBiasOrScaleEqualThoseWithZerosAndOnes) {
+  for (const char* relu : {"relu", "leaky_relu"}) {  // fused and not
+    const auto text = [&](const std::string& bias, const std::string& scale) {
+      return "conv 4 3x3 | batchnorm" + scale + " | " + relu + " | affine 6" + bias + " | batchnorm" + scale + " | " +
+             relu + " | affine 5" + bias + " | " + relu + " | affine 10" + bias;
+    };
+    RandomState random(7), same(7);
+    Net<double> plain({3, 5, 5}, parse_net(text("", "")), random);
+    Net<double> bare({3, 5, 5}, parse_net(text(" no_bias", " no_scale")), same);
+    const Batch<double> batch = random_batch<double>(6, 5, random);
+    EXPECT_EQ(plain.loss(batch.X, batch.y).loss, bare.loss(batch.X, batch.y).loss);
+    for (const auto& [name, g] : bare.grads())
+      EXPECT_TRUE(std::equal(g.begin(), g.end(), plain.grads()[name].begin())) << name;
+    EXPECT_EQ(elements(plain.buffers()), elements(bare.buffers()));
+    EXPECT_EQ(elements(Net<float>(bare).buffers()), elements(Net<float>(plain).buffers()));
+  }
+}
+
 TEST(Blocks, ThatDoNotFitAreNamed) {
   EXPECT_EQ(error_of("affine 10 | conv 4 3x3"),
             "[Net] expected images (C, H, W) before 'conv 4 3x3', got examples of shape (10,)");

@@ -97,6 +97,10 @@ inline std::vector<NetCase> block_cases(Index size) {
       "conv 4 3x3 | average_pool 3 stride 2 pad 1 exclude_pad | batchnorm | relu | average_pool 2 stride 1 pad 1 | "
       "average_pool 2 "
       "| affine 10",
+      "conv 4 3x3 | batchnorm no_scale | relu | batchnorm | residual ( conv 4 3x3 | tanh | groupnorm 2 init zeros ) | "
+      "residual ( conv 4 3x3 | batchnorm init zeros ) | tanh | affine 12 no_bias | batchnorm momentum 0.8 no_scale | "
+      "relu | dropout 0.7 | affine 9 no_bias | tanh | batchnorm no_scale | affine 9 no_bias | relu | "
+      "residual ( affine 9 no_bias | layernorm init zeros ) | affine 10 no_bias",
   };
   std::vector<NetCase> cases;
   for (const char* text : texts) {

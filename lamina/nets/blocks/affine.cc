@@ -6,6 +6,7 @@ namespace lamina {
 
 void Affine::visit(BlockVisitor& v) {
   v.number("outputs", outputs);
+  v.flag("no_bias", no_bias);
   v.initial(init, Initial::Kind::he);
   v.update_factors(update);
 }
@@ -21,7 +22,8 @@ template <class T>
 Example AffineBlock<T>::declare(const Example& input, Declaration& declaration) {
   inputs_ = input.shape.size();
   precision_ = declaration.precision();
-  std::tie(W_, b_) = declaration.add_weights({inputs_, options_.outputs}, options_.outputs, options_.update);
+  std::tie(W_, b_) =
+      declaration.add_weights({inputs_, options_.outputs}, options_.outputs, options_.update, !options_.no_bias);
   return {Shape{options_.outputs}};
 }
 
@@ -32,20 +34,20 @@ void AffineBlock<T>::draw(Parameters<T>& params, RandomState& random) const {
 
 template <class T>
 TensorView<T> AffineBlock<T>::forward(const TensorView<T>& x, const Pass<T>& pass) {
-  affine_forward(x, pass.params[W_], pass.params[b_], out_, cache_, precision_);
+  affine_forward(x, pass.params[W_], pass.param(b_), out_, cache_, precision_);
   return out_;
 }
 
 template <class T>
 TensorView<T> AffineBlock<T>::backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) {
-  affine_backward<T>(dout, cache_, dx, pass.grads[W_], pass.grads[b_]);
+  affine_backward<T>(dout, cache_, dx, pass.grads[W_], pass.grad(b_));
   return dx ? *dx : TensorView<T>();
 }
 
 template <class T>
 void AffineBlock<T>::describe(SummaryWriter& summary) const {
   const Index M = options_.outputs;
-  summary.product("affine", W_ + " " + b_, inputs_ * M + M, {M},
+  summary.product("affine", b_.empty() ? W_ : W_ + " " + b_, inputs_ * M + (b_.empty() ? 0 : M), {M},
                   2.0 * static_cast<double>(inputs_) * static_cast<double>(M));
 }
 

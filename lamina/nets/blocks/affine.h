@@ -1,5 +1,5 @@
-// `affine M`: out = x W + b. An image (C, H, W) is read as a vector of its C H W values, in that order. It also takes
-// the options of initial weights and updates (block_text.h), as conv does.
+// `affine M [no_bias]`: out = x W + b, or x W without a bias. An image (C, H, W) is read as a vector of its C H W
+// values, in that order. It also takes the options of initial weights and updates (block_text.h), as conv does.
 #pragma once
 
 #include "lamina/layers/affine.h"
@@ -12,7 +12,8 @@ class AffineBlock;
 
 struct Affine {
   static constexpr std::string_view kName = "affine";
-  Index outputs = 0;  ///< M
+  Index outputs = 0;     ///< M
+  bool no_bias = false;  ///< there is no b
   Initial init = {};
   UpdateFactors update = {};
 

@@ -7,6 +7,9 @@ namespace lamina {
 void BatchNorm::visit(BlockVisitor& v) {
   v.option("momentum", momentum, {.most = 1}, 0.9);
   v.option("eps", eps, {.open_least = true}, 1e-5);
+  v.flag("no_scale", no_scale);
+  if (no_scale) return;
+  v.initial_zeros(init_zeros);
   v.update_factors(update);
 }
 
@@ -18,7 +21,7 @@ template std::unique_ptr<Block<float>> BatchNorm::make() const;
 template std::unique_ptr<Block<double>> BatchNorm::make() const;
 
 template <class T>
-BatchNormBlock<T>::BatchNormBlock(const BatchNorm& options) : update_(options.update) {
+BatchNormBlock<T>::BatchNormBlock(const BatchNorm& options) : options_(options) {
   param_.momentum = options.momentum;
   param_.eps = options.eps;
   param_.layout = Layout::nhwc;
@@ -28,21 +31,31 @@ template <class T>
 Example BatchNormBlock<T>::declare(const Example& input, Declaration& declaration) {
   shape_ = input.shape;
   const Shape channels{input.is_image() ? input.shape[0] : input.shape.size()};
-  number_ = declaration.add_normalization(channels, update_);
-  gamma_ = "gamma" + number_;
-  beta_ = "beta" + number_;
+  number_ = declaration.add_normalization(channels, options_.update, !options_.no_scale);
+  if (options_.no_scale) {
+    for (Tensor<T>* tensor : {&ones_, &zeros_, &unused_[0], &unused_[1]}) *tensor = Tensor<T>(channels);
+    ones_.fill(T{1});
+  } else {
+    gamma_ = "gamma" + number_;
+    beta_ = "beta" + number_;
+  }
   param_.running_mean = Tensor<T>(channels);
   param_.running_var = Tensor<T>(channels);
   return input;
 }
 
 template <class T>
+void BatchNormBlock<T>::draw(Parameters<T>& params, RandomState&) const {
+  if (options_.init_zeros) params[gamma_].fill(T{0});
+}
+
+template <class T>
 TensorView<T> BatchNormBlock<T>::forward(const TensorView<T>& x, const Pass<T>& pass) {
   param_.mode = pass.mode;
   if (x.rank() == 4)
-    spatial_batchnorm_forward(x, pass.params[gamma_], pass.params[beta_], param_, out_, cache_);
+    spatial_batchnorm_forward(x, gamma(pass), beta(pass), param_, out_, cache_);
   else
-    batchnorm_forward(x, pass.params[gamma_], pass.params[beta_], param_, out_, cache_);
+    batchnorm_forward(x, gamma(pass), beta(pass), param_, out_, cache_);
   return out_;
 }
 
@@ -50,14 +63,15 @@ template <class T>
 TensorView<T> BatchNormBlock<T>::backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) {
   Tensor<T>& to = dx ? *dx : out_;
   if (dout.rank() == 4)
-    spatial_batchnorm_backward<T>(dout, cache_, to, pass.grads[gamma_], pass.grads[beta_]);
+    spatial_batchnorm_backward<T>(dout, cache_, to, dgamma(pass), dbeta(pass));
   else
-    batchnorm_backward<T>(dout, cache_, to, pass.grads[gamma_], pass.grads[beta_]);
+    batchnorm_backward<T>(dout, cache_, to, dgamma(pass), dbeta(pass));
   return to;
 }
 
 template <class T>
 void BatchNormBlock<T>::describe(SummaryWriter& summary) const {
+  if (options_.no_scale) return summary.normalization("batch norm", "", 0, shape_);
   const Index count = 2 * (shape_.rank() == 3 ? shape_[0] : shape_.size());
   summary.normalization("batch norm", gamma_ + " " + beta_, count, shape_);
 }

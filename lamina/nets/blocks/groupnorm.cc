@@ -24,6 +24,10 @@ class GroupNormBlock : public Block<T> {
     return input;
   }
 
+  void draw(Parameters<T>& params, RandomState&) const override {
+    if (options_.init_zeros) params[gamma_].fill(T{0});
+  }
+
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
     spatial_groupnorm_forward(x, pass.params[gamma_], pass.params[beta_], options_.groups, {param_.eps}, out_, cache_);
     return out_;
@@ -58,6 +62,7 @@ class GroupNormBlock : public Block<T> {
 void GroupNorm::visit(BlockVisitor& v) {
   v.number("groups", groups);
   v.option("eps", eps, {.open_least = true}, 1e-5);
+  v.initial_zeros(init_zeros);
   v.update_factors(update);
 }
 

@@ -4,6 +4,7 @@ namespace lamina {
 
 void LayerNorm::visit(BlockVisitor& v) {
   v.option("eps", eps, {.open_least = true}, 1e-5);
+  v.initial_zeros(init_zeros);
   v.update_factors(update);
 }
 
@@ -17,10 +18,15 @@ template std::unique_ptr<Block<double>> LayerNorm::make() const;
 template <class T>
 Example LayerNormBlock<T>::declare(const Example& input, Declaration& declaration) {
   shape_ = input.shape;
-  const std::string number = declaration.add_normalization(Shape{input.shape.size()}, update_);
+  const std::string number = declaration.add_normalization(Shape{input.shape.size()}, options_.update);
   gamma_ = "gamma" + number;
   beta_ = "beta" + number;
   return input;
+}
+
+template <class T>
+void LayerNormBlock<T>::draw(Parameters<T>& params, RandomState&) const {
+  if (options_.init_zeros) params[gamma_].fill(T{0});
 }
 
 template <class T>

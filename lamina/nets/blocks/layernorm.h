@@ -1,4 +1,4 @@
-// `layernorm [eps X]`: layer normalization over all values of an example.
+// `layernorm [eps X] [init zeros]`: layer normalization over all values of an example.
 #pragma once
 
 #include "lamina/layers/layernorm.h"
@@ -9,6 +9,7 @@ namespace lamina {
 struct LayerNorm {
   static constexpr std::string_view kName = "layernorm";
   double eps = 1e-5;
+  bool init_zeros = false;  ///< gamma is 0 at first, as in the last normalization of a residual block
   UpdateFactors update = {};
 
   void visit(BlockVisitor& v);
@@ -19,10 +20,11 @@ struct LayerNorm {
 template <class T>
 class LayerNormBlock : public Block<T> {
  public:
-  explicit LayerNormBlock(const LayerNorm& options) : update_(options.update) { param_.eps = options.eps; }
+  explicit LayerNormBlock(const LayerNorm& options) : options_(options) { param_.eps = options.eps; }
 
   Layout wants(Layout) const override { return Layout::nchw; }
   Example declare(const Example& input, Declaration& declaration) override;
+  void draw(Parameters<T>& params, RandomState& random) const override;
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override;
   TensorView<T> backward(const TensorView<T>& dout, const Pass<T>& pass, Tensor<T>* dx) override;
   bool learns() const override { return true; }
@@ -35,7 +37,7 @@ class LayerNormBlock : public Block<T> {
   BatchNormParam<T>& param() { return param_; }
 
  private:
-  UpdateFactors update_;
+  LayerNorm options_;
   std::string gamma_, beta_;
   Shape shape_;
   BatchNormParam<T> param_;  // the type that normalizations() lists; only its eps is used
