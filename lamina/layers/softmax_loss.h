@@ -14,7 +14,7 @@ namespace lamina {
 
 /// Returns the mean loss over the N rows of x (N, C). Unless dx is null, writes the gradient of x to *dx, resized to
 /// (N, C). With weights (N,) the mean is weighted. Throws std::invalid_argument unless y has N labels, each of
-/// 0 .. C - 1, N > 0, 0 <= label_smoothing < 1, and weights are not negative and not all 0.
+/// 0 .. C - 1, N > 0, 0 <= label_smoothing < 1, and weights are not negative.
 template <class T>
 double softmax_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx, double label_smoothing = 0,
                     std::span<const double> weights = {});

@@ -12,7 +12,7 @@ namespace lamina {
 
 /// Returns the mean loss over all N K numbers; with weights (N,) of the examples, sum_i w_i l_i / sum_i w_i, where l_i
 /// is the mean over example i. Unless dx is null, writes the gradient of x to *dx, resized to (N, K). Throws
-/// std::invalid_argument unless t is of x's shape, N, K > 0, and weights are not negative and not all 0.
+/// std::invalid_argument unless t is of x's shape, N, K > 0, and weights are not negative.
 template <class T>
 double squared_loss(const TensorView<T>& x, const std::type_identity_t<TensorView<T>>& t, Tensor<T>* dx,
                     std::span<const double> weights = {});

@@ -11,7 +11,7 @@ namespace lamina {
 
 /// Returns the mean loss over the N rows of x (N, C). Unless dx is null, writes the gradient of x to *dx, resized to
 /// (N, C). With weights (N,) the mean is weighted. Throws std::invalid_argument unless y has N labels, each of
-/// 0 .. C - 1, N > 0, and weights are not negative and not all 0.
+/// 0 .. C - 1, N > 0, and weights are not negative.
 template <class T>
 double svm_loss(const TensorView<T>& x, std::span<const Label> y, Tensor<T>* dx, std::span<const double> weights = {});
 template <class T>

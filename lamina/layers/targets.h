@@ -30,8 +30,8 @@ inline void check_labels(std::string_view where, const Shape& scores, std::span<
   }
 }
 
-/// What each of N examples weighs; all 1 if there are no weights. Throws std::invalid_argument unless there are none or
-/// N, which are finite, not negative, and not all 0.
+/// What each of N examples weighs; all 1 if there are no weights. If all weigh 0, the loss and its gradient are 0.
+/// Throws std::invalid_argument unless there are none or N, which are finite and not negative.
 inline kernels::RowWeights check_weights(std::string_view where, Index N, std::span<const double> weights) {
   if (weights.empty()) return {nullptr, static_cast<double>(N)};
   if (static_cast<Index>(weights.size()) != N)
@@ -42,8 +42,8 @@ inline kernels::RowWeights check_weights(std::string_view where, Index N, std::s
       fail(where, "expected weights of at least 0, got ", weights[i], " in row ", i);
     total += weights[i];
   }
-  if (!(total > 0 && std::isfinite(total))) fail(where, "expected weights with a sum above 0, got a sum of ", total);
-  return {weights.data(), total};
+  if (!std::isfinite(total)) fail(where, "expected weights with a finite sum, got ", total);
+  return {weights.data(), total > 0 ? total : 1};
 }
 
 /// A loss of scores x and numbers t of the same shape (N, K): kernel(N, K, x, t, dx, weights) divided by K and by the

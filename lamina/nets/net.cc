@@ -7,7 +7,12 @@
 
 #include "lamina/check.h"
 #include "lamina/kernels/elementwise.h"
+#include "lamina/layers/absolute_loss.h"
+#include "lamina/layers/huber_loss.h"
+#include "lamina/layers/sigmoid_loss.h"
 #include "lamina/layers/softmax_loss.h"
+#include "lamina/layers/squared_loss.h"
+#include "lamina/layers/svm_loss.h"
 #include "lamina/nets/blocks/affine.h"
 #include "lamina/nets/sequential.h"
 
@@ -26,11 +31,18 @@ Index declare_all(Block<T>& blocks, const Shape& input, Declaration& declaration
   return scores[0];
 }
 
+void check_loss(const std::string& where, const LossOptions& loss, double label_smoothing) {
+  if (!(label_smoothing >= 0 && label_smoothing < 1))
+    fail(where, "expected label_smoothing of at least 0 and below 1, got ", label_smoothing);
+  if (label_smoothing > 0 && loss.loss != Loss::softmax)
+    fail(where, "expected no label_smoothing with the ", name_of(loss.loss), " loss, got ", label_smoothing);
+  if (!(loss.huber_delta > 0)) fail(where, "expected huber_delta above 0, got ", loss.huber_delta);
+}
+
 void check_options(const NetOptions& options) {
   if (!std::isfinite(options.reg) || options.reg < 0)
     fail(options.name, "expected a finite reg of at least 0, got ", options.reg);
-  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
-    fail(options.name, "expected label_smoothing of at least 0 and below 1, got ", options.label_smoothing);
+  check_loss(options.name, options.loss, options.label_smoothing);
 }
 
 }  // namespace
@@ -175,6 +187,22 @@ void Net<T>::check_labels(const TensorView<T>& X, std::span<const Label> y) cons
 }
 
 template <class T>
+void Net<T>::check_targets(const TensorView<T>& X, const BatchTargets<T>& targets) const {
+  if (takes_labels(options_.loss.loss)) return check_labels(X, targets.labels);
+  const Shape expected{X.dim(0), num_classes_};
+  if (targets.numbers.shape() != expected)
+    fail(options_.name, "expected numbers of shape ", expected, " as targets of the ", name_of(options_.loss.loss),
+         " loss, got ", targets.labels.empty() ? targets.numbers.shape().to_string() : "labels");
+}
+
+template <class T>
+void Net<T>::set_loss(const LossOptions& loss, double smoothing) {
+  check_loss(options_.name, loss, smoothing);
+  options_.loss = loss;
+  label_smoothing = smoothing;
+}
+
+template <class T>
 TensorView<T> Net<T>::forward(const TensorView<T>& X, Mode mode) {
   check_parameters();
   const TensorView<T> x = input_.rank() == 1 ? X.reshaped({X.dim(0), input_.size()}) : X;
@@ -190,12 +218,35 @@ const Tensor<T>& Net<T>::loss(const TensorView<T>& X) {
 
 template <class T>
 LossAndGradients<T> Net<T>::loss(const TensorView<T>& X, std::span<const Label> y) {
+  return loss(X, BatchTargets<T>{.labels = y});
+}
+
+template <class T>
+LossAndGradients<T> Net<T>::loss(const TensorView<T>& X, const BatchTargets<T>& targets) {
   check_input(X);
-  check_labels(X, y);
-  const TensorView<T> scores = forward(X, Mode::train);
-  const double data_loss = softmax_loss<T>(scores, y, &dscores_, label_smoothing);
+  check_targets(X, targets);
+  const double of_data = data_loss(forward(X, Mode::train), targets);
   root_->backward(dscores_, {Mode::train, params_, grads_, random_}, nullptr);
-  return {data_loss + add_regularization(), grads_};
+  return {of_data + add_regularization(), grads_};
+}
+
+// Also writes the gradient of the scores.
+template <class T>
+double Net<T>::data_loss(const TensorView<T>& scores, const BatchTargets<T>& targets) {
+  switch (options_.loss.loss) {
+    case Loss::svm:
+      return svm_loss<T>(scores, targets.labels, &dscores_, targets.weights);
+    case Loss::sigmoid:
+      return sigmoid_loss<T>(scores, targets.numbers, &dscores_, targets.weights);
+    case Loss::squared:
+      return squared_loss<T>(scores, targets.numbers, &dscores_, targets.weights);
+    case Loss::absolute:
+      return absolute_loss<T>(scores, targets.numbers, &dscores_, targets.weights);
+    case Loss::huber:
+      return huber_loss<T>(scores, targets.numbers, &dscores_, options_.loss.huber_delta, targets.weights);
+    default:
+      return softmax_loss<T>(scores, targets.labels, &dscores_, label_smoothing, targets.weights);
+  }
 }
 
 // Adds reg W to the gradients of all parameters named W... and returns 0.5 reg sum W^2.
@@ -237,7 +288,8 @@ template <class T>
 NetSummary Net<T>::summary() const {
   SummaryWriter writer;
   root_->describe(writer);
-  writer.elementwise("softmax", {}, true);
+  writer.elementwise(std::string(name_of(options_.loss.loss)) + (options_.loss.loss == Loss::softmax ? "" : " loss"),
+                     {}, true);
   std::string title = options_.name + (std::is_same_v<T, float> ? ", float32" : ", float64");
   if (options_.precision == Precision::bf16) title += ", products in bf16";
   return {std::move(title), input_, writer.take(), sizeof(T)};

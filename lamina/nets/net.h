@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lamina/nets/block.h"
+#include "lamina/nets/loss.h"
 #include "lamina/nets/summary.h"
 #include "lamina/parameters.h"
 #include "lamina/random.h"
@@ -28,7 +29,8 @@ struct LossAndGradients {
 /// runs a training pass and returns the loss and the gradients, under the parameters' names. If a model also has
 /// `buffers()` (a vector of NamedTensor), Solver keeps and restores them with the best parameters; if it has
 /// `check_batch()`, accuracy checks pass that many examples to `loss(X)` at once; if it has `update_factors()` (one
-/// UpdateFactors for each parameter, in order), updates follow them.
+/// UpdateFactors for each parameter, in order), updates follow them. Targets that are numbers, or have weights, need a
+/// `loss(X, const BatchTargets<Scalar>&)`.
 template <class M>
 concept Model = requires(M& model, const M& constant, const TensorView<typename M::Scalar>& X,
                          std::span<const Label> y) {
@@ -43,16 +45,17 @@ enum class Weights { drawn, zero };
 
 /// The options of a net besides its blocks.
 struct NetOptions {
-  double reg = 0;                         ///< see Net::reg
+  double reg = 0;  ///< see Net::reg
+  LossOptions loss = {};
   double label_smoothing = 0;             ///< see Net::label_smoothing
   Precision precision = Precision::full;  ///< of the matrix products; bf16 only if T is float
   std::string name = "Net";               ///< in summaries and errors
   std::string separator = {};             ///< between W or b and its number: "_" for the notebooks' ConvNet
 };
 
-/// A list of blocks whose last one gives the scores (N, C), with a softmax loss. Parameters may be read and written
-/// between any two calls: the net keeps no copies of them. Arithmetic runs in T. NumPy computes in double when X is
-/// double and the parameters are float; `Net<double>(net).loss(X, y)` gives that result.
+/// A list of blocks whose last one gives the scores (N, C), and a loss, softmax unless said. Parameters may be read and
+/// written between any two calls: the net keeps no copies of them. Arithmetic runs in T. NumPy computes in double when
+/// X is double and the parameters are float; `Net<double>(net).loss(X, y)` gives that result.
 template <class T>
 class Net {
  public:
@@ -89,6 +92,9 @@ class Net {
   /// Loss, regularization included, and gradients of a training forward and backward pass. Throws
   /// std::invalid_argument if X's examples do not have the input shape, or y is not one class number per example.
   LossAndGradients<T> loss(const TensorView<T>& X, std::span<const Label> y);
+  /// The same for any targets, such as numbers (N, K), with weights of the examples or without. Throws
+  /// std::invalid_argument if they are not what the net's loss takes.
+  LossAndGradients<T> loss(const TensorView<T>& X, const BatchTargets<T>& targets);
 
   NetSummary summary() const;
   /// The layers with weights, in order, as the last pass left them.
@@ -114,6 +120,8 @@ class Net {
   double reg = 0;
   /// Label smoothing of the softmax loss in training passes: at least 0 and below 1 (docs/nets.md has the formula).
   double label_smoothing = 0;
+  /// Gives the net another loss. Throws std::invalid_argument if the two do not go together.
+  void set_loss(const LossOptions& loss, double label_smoothing = 0);
 
  private:
   template <class U>
@@ -124,7 +132,9 @@ class Net {
   void assign(const Net<U>& other);
   void check_parameters() const;
   void check_input(const TensorView<T>& X) const;
+  void check_targets(const TensorView<T>& X, const BatchTargets<T>& targets) const;
   void check_labels(const TensorView<T>& X, std::span<const Label> y) const;
+  double data_loss(const TensorView<T>& scores, const BatchTargets<T>& targets);
   TensorView<T> forward(const TensorView<T>& X, Mode mode);
   double add_regularization();
 

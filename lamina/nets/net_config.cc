@@ -84,9 +84,12 @@ void visit_initial_weights(NetConfig& config, const VisitOption& visit) {
 
 void visit_rest(NetConfig& config, const VisitOption& visit) {
   if (config.model != kNetOfBlocks) visit_initial_weights(config, visit);  // whose text says how they begin
+  visit_options(config.loss, visit);
   visit({.name = "label_smoothing",
          .help = "Share of the loss's target that is spread over all classes",
          .range = {.most = 1, .open_most = true},
+         .needs = "loss",
+         .needs_value = "softmax",
          .newer = true},
         &config.label_smoothing);
   visit({.name = "reg", .help = "Strength of L2 regularization: the loss has 0.5 reg sum(W^2)"}, &config.reg);
@@ -102,7 +105,8 @@ void visit_rest(NetConfig& config, const VisitOption& visit) {
 
 // A net of any blocks, its parameters named as the model's.
 NetOptions net_options(const NetConfig& config) {
-  NetOptions options{.reg = config.reg, .label_smoothing = config.label_smoothing, .precision = config.precision};
+  NetOptions options{
+      .reg = config.reg, .loss = config.loss, .label_smoothing = config.label_smoothing, .precision = config.precision};
   if (const CourseNet* net = course_net(config.model)) options.separator = net->separator;
   options.name = title_of(config);
   return options;
@@ -198,8 +202,6 @@ void bring_up_to_date(json& object) {
 
 template <class T>
 std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, Weights weights) {
-  if (!(config.label_smoothing >= 0 && config.label_smoothing < 1))
-    fail("make_net", "expected label_smoothing of 0 to below 1, got ", config.label_smoothing);
   check_input(config);
   if (!config.net.empty()) {
     check_classes(config, score_count(input_of(config), parse_net(config.net)));
@@ -207,7 +209,7 @@ std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, W
   }
   std::unique_ptr<Net<T>> net = with_options(
       config, [&](const auto& options) -> std::unique_ptr<Net<T>> { return make<T>(options, random, weights); });
-  net->label_smoothing = config.label_smoothing;
+  net->set_loss(config.loss, config.label_smoothing);
   return net;
 }
 template std::unique_ptr<Net<float>> make_net(const NetConfig&, RandomState&, Weights);
@@ -241,6 +243,7 @@ NetConfig config_of(const Net<T>& net) {
   config.input_dim = net.input().rank() == 3 ? net.input() : Shape{net.input().size(), 1, 1};
   config.num_classes = net.num_classes();
   config.reg = net.reg;
+  config.loss = net.net_options().loss;
   config.label_smoothing = net.label_smoothing;
   config.precision = net.net_options().precision;
   return config;

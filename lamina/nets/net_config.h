@@ -7,6 +7,7 @@
 
 #include "lamina/nets/conv_net.h"
 #include "lamina/nets/fully_connected_net.h"
+#include "lamina/nets/loss.h"
 #include "lamina/nets/net.h"
 #include "lamina/nets/three_layer_conv_net.h"
 #include "lamina/nets/two_layer_net.h"
@@ -26,11 +27,12 @@ struct NetConfig {
   /// The text of the net (block_text.h); empty: the model's own. Its parameters have the names of the model's, and
   /// examples of shape (D, 1, 1) are vectors.
   std::string net;
-  Shape input_dim = {3, 32, 32};  ///< (C, H, W)
-  Index num_classes = 10;
+  Shape input_dim = {3, 32, 32};            ///< (C, H, W)
+  Index num_classes = 10;                   ///< scores: classes, labels, or numbers to predict
   bool he_init = false;                     ///< weights begin as He et al. propose; weight_scale is not read
   std::optional<double> weight_scale = {};  ///< none: the model's default
-  double label_smoothing = 0;               ///< of the training loss
+  LossOptions loss;
+  double label_smoothing = 0;  ///< of the softmax loss in training
   double reg = 0;
   Precision precision = Precision::full;  ///< bf16: only with T = float
   TwoLayerNetOptions two_layer;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "lamina/check.h"
 
@@ -27,10 +29,28 @@ NonFiniteLoss::NonFiniteLoss(Index at, Index num_iterations, double loss, double
 namespace detail {
 namespace {
 
+void check_numbers(const char* name, const Split& split) {
+  if (!split.y.empty()) fail("Solver", "expected ", name, " targets to be labels or numbers, got both");
+  if (split.targets->rank() != 2 || split.targets->dim(0) != split.size() || split.targets->dim(1) < 1)
+    fail("Solver", "expected ", name, " targets of shape (", split.size(), ", K) to match the examples, got ",
+         split.targets->shape());
+}
+
 void check_split(const char* name, const Split& split) {
   if (split.size() < 1) fail("Solver", "expected 1 ", name, " example or more, got none");
-  if (static_cast<Index>(split.y.size()) != split.size())
+  if (split.targets)
+    check_numbers(name, split);
+  else if (static_cast<Index>(split.y.size()) != split.size())
     fail("Solver", "expected one label for each of ", split.size(), " ", name, " examples, got ", split.y.size());
+  if (!split.weights) return;
+  check_shape("Solver", name + std::string(" weights"), split.weights->shape(), {split.size()}, "the examples");
+  double most = 0;
+  for (const double weight : *split.weights) {
+    if (!(weight >= 0 && std::isfinite(weight)))
+      fail("Solver", "expected ", name, " weights of at least 0, got ", weight);
+    most = std::max(most, weight);
+  }
+  if (most == 0) fail("Solver", "expected ", name, " weights that are not all 0");
 }
 
 }  // namespace
@@ -40,6 +60,10 @@ void check_data(const SolverData& data, const SolverOptions& options) {
   check_split("validation", data.val);
   check_shape("Solver", "validation examples", data.val.X.example_shape(), data.train.X.example_shape(),
               "the training examples");
+  const auto numbers = [](const Split& split) { return split.targets ? split.targets->dim(1) : 0; };
+  if (numbers(data.train) != numbers(data.val))
+    fail("Solver", "expected validation targets of the training targets' kind, ", numbers(data.train),
+         " numbers each (0: labels), got ", numbers(data.val));
   if ((options.augmentation.any() || options.mirror_averaging) && data.train.X.example_shape().rank() != 3)
     fail("Solver", "expected images (C, H, W) for augmentation and mirror_averaging, got examples of shape ",
          data.train.X.example_shape());
@@ -50,11 +74,14 @@ void print_iteration(const SolverOptions& options, Index t, Index num_iterations
     *options.out << fmt::format("(Iteration {} / {}) loss: {:f}\n", t + 1, num_iterations, loss) << std::flush;
 }
 
-void print_epoch(const SolverOptions& options, Index epoch, double train_acc, double val_acc) {
-  if (options.verbose && options.out)
-    *options.out << fmt::format("(Epoch {} / {}) train acc: {:f}; val_acc: {:f}\n", epoch, options.num_epochs,
-                                train_acc, val_acc)
-                 << std::flush;
+void print_epoch(const SolverOptions& options, Index epoch, Score score, double train, double val) {
+  if (!options.verbose || !options.out) return;
+  // Accuracies as the course prints them.
+  const bool is_accuracy = score == Score::accuracy;
+  const std::string name(is_accuracy ? "acc" : name_of(score));
+  *options.out << fmt::format("(Epoch {} / {}) train {}: {:f}; val{}{}: {:f}\n", epoch, options.num_epochs, name, train,
+                              is_accuracy ? '_' : ' ', name, val)
+               << std::flush;
 }
 
 }  // namespace detail

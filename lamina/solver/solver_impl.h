@@ -16,7 +16,7 @@ namespace detail {
 
 void check_data(const SolverData& data, const SolverOptions& options);
 void print_iteration(const SolverOptions& options, Index t, Index num_iterations, double loss);
-void print_epoch(const SolverOptions& options, Index epoch, double train_acc, double val_acc);
+void print_epoch(const SolverOptions& options, Index epoch, Score score, double train, double val);
 
 template <class M>
 Index check_batch(const M& model) {
@@ -150,8 +150,11 @@ void Solver<M>::check_accuracies() {
     History& history = state_.history;
     history.train_acc_history.push_back(train_acc);
     history.val_acc_history.push_back(val_acc);
-    detail::print_epoch(options_, state_.epoch, train_acc, val_acc);
-    if (val_acc > history.best_val_acc) {
+    const Score score = AccuracyCheck<M>::score(model_, data_.val);
+    detail::print_epoch(options_, state_.epoch, score, train_acc, val_acc);
+    // The course keeps nothing before an accuracy is above 0. Other scores may stay below 0.
+    const bool first = score != Score::accuracy && state_.best_params.size() == 0 && std::isfinite(val_acc);
+    if (first || val_acc > history.best_val_acc) {
       history.best_val_acc = val_acc;
       keep_best();
     }
@@ -163,7 +166,7 @@ double Solver<M>::check_accuracy(const Split& split, std::optional<Index> num_sa
                                  std::optional<Index> batch_size) {
   const Index total = split.size();
   if (total < 1) fail("check_accuracy", "expected 1 example or more, got none");
-  if (static_cast<Index>(split.y.size()) != total)
+  if (!split.targets && static_cast<Index>(split.y.size()) != total)
     fail("check_accuracy", "expected one label for each of ", total, " examples, got ", split.y.size());
   if (num_samples && *num_samples < 1) fail("check_accuracy", "expected num_samples of 1 or more, got ", *num_samples);
   if (batch_size && *batch_size < 1) fail("check_accuracy", "expected batch_size of 1 or more, got ", *batch_size);

@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <optional>
+#include <string>
 
 #include "lamina/data/dataset.h"
 #include "lamina/optim/schedule.h"
@@ -24,6 +25,9 @@ struct SolverOptions {
   /// Where the Euclidean norm of all gradients together is larger, the update sees them scaled down to this norm
   /// (Pascanu, Mikolov and Bengio, 2013). The model's gradients, which hooks see, stay as they are.
   std::optional<double> clip_norm = {};
+  /// Weights of the classes in the training loss, next to those of the examples: "balanced", which gives all classes
+  /// the same sum of weights, or a number for each class, separated by commas; empty: all the same.
+  std::string class_weights = {};
   bool shuffle = false;       ///< mini-batches without replacement, from one permutation after the other
   Augmentation augmentation;  ///< of the mini-batches
   /// Above 0: validation, best_params() and the model after train() take averages of parameters and buffers, which
@@ -61,6 +65,11 @@ inline void visit_options(SolverOptions& options, const VisitOption& visit) {
          .range = {.open_least = true}},
         &options.lr_decay);
   visit_options(options.schedule, visit);
+  visit({.name = "class_weights",
+         .help = "Weights of the classes in the training loss: balanced (a class of few images weighs more), or a "
+                 "number for each, separated by commas [all the same]",
+         .newer = true},
+        &options.class_weights);
   visit({.name = "shuffle",
          .help = "Each image once an epoch, shuffled, instead of drawn with replacement",
          .newer = true},

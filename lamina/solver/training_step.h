@@ -19,6 +19,7 @@
 #include "lamina/solver/buffers.h"
 #include "lamina/solver/solver_options.h"
 #include "lamina/solver/state.h"
+#include "lamina/solver/target_batch.h"
 
 namespace lamina {
 
@@ -27,9 +28,9 @@ namespace lamina {
 /// read the gradients, stop because the loss is not finite, or let others use the random stream. A part that was
 /// interrupted may be called again.
 ///
-/// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation and average_weights. It
-/// changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and `num_iterations` for the
-/// schedule.
+/// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation, average_weights and
+/// class_weights. It changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and
+/// `num_iterations` for the schedule.
 template <Model M>
 class TrainingStep {
  public:
@@ -41,7 +42,8 @@ class TrainingStep {
         train_(train),
         options_(options),
         state_(state),
-        layout_(std::as_const(model_).params().layout()) {
+        layout_(std::as_const(model_).params().layout()),
+        targets_(train) {
     state_.optim.resize(layout_.size());
   }
 
@@ -68,10 +70,7 @@ class TrainingStep {
       train_.X.gather(rows_, moves_, X_);
     else
       train_.X.gather(std::span<const Index>(rows_), X_);
-    y_.resize(rows_.size());
-    std::transform(rows_.begin(), rows_.end(), y_.begin(),
-                   [this](Index row) { return train_.y[static_cast<std::size_t>(row)]; });
-    const LossAndGradients<T> result = model_.loss(X_, std::span<const Label>(y_));
+    const LossAndGradients<T> result = loss_of(targets_.gather(rows_, options_.class_weights));
     grads_ = &result.grads;
     return result.loss;
   }
@@ -129,6 +128,17 @@ class TrainingStep {
   }
 
  private:
+  LossAndGradients<T> loss_of(const BatchTargets<T>& targets) {
+    if constexpr (requires { model_.loss(X_, targets); }) {
+      return model_.loss(X_, targets);
+    } else {
+      if (targets.labels.empty() || !targets.weights.empty())
+        fail("Solver", "expected a model with loss(X, const BatchTargets&) for targets that are numbers or have ",
+             "weights, got one with loss(X, labels) alone");
+      return model_.loss(X_, targets.labels);
+    }
+  }
+
   void draw_order(RandomState& random) {
     order_.resize(static_cast<std::size_t>(train_.size()));
     std::iota(order_.begin(), order_.end(), Index{0});
@@ -216,7 +226,7 @@ class TrainingStep {
   std::vector<Index> rows_, order_;
   std::vector<kernels::Move> moves_;
   Tensor<T> X_;
-  std::vector<Label> y_;
+  TargetBatch<T> targets_;
   const Parameters<T>* grads_ = nullptr;  // the model's, of the last loss()
   Updates<T> updates_;
   std::vector<NamedTensor<T>> buffers_;

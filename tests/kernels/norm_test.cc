@@ -83,7 +83,8 @@ std::vector<Tensor<T>> all_kernels(Index rows, Index columns) {
   normalize_rows_backward(rows, columns, dout.data(), active.data(), x.data(), mean, var, gamma.data(),
                           next({rows, columns}), dgamma, dbeta);
   const std::vector<Label> y(static_cast<std::size_t>(rows), 0);
-  *next({1}) = static_cast<T>(softmax_loss(rows, columns, x.data(), y.data(), next({rows, columns})));
+  *next({1}) = static_cast<T>(softmax_loss(rows, columns, x.data(), y.data(), next({rows, columns}), 0,
+                                           RowWeights{nullptr, static_cast<double>(rows)}));
   return out;
 }
 

@@ -114,7 +114,7 @@ void Caller<T>::elementwise() {
   note("sum_of_squares", std::vector<double>{sum_of_squares(kN, x.data())});
   std::vector<Label> labels(59);
   for (Label& label : labels) label = static_cast<Label>(random_.randint(17));
-  const double loss = softmax_loss(59, 17, x.data(), labels.data(), out.data(), 0.1);
+  const double loss = softmax_loss(59, 17, x.data(), labels.data(), out.data(), 0.1, RowWeights{nullptr, 59});
   note("softmax_loss", std::vector<double>{loss}, std::span(out));
   transpose(1, 59, 17, x.data(), out.data());
   note("transpose", out);

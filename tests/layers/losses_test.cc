@@ -334,7 +334,10 @@ TEST(Losses, ErrorsOfNumbersAndWeights) {
     error(x, t, {1}, "expected weights of 2 examples, got 1");
     error(x, t, {1, -2}, "expected weights of at least 0, got -2 in row 1");
     error(x, t, {nan, 1}, "expected weights of at least 0, got nan in row 0");
-    error(x, t, {0, 0}, "expected weights with a sum above 0, got a sum of 0");
+    error(x, t, {1e308, 1e308}, "expected weights with a finite sum, got inf");
+    Tensor<double> dx;
+    EXPECT_EQ(loss.fast(x, Tensor<double>({2, 3}, 0.5), &dx, std::vector<double>{0, 0}), 0) << "nothing counts";
+    EXPECT_TRUE(close(dx, Tensor<double>({2, 3}), 0));
   }
   const std::vector<double> weights{1, 2, 3};
   const std::vector<Label> y{0, 1};

@@ -27,7 +27,7 @@ std::string message_of(Call&& call) {
   return "no error";
 }
 
-/// A net of each model, with no option at its default.
+/// A net of each model, with no option at its default. (No net has label smoothing with this loss.)
 std::vector<NetConfig> unusual() {
   NetConfig config;
   config.input_dim = {1, 28, 27};
@@ -37,6 +37,7 @@ std::vector<NetConfig> unusual() {
   config.precision = Precision::bf16;
   config.he_init = true;
   config.label_smoothing = 0.1;
+  config.loss = {Loss::huber, 0.3};
   config.two_layer.hidden_dim = 31;
   config.fc.hidden_dims = {30, 20, 10};
   config.fc.normalization = Normalization::layernorm;
@@ -92,17 +93,21 @@ TEST(NetConfig, VisitsEachOption) {
     return all;
   };
   const std::vector<NetConfig> all = unusual();
-  EXPECT_EQ(names(all[0]), "hidden init input_dim label_smoothing model net num_classes precision reg weight_scale ");
+  EXPECT_EQ(names(all[0]),
+            "hidden huber_delta init input_dim label_smoothing loss model net num_classes precision reg weight_scale ");
   EXPECT_EQ(names(all[1]),
-            "dropout hidden init input_dim label_smoothing model net normalization num_classes precision reg "
+            "dropout hidden huber_delta init input_dim label_smoothing loss model net normalization num_classes "
+            "precision reg "
             "weight_scale ");
   EXPECT_EQ(names(all[2]),
-            "conv_strides filter_sizes global_average init input_dim label_smoothing model net num_classes num_filters "
+            "conv_strides filter_sizes global_average huber_delta init input_dim label_smoothing loss model net "
+            "num_classes num_filters "
             "pools precision reg use_batch_norm weight_scale ");
   EXPECT_EQ(names(all[3]),
-            "filter_sizes hidden init input_dim label_smoothing model net num_classes num_filters precision reg "
+            "filter_sizes hidden huber_delta init input_dim label_smoothing loss model net num_classes num_filters "
+            "precision reg "
             "weight_scale ");
-  EXPECT_EQ(names(all[4]), "input_dim label_smoothing model net num_classes precision reg ");
+  EXPECT_EQ(names(all[4]), "huber_delta input_dim label_smoothing loss model net num_classes precision reg ");
   for (const NetConfig& config : all) {
     const auto usual = options_of([&] {
       NetConfig plain;

@@ -134,6 +134,18 @@ class Fuzz(Nets, Tools, unittest.TestCase):
             self.near(dx, gradient, function.__name__)
             self.assertAlmostEqual(loss, right, delta=TOLERANCE[dx.itemsize] * max(1, right))
 
+    def one_loss_of_numbers(self):
+        shape = self.rng.integers(1, 7, 2)
+        name = self.rng.choice(["sigmoid_loss", "squared_loss", "absolute_loss", "huber_loss"])
+        x, t = hostile(self.rng, self.rng.standard_normal(shape)), hostile(self.rng, self.rng.random(shape))
+        found = self.call(getattr(layers, name), x, t)
+        if found is not RAISED and not extreme([x, t]):
+            loss, dx = found
+            right, gradient = reference.loss_of_numbers(name)(np.asarray(x).astype("f8"), np.asarray(t).astype("f8"))
+            self.seen["right"] += 1
+            self.near(dx, gradient, name)
+            self.assertAlmostEqual(loss, right, delta=TOLERANCE[dx.itemsize] * max(1, right))
+
     def one_softmax(self):
         x = hostile(self.rng, self.rng.standard_normal(self.rng.integers(0, 6, 2)))
         p = self.call(layers.softmax, x)
@@ -175,7 +187,8 @@ class Fuzz(Nets, Tools, unittest.TestCase):
         lamina.set_num_threads(before)
 
     def test_calls(self):
-        kinds = [self.one_layer] * 16 + [self.one_loss] * 4 + [self.one_softmax] * 2 + [self.one_update] * 4
+        kinds = [self.one_layer] * 16 + [self.one_loss, self.one_loss_of_numbers] * 4 + [self.one_softmax] * 2
+        kinds += [self.one_update] * 4
         kinds += [self.one_net] * 4 + [self.one_solver] * 2 + [self.one_accuracy] + [self.one_of_the_package]
         kinds += [self.one_numerical_gradient] * 2 + [self.one_gradient_of_blobs, self.one_check, self.one_error]
         kinds += [self.one_grid, self.one_file, self.one_set, self.one_window] * 2

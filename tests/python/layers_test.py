@@ -196,6 +196,13 @@ class Layers(unittest.TestCase):
                                    (layers.svm_loss(x, y.tolist()), reference.svm_loss(x.astype("f8"), y))]:
                     self.assertAlmostEqual(got[0], right[0], delta=TOLERANCE[dtype] * max(1, right[0]))
                     self.near(got[1], right[1], dtype)
+                t, weights = self.rng.random((N, C)).astype(dtype), self.rng.random(N)
+                for name in "sigmoid_loss", "squared_loss", "absolute_loss", "huber_loss":
+                    for given in None, weights:
+                        got = getattr(layers, name)(x, t, weights=given)
+                        right = reference.loss_of_numbers(name)(x.astype("f8"), t.astype("f8"), given)
+                        self.assertAlmostEqual(got[0], right[0], delta=TOLERANCE[dtype] * max(1, right[0]))
+                        self.near(got[1], right[1], dtype)
                 powers = np.exp(x.astype("f8"))
                 self.near(layers.softmax(x), powers / powers.sum(1, keepdims=True), dtype)
 

@@ -136,6 +136,23 @@ def softmax_loss(x, y, smoothing=0.0):
     return -(q * log_p).sum() / len(x), (np.exp(log_p) - q) / len(x)
 
 
+def loss_of_numbers(name):
+    """(x, t, weights=None) -> loss and dx of sigmoid_loss, squared_loss, absolute_loss or huber_loss (delta 1)."""
+    def loss(x, t, weights=None):
+        d = x - t
+        each, slope = {
+            "sigmoid_loss": lambda: (np.logaddexp(0, x) - t * x, 1 / (1 + np.exp(-x)) - t),
+            "squared_loss": lambda: (d * d, 2 * d),
+            "absolute_loss": lambda: (abs(d), np.sign(d)),
+            "huber_loss": lambda: (np.where(abs(d) <= 1, d * d / 2, abs(d) - 0.5), np.clip(d, -1, 1)),
+        }[name]()
+        share = np.full(len(x), 1 / len(x)) if weights is None else weights / max(np.sum(weights), 1e-300)
+        share = share[:, None] / x.shape[1]
+        return (each * share).sum(), slope * share
+    loss.__name__ = name
+    return loss
+
+
 def svm_loss(x, y):
     rows = np.arange(len(x))
     margins = np.maximum(0, x - x[rows, y][:, None] + 1)
