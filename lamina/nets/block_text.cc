@@ -131,8 +131,12 @@ class Reader : public BlockVisitor {
     return error == std::errc() && end == text.data() + text.size();
   }
   static Index whole(const Word& word, std::string_view what, Index least) {
+    constexpr Index kMost = (Index{1} << 32) - 1;  // products of a few sizes must not overflow
     Index value = 0;
-    if (!read(word.text, value) || value < least)
+    const bool digits = !word.text.empty() && word.text.find_first_not_of("0123456789") == std::string_view::npos;
+    if (digits && (!read(word.text, value) || value > kMost))
+      wrong(word.at, "expected ", what, " of at most ", kMost, ", got ", quoted(word.text));
+    if (!digits || value < least)
       wrong(word.at, "expected ", what, " to be a whole number of ", at_least(least), ", got ", quoted(word.text));
     return value;
   }

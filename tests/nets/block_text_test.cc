@@ -67,7 +67,9 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("affine ten", "[net] expected outputs to be a whole number of 1 or more, got 'ten' at 7");
   expect("affine 0", "[net] expected outputs to be a whole number of 1 or more, got '0' at 7");
   expect("affine 99999999999999999999",
-         "[net] expected outputs to be a whole number of 1 or more, got '99999999999999999999' at 7");
+         "[net] expected outputs of at most 4294967295, got '99999999999999999999' at 7");
+  expect("relu | affine 4294967296", "[net] expected outputs of at most 4294967295, got '4294967296' at 14");
+  EXPECT_EQ(error_of("dropout 0.5 seed 4294967295"), "no error");
   expect("affine 10 no_scale", "[net] expected '|' or an option of affine, got 'no_scale' at 10");
   expect("batchnorm no_bias", "[net] expected '|' or an option of batchnorm, got 'no_bias' at 10");
   expect("batchnorm init he", "[net] expected init zeros, got 'he' at 15");
@@ -88,7 +90,7 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("relu ( relu )", "[net] expected '|' or an option of relu, got '(' at 5");
   EXPECT_EQ(error_of("repeat 9999 ( relu )"), "no error");
   expect("repeat 10000 ( relu )", "[net] expected at most 10000 blocks with all repetitions, got more");
-  EXPECT_THAT(error_of("repeat 100 ( residual ( repeat 9223372036854775807 ( relu ) ) )"),
+  EXPECT_THAT(error_of("repeat 100 ( residual ( repeat 4294967295 ( relu ) ) )"),
               ::testing::HasSubstr("at most 10000 blocks"));
   std::string deep;
   for (int i = 0; i < 200; ++i) deep += "residual ( ";
