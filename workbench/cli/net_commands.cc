@@ -74,6 +74,7 @@ int run_summary(const NetFlags& flags, const CLI::App& app) {
     print_summary<float>(net, flags.batch_size);
   else
     print_summary<double>(net, flags.batch_size);
+  if (net.net.empty()) fmt::print("\nThe same layers as text: --net '{}'\n", to_text(blocks_of(net)));
   return 0;
 }
 

@@ -196,6 +196,25 @@ def full_disk(base, data):
     check(len(history(out)["loss_history"]) == 8, "the run goes on once there is room")
 
 
+def texts_of_the_courses_nets(base):
+    for i, flags in enumerate([["--model", "two-layer", "--hidden", "9"],
+                               ["--model", "fc", "--hidden", "8,7", "--normalization", "batchnorm", "--dropout", "0.7"],
+                               ["--num-filters", "3,4", "--filter-sizes", "5,3", "--conv-stride", "2", "--init", "he"],
+                               ["--model", "three-layer-convnet", "--num-filters", "3", "--hidden", "7"]]):
+        shown = succeeded(run("summary", *flags)).stdout
+        text = re.search(r"^The same layers as text: --net '(.*)'$", shown, re.M)[1]
+        again = succeeded(run("summary", "--net", text)).stdout
+        totals = [re.search(r"^total +([\d,]+)", summary, re.M)[1] for summary in (shown, again)]
+        check("as text" not in again and totals[0] == totals[1], shown, again)
+        losses = []
+        for name, net in [("model", flags), ("text", ["--net", text])]:
+            out = os.path.join(base, f"text-{i}-{name}")
+            succeeded(run("train", *net, "--data", "synthetic", "--num-train", "100", "--batch-size", "25", "--epochs", "2",
+                          "--learning-rate", "1e-3", "--reg", "0.1", "--out", out))
+            losses.append([history(out)[key] for key in ("loss_history", "val_acc_history")])
+        check(losses[0] == losses[1] and len(losses[0][0]) == 8, text, losses)
+
+
 def nets_and_data(base, data):
     check("308,310" in succeeded(run("summary", "--model", "two-layer")).stdout, "summary")
     for flags in (["--model", "fc", "--hidden", "20,30", "--normalization", "batchnorm", "--reg", "3.14"],
@@ -360,6 +379,7 @@ def main():
         products_of_bfloat16(base, data)
         another_processor(base, data)
         full_disk(base, data)
+        texts_of_the_courses_nets(base)
         nets_and_data(base, data)
         what_makes_models_better(base, data)
         own_images(base)
