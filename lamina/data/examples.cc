@@ -28,6 +28,12 @@ const Tensor<T>& checked(const std::shared_ptr<const Tensor<T>>& examples) {
   return *examples;
 }
 
+// Uniform between 1 - most, which counts as 0 if it is less, and 1 + most.
+double factor_around_1(double most, RandomState& random) {
+  const double least = std::max(0.0, 1 - most);
+  return least + (1 + most - least) * random.rand();
+}
+
 }  // namespace
 
 // The values of examples as floats, filled as they are asked for: doubles example by example, where each will be taken
@@ -205,6 +211,8 @@ void Examples::gather(std::span<const Index> rows, std::span<const kernels::Move
   if (example_shape_.rank() != 3) fail("Examples::gather", "expected images (C, H, W) to move, got ", example_shape_);
   if (moves.size() != rows.size())
     fail("Examples::gather", "expected one move for each of ", rows.size(), " rows, got ", moves.size());
+  if (!are_bytes() && std::any_of(moves.begin(), moves.end(), [](const kernels::Move& m) { return m.recolours(); }))
+    fail("Examples::gather", "expected bytes to change their brightness or contrast, got numbers");
   check_rows(rows);
   const Index count = static_cast<Index>(rows.size());
   out.resize(batch_shape(count, example_shape_));
@@ -248,10 +256,13 @@ void draw_moves(const Augmentation& augmentation, const Shape& image, RandomStat
       move.dy = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
       move.dx = static_cast<std::int32_t>(random.randint(2 * shift + 1) - shift);
     }
-    if (side == 0) continue;
-    move.hole = static_cast<std::int32_t>(side);
-    move.hole_y = static_cast<std::int32_t>(random.randint(image[1]) - side / 2);
-    move.hole_x = static_cast<std::int32_t>(random.randint(image[2]) - side / 2);
+    if (side > 0) {
+      move.hole = static_cast<std::int32_t>(side);
+      move.hole_y = static_cast<std::int32_t>(random.randint(image[1]) - side / 2);
+      move.hole_x = static_cast<std::int32_t>(random.randint(image[2]) - side / 2);
+    }
+    if (augmentation.brightness > 0) move.brightness = factor_around_1(augmentation.brightness, random);
+    if (augmentation.contrast > 0) move.contrast = factor_around_1(augmentation.contrast, random);
   }
 }
 

@@ -27,6 +27,8 @@ class Examples {
   static Examples view(const TensorView<float>& numbers);
   static Examples view(const TensorView<double>& numbers);
 
+  /// Whether they are bytes, or there are none.
+  bool are_bytes() const { return kind_ == Kind::bytes; }
   /// Number of examples.
   Index size() const { return size_; }
   /// Shape of one example.
@@ -53,7 +55,8 @@ class Examples {
   template <class T>
   TensorView<T> range(Index first, Index count, Tensor<T>& memory) const;
   /// As gather for images (C, H, W), of which the i-th is moved by moves[i]. Pixels that come in from outside, and
-  /// those of holes, are 0, which stands for the mean. Throws std::invalid_argument if the examples are not images.
+  /// those of holes, are 0, which stands for the mean. Throws std::invalid_argument if the examples are not images, or
+  /// a move changes the brightness or contrast of examples that are not bytes.
   template <class T>
   void gather(std::span<const Index> rows, std::span<const kernels::Move> moves, Tensor<T>& out) const;
 
@@ -82,17 +85,22 @@ class Examples {
 
 /// Random changes of training images that do not change their class.
 struct Augmentation {
-  bool mirror = false;   ///< left and right are exchanged with probability 1/2
-  Index max_shift = 0;   ///< images move by up to so many pixels in each direction; what comes in is the mean
-  bool reflect = false;  ///< what comes in is the image's reflection instead
-  Index cutout = 0;      ///< the side of a square that becomes the mean, at a random place (DeVries and Taylor, 2017)
-  bool any() const { return mirror || max_shift > 0 || cutout > 0; }
+  bool mirror = false;    ///< left and right are exchanged with probability 1/2
+  Index max_shift = 0;    ///< images move by up to so many pixels in each direction; what comes in is the mean
+  bool reflect = false;   ///< what comes in is the image's reflection instead
+  Index cutout = 0;       ///< the side of a square that becomes the mean, at a random place (DeVries and Taylor, 2017)
+  double brightness = 0;  ///< pixels are multiplied by a factor of up to so much below or above 1
+  double contrast = 0;    ///< and then their distance from their mean by another such factor
+  bool any() const { return mirror || max_shift > 0 || cutout > 0 || recolours(); }
+  /// Whether it needs pixels as bytes.
+  bool recolours() const { return brightness > 0 || contrast > 0; }
   bool operator==(const Augmentation&) const = default;
 };
 
 /// Draws the elements of `moves` one after the other: for each, rand() < 0.5 if images are mirrored, then
 /// randint(2 max_shift + 1) - max_shift for down and again for right if they are shifted, then randint(H) and
-/// randint(W) for the centre of the square that is cut out. Images have the shape `image`, (C, H, W).
+/// randint(W) for the centre of the square that is cut out, then rand() for the factor of brightness and again for that
+/// of contrast: uniform between max(0, 1 - X) and 1 + X. Images have the shape `image`, (C, H, W).
 void draw_moves(const Augmentation& augmentation, const Shape& image, RandomState& random,
                 std::span<kernels::Move> moves);
 

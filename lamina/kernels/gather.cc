@@ -3,6 +3,7 @@
 #include <hwy/cache_control.h>
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <vector>
 
@@ -135,10 +136,17 @@ void convert_doubles_and_keep(Index count, const double* from, const double* nex
   hwy::FlushStream();
 }
 
-// Converts one image while moving it. `row` is scratch memory of W bytes.
+// convert() of bytes that stand for the numbers in `values`.
 template <class T>
-void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* mean,
-                   std::uint8_t* row, T* out) {
+void convert_by(const double* values, Index count, const std::uint8_t* bytes, const double* mean, T* out) {
+  for (Index j = 0; j < count; ++j) out[j] = static_cast<T>(values[bytes[j]] - (mean ? mean[j] : 0.0));
+}
+
+// Converts one image while moving it. `row` is scratch memory of W bytes. If `values` is not null, it has the number
+// that each of the 256 bytes becomes.
+template <class T>
+void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move move, const double* values,
+                   const double* mean, std::uint8_t* row, T* out) {
   const Index first = move.reflect ? 0 : std::clamp<Index>(-move.dx, 0, W);
   const Index end = move.reflect ? W : std::clamp<Index>(W - move.dx, first, W);
   for (Index c = 0; c < C; ++c)
@@ -158,7 +166,11 @@ void convert_moved(Index C, Index H, Index W, const std::uint8_t* bytes, Move mo
         from = row;
       }
       std::fill(out, out + first, T{0});
-      convert(end - first, from, mean ? mean + (c * H + y) * W + first : nullptr, out + first);
+      const double* mean_row = mean ? mean + (c * H + y) * W + first : nullptr;
+      if (values)
+        convert_by(values, end - first, from, mean_row, out + first);
+      else
+        convert(end - first, from, mean_row, out + first);
       std::fill(out + end, out + W, T{0});
       if (y >= move.hole_y && y < move.hole_y + move.hole)
         std::fill(out + std::clamp<Index>(move.hole_x, 0, W), out + std::clamp<Index>(move.hole_x + move.hole, 0, W),
@@ -188,6 +200,21 @@ namespace lamina::kernels {
 namespace {
 
 struct MovedRow {};
+
+// What each byte of an image of `count` bytes becomes by the move's brightness and contrast.
+std::array<double, 256> recoloured(Index count, const std::uint8_t* bytes, const Move& move) {
+  std::array<Index, 256> counts{};
+  for (Index j = 0; j < count; ++j) ++counts[bytes[j]];
+  std::array<double, 256> values;
+  double sum = 0;
+  for (std::size_t p = 0; p < values.size(); ++p) {
+    values[p] = std::min(255.0, move.brightness * static_cast<double>(p));
+    sum += static_cast<double>(counts[p]) * values[p];
+  }
+  const double mean = sum / static_cast<double>(count);
+  for (double& value : values) value = std::clamp(mean + move.contrast * (value - mean), 0.0, 255.0);
+  return values;
+}
 
 constexpr Index kRowsIn16Bits = 257;
 
@@ -253,8 +280,13 @@ void gather_moved_bytes(Index count, Index C, Index H, Index W, const std::uint8
   const Index example = C * H * W;
   for_chunks(rows_of(count, example), [=](Index first, Index n) {
     std::uint8_t* row = workspace<MovedRow, std::uint8_t>(W);
-    for (Index i = first; i < first + n; ++i)
-      kernel(C, H, W, bytes + (rows ? rows[i] : i) * example, moves[i], mean, row, out + i * example);
+    std::array<double, 256> values;
+    for (Index i = first; i < first + n; ++i) {
+      const std::uint8_t* image = bytes + (rows ? rows[i] : i) * example;
+      const bool recolours = moves[i].recolours();
+      if (recolours) values = recoloured(example, image, moves[i]);
+      kernel(C, H, W, image, moves[i], recolours ? values.data() : nullptr, mean, row, out + i * example);
+    }
   });
 }
 

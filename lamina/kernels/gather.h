@@ -32,6 +32,11 @@ struct Move {
   std::int32_t dy = 0, dx = 0;  ///< pixels
   bool reflect = false;
   std::int32_t hole_y = 0, hole_x = 0, hole = 0;  ///< a square of `hole` pixels from there on is cut out of the result
+  /// A byte p becomes q = min(255, brightness p), and then m + contrast (q - m), limited to 0 .. 255, where m is the
+  /// mean of q over the whole image, all channels together.
+  double brightness = 1, contrast = 1;
+
+  bool recolours() const { return brightness != 1 || contrast != 1; }
 };
 
 /// gather_bytes() of images (C, H, W), each moved by moves[i]: out[i][c][y][x] = T(double(byte) - mean[c][y][x]), where
@@ -39,7 +44,7 @@ struct Move {
 template <class T>
 void gather_moved_bytes(Index count, Index C, Index H, Index W, const std::uint8_t* bytes, const Index* rows,
                         const Move* moves, const double* mean, T* out);
-/// gather_numbers() of images, moved likewise.
+/// gather_numbers() of images, moved likewise, but never recoloured.
 template <class From, class To>
 void gather_moved_numbers(Index count, Index C, Index H, Index W, const From* numbers, const Index* rows,
                           const Move* moves, To* out);

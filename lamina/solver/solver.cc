@@ -67,6 +67,8 @@ void check_data(const SolverData& data, const SolverOptions& options) {
   if ((options.augmentation.any() || options.mirror_averaging) && data.train.X.example_shape().rank() != 3)
     fail("Solver", "expected images (C, H, W) for augmentation and mirror_averaging, got examples of shape ",
          data.train.X.example_shape());
+  if (options.augmentation.recolours() && !data.train.X.are_bytes())
+    fail("Solver", "expected images of bytes (uint8) for brightness and contrast, got numbers");
 }
 
 void print_iteration(const SolverOptions& options, Index t, Index num_iterations, double loss) {

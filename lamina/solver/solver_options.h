@@ -88,6 +88,17 @@ inline void visit_options(SolverOptions& options, const VisitOption& visit) {
          .range = {0, 1 << 20},
          .newer = true},
         &options.augmentation.cutout);
+  visit(
+      {.name = "brightness",
+       .help = "Multiply the pixels of training images by a factor of up to so much below or above 1, drawn at random",
+       .range = {.most = 10},
+       .newer = true},
+      &options.augmentation.brightness);
+  visit({.name = "contrast",
+         .help = "Then multiply the distance of pixels from their mean by such a factor",
+         .range = {.most = 10},
+         .newer = true},
+        &options.augmentation.contrast);
   visit({.name = "average_weights",
          .help = "Validation and the model take moving averages of the weights, which keep this share in each step; 0: "
                  "none",

@@ -35,6 +35,9 @@ def check(solver: Solver) -> None:
     if (solver.mirror or solver.shift or solver.cutout or solver.mirror_averaging) and len(shape) != 3:
         raise ValueError("[Solver] expected images (C, H, W) for mirror, shift, cutout and mirror_averaging, got examples of "
                          f"shape {shape}")
+    if (solver.brightness or solver.contrast) and (solver.X_train.dtype != np.uint8 or len(shape) != 3):
+        raise ValueError("[Solver] expected images (C, H, W) of bytes (uint8) for brightness and contrast, got examples of "
+                         f"shape {shape}, {solver.X_train.dtype}")
 
 
 def check_config(solver: Solver, name: str, config: dict[str, Any]) -> None:
@@ -148,21 +151,39 @@ def _sources(n: int, by: int, reflect: bool) -> np.ndarray:
     return np.minimum(at % period, period - at % period) % n
 
 
+def _factor(most: float) -> float:
+    """Uniform between 1 - most, but at least 0, and 1 + most."""
+    least = max(0.0, 1 - most)
+    return least + (1 + most - least) * np.random.rand()
+
+
+def _recoloured(image: np.ndarray, brightness: float, contrast: float) -> np.ndarray:
+    """The pixels times `brightness`, then their distance from their mean times `contrast`, all within 0 to 255."""
+    values = np.minimum(255.0, brightness * np.arange(256.0))
+    mean = sum((np.bincount(image.ravel(), minlength=256) * values).tolist()) / image.size
+    return np.clip(mean + contrast * (values - mean), 0.0, 255.0)[image]
+
+
 def _moved(solver: Solver, images: np.ndarray) -> np.ndarray:
     """Each image mirrored every other time, then moved by up to `shift` pixels each way, where 0 or, with `reflect`, its
-    reflection comes in from outside; then a square of side `cutout` becomes 0."""
-    moved = np.zeros_like(images)
+    reflection comes in from outside; then a square of side `cutout` becomes 0. Of bytes, `brightness` and `contrast` change
+    all pixels but these zeros."""
+    recolours = solver.brightness > 0 or solver.contrast > 0
+    moved = np.zeros(images.shape, np.float64 if recolours else images.dtype)
     H, W = images.shape[2:]
     for image, out in zip(images, moved):
-        if solver.mirror and np.random.rand() < 0.5:
-            image = image[:, :, ::-1]
+        mirror = solver.mirror and np.random.rand() < 0.5
         dy, dx = ((np.random.randint(2 * solver.shift + 1) - solver.shift for _ in range(2)) if solver.shift else (0, 0))
+        y, x = ((np.random.randint(n) - solver.cutout // 2 for n in (H, W)) if solver.cutout else (0, 0))
+        brightness, contrast = (_factor(most) if most > 0 else 1.0 for most in (solver.brightness, solver.contrast))
+        if recolours:
+            image = _recoloured(image, brightness, contrast)
+        if mirror:
+            image = image[:, :, ::-1]
         ys, xs = _sources(H, dy, solver.reflect), _sources(W, dx, solver.reflect)
         inside = [np.flatnonzero((0 <= at) & (at < n)) for at, n in ((ys, H), (xs, W))]
         out[:, inside[0][:, None], inside[1]] = image[:, ys[inside[0]][:, None], xs[inside[1]]]
-        if solver.cutout:
-            y, x = (np.random.randint(n) - solver.cutout // 2 for n in (H, W))
-            out[:, max(0, y):max(0, y + solver.cutout), max(0, x):max(0, x + solver.cutout)] = 0
+        out[:, max(0, y):max(0, y + solver.cutout), max(0, x):max(0, x + solver.cutout)] = 0
     return moved
 
 
@@ -170,7 +191,8 @@ def batch(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
     """The next mini-batch."""
     rows = _rows(solver)
     X = solver.X_train[rows]
-    return _moved(solver, X) if solver.mirror or solver.shift or solver.cutout else X, solver.y_train[rows]
+    moves = solver.mirror or solver.shift or solver.cutout or solver.brightness or solver.contrast
+    return _moved(solver, X) if moves else X, solver.y_train[rows]
 
 
 _USUAL = (1.0, 1.0, False)  # factors on the learning rate and the weight decay, and whether a parameter is frozen

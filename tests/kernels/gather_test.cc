@@ -106,12 +106,23 @@ void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) 
             static_cast<std::int32_t>(std::max<Index>(0, table.rng.randint(-3, 6)))};
   moves[0] = {.mirror = true};
   moves[1] = {};
+  std::vector<Move> recolouring = moves;
+  for (std::size_t i = 2; i < moves.size(); i += 2) {
+    recolouring[i].brightness = 2 * table.rng.rand();
+    recolouring[i].contrast = i % 4 == 0 ? 1 : 2 * table.rng.rand();
+  }
   for (const bool subtract : {false, true}) {
     Tensor<T> got(Shape{count, C, H, W}, std::numeric_limits<T>::quiet_NaN()), expected(Shape{count, C, H, W});
+    Tensor<T> recoloured(Shape{count, C, H, W});
     Tensor<double> numbers(Shape{20, C, H, W});
     Tensor<T> numbers_got(Shape{count, C, H, W}, std::numeric_limits<T>::quiet_NaN()), numbers_expected(got.shape());
     for (Index i = 0; i < 20 * example; ++i) numbers[i] = table.bytes[i];
-    for (Index i = 0; i < count; ++i)
+    for (Index i = 0; i < count; ++i) {
+      const Move& colours = recolouring[static_cast<std::size_t>(i)];
+      double mean = 0;
+      for (Index j = 0; j < example; ++j)
+        mean += std::min(255.0, colours.brightness * numbers[rows[static_cast<std::size_t>(i)] * example + j]) /
+                static_cast<double>(example);
       for (Index c = 0; c < C; ++c)
         for (Index y = 0; y < H; ++y)
           for (Index x = 0; x < W; ++x) {
@@ -123,12 +134,22 @@ void check_moved(Index C, Index H, Index W, std::int32_t most, Index count = 9) 
             const Index below = y - move.hole_y, right = x - move.hole_x;
             if (below >= 0 && below < move.hole && right >= 0 && right < move.hole) continue;
             const double byte = numbers(row, c, from_y, move.mirror ? W - 1 - from_x : from_x);
+            const double bright = std::min(255.0, colours.brightness * byte);
+            const double value =
+                colours.recolours() ? std::clamp(mean + colours.contrast * (bright - mean), 0.0, 255.0) : byte;
+            recoloured(i, c, y, x) = static_cast<T>(subtract ? value - table.mean[(c * H + y) * W + x] : value);
             expected(i, c, y, x) = static_cast<T>(subtract ? byte - table.mean[(c * H + y) * W + x] : byte);
             numbers_expected(i, c, y, x) = static_cast<T>(byte);
           }
+    }
     gather_moved_bytes(count, C, H, W, table.bytes.data(), rows.data(), moves.data(),
                        subtract ? table.mean.data() : nullptr, got.data());
     expect_same_bits(got, expected);
+    // The sum of an image's pixels is rounded in another order here.
+    gather_moved_bytes(count, C, H, W, table.bytes.data(), rows.data(), recolouring.data(),
+                       subtract ? table.mean.data() : nullptr, got.data());
+    for (Index j = 0; j < got.size(); ++j)
+      ASSERT_NEAR(got[j], recoloured[j], 255 * 40 * std::numeric_limits<T>::epsilon()) << j;
     gather_moved_numbers(count, C, H, W, numbers.data(), rows.data(), moves.data(), numbers_got.data());
     expect_same_bits(numbers_got, numbers_expected);
   }

@@ -21,6 +21,8 @@ EACH = {
     "mirror and shift": {"mirror": True, "shift": 3},
     "shift and reflect": {"shift": 9, "reflect": True},
     "cutout": {"cutout": 3},
+    "brightness": {"brightness": 0.4},
+    "brightness, contrast and all moves": {"brightness": 0.3, "contrast": 1.5, "mirror": True, "shift": 2, "cutout": 2},
     "average_weights": {"average_weights": 0.8},
     "mirror_averaging": {"mirror_averaging": True},
     "patience": {"patience": 1},
@@ -52,16 +54,19 @@ class InPython(Solver):
         super()._step()
 
 
-def images(dtype):
+def images(dtype, as_bytes=False):
     data = clusters(N=110, inputs=72)
-    return {name: x.reshape(-1, 2, 6, 6).astype(dtype) if name[0] == "X" else x for name, x in data.items()}
+    if as_bytes:
+        data.update({name: (4 * x + 9).clip(0, 255).astype(np.uint8) for name, x in data.items() if name[0] == "X"})
+    return {name: x.reshape(-1, 2, 6, 6).astype(x.dtype if as_bytes else dtype) if name[0] == "X" else x
+            for name, x in data.items()}
 
 
 def solver_of(kind, net, dtype, settings, seed=231):
     np.random.seed(seed)
     cls, options = net
     model = cls(**options, dtype=dtype)
-    return kind(model, images(dtype), **{"optim_config": {"learning_rate": 0.02}, "lr_decay": 0.9, "batch_size": 27,
+    return kind(model, images(dtype, "brightness" in settings), **{"optim_config": {"learning_rate": 0.02}, "lr_decay": 0.9, "batch_size": 27,
                                          "num_epochs": 3, "num_train_samples": 70, "verbose": False, **settings})
 
 
@@ -212,6 +217,19 @@ class Meaning(unittest.TestCase):
             framed = np.pad(x, ((0, 0), (2, 2), (2, 2)))
             np.testing.assert_array_equal(image, framed[:, 2 + dy:6 + dy, 2 + dx:5 + dx])
 
+    def test_brightness_and_contrast(self):
+        model, data = Constant(W=[0.0]), numbered(5, (2, 4, 3))
+        data = {name: (7 * x).astype(np.uint8) if name[0] == "X" else x for name, x in data.items()}
+        np.random.seed(6)
+        self.trained(model, data, batch_size=50, num_epochs=1, brightness=0.5, contrast=3)
+        np.random.seed(6)
+        rows = np.random.choice(5, 50)
+        for image, x in zip(model.rows[0], data["X_train"][rows].astype(float)):
+            brightness, contrast = 0.5 + np.random.rand(), 4 * np.random.rand()
+            bright = np.minimum(255, brightness * x)
+            right = np.clip(bright.mean() + contrast * (bright - bright.mean()), 0, 255)
+            np.testing.assert_allclose(image, right, atol=1e-11)
+
     def test_averages(self):
         model = Constant(W=[1.0])
         average, best = None, []
@@ -276,6 +294,8 @@ class Meaning(unittest.TestCase):
                          "[Solver] expected nesterov with the update_rule sgd_momentum, got sgd")
         self.assertEqual(message(ValueError, mirror=True), "[Solver] expected images (C, H, W) for mirror, shift, "
                          "cutout and mirror_averaging, got examples of shape (1,)")
+        self.assertEqual(message(ValueError, contrast=0.5), "[Solver] expected images (C, H, W) of bytes (uint8) for brightness "
+                         "and contrast, got examples of shape (1,), float64")
         self.assertEqual(message(TypeError, schedule=3), "[Solver] expected schedule to be a name, got int")
         self.assertEqual(message(TypeError, clip_norm="1"), "[Solver] expected clip_norm to be a number, got str")
         self.assertEqual(message(TypeError, patience=1.5), "[Solver] expected patience to be a whole number, got 1.5")
