@@ -205,7 +205,8 @@ SearchPlan plan_of(SearchFlags& flags, CLI::App& app) {
   }
   if (ranges.empty())
     throw UsageError("expected one or more --search FLAG=RANGE, such as --search learning-rate=log-uniform:1e-4:1e-2");
-  plan.ranges = make_ranges(ranges);
+  const std::string* net = value_of(plan.flags, "net");
+  plan.ranges = make_ranges(ranges, net ? *net : std::string());
   plan.trials = flags.trials;
   if (const FlagValues all = run_flags().given(app); const std::string* seed = value_of(all, "seed"))
     plan.seed = static_cast<std::uint32_t>(std::stoul(*seed));

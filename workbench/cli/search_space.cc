@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "workbench/cli/commands.h"
 #include "workbench/cli/run_flags.h"
@@ -23,6 +24,53 @@ bool is_among(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// Calls place(name, begin, end) for each name in braces, where text[begin, end) is "{name}". As in flags, _ is -.
+template <class Place>
+void for_places(const std::string& text, Place&& place) {
+  for (std::size_t begin = text.find('{'); begin != std::string::npos; begin = text.find('{', begin + 1)) {
+    const std::size_t end = text.find('}', begin);
+    if (end == std::string::npos) return;
+    std::string name = text.substr(begin + 1, end - begin - 1);
+    std::replace(name.begin(), name.end(), '_', '-');
+    place(name, begin, end + 1);
+  }
+}
+
+std::vector<std::string> places_in(const std::string& net) {
+  std::vector<std::string> names;
+  for_places(net, [&](const std::string& name, std::size_t, std::size_t) { names.push_back(name); });
+  return names;
+}
+
+/// The text with the trial's values in place of the names in braces.
+std::string with_values(const std::string& net, const SearchPlan& plan, const SearchTrial& trial) {
+  std::string filled;
+  std::size_t done = 0;
+  for_places(net, [&](const std::string& name, std::size_t begin, std::size_t end) {
+    const auto range =
+        std::find_if(plan.ranges.begin(), plan.ranges.end(), [&](const Range& r) { return r.flag() == name; });
+    if (range == plan.ranges.end()) return;
+    filled += net.substr(done, begin - done) + trial.values[static_cast<std::size_t>(range - plan.ranges.begin())];
+    done = end;
+  });
+  return filled + net.substr(done);
+}
+
+/// Throws UsageError unless each name in braces has a range, and is not also a flag.
+void check_places(const std::vector<std::string>& places, const SearchTable& ranges) {
+  const auto belongs = [](unsigned char c) { return std::isalnum(c) || c == '-'; };
+  for (const std::string& name : places) {
+    if (name.empty() || !std::all_of(name.begin(), name.end(), belongs))
+      throw UsageError(fmt::format("--net: expected a name of letters and digits in braces, got {{{}}}", name));
+    if (run_flags().find(name))
+      throw UsageError(
+          fmt::format("--net: expected a name in braces that is no flag of lamina train, got {{{}}}", name));
+    if (!ranges.contains(name))
+      throw UsageError(
+          fmt::format("--net: expected a range for {{{0}}}, such as --search {0}=integer:16:64, found none", name));
+  }
+}
+
 std::string values_text(const SearchPlan& plan, const std::vector<std::string>& values) {
   std::string text;
   for (std::size_t k = 0; k < values.size(); ++k) text += (k > 0 ? ", " : "") + plan.ranges[k].flag() + " " + values[k];
@@ -32,7 +80,10 @@ std::string values_text(const SearchPlan& plan, const std::vector<std::string>& 
 FlagValues values_of_trial(const SearchPlan& plan, const SearchTrial& trial) {
   FlagValues values = plan.flags;
   bool own_seed = false;
+  for (auto& [flag, value] : values)
+    if (flag == "net") value = with_values(value, plan, trial);
   for (std::size_t k = 0; k < plan.ranges.size(); ++k) {
+    if (!run_flags().find(plan.ranges[k].flag())) continue;  // a name in the net
     values.emplace_back(plan.ranges[k].flag(), trial.values[k]);
     own_seed = own_seed || plan.ranges[k].flag() == "seed";
   }
@@ -57,10 +108,15 @@ void read_search_flags(const std::vector<std::string>& texts, SearchTable& range
   }
 }
 
-std::vector<Range> make_ranges(const SearchTable& table) {
-  const std::vector<std::string> known = searchable();
+std::vector<Range> make_ranges(const SearchTable& table, const std::string& net) {
+  const std::vector<std::string> known = searchable(), places = places_in(net);
+  check_places(places, table);
   std::vector<Range> ranges;
   for (const auto& [flag, text] : table) {
+    if (is_among(places, flag)) {
+      ranges.emplace_back(flag, text);
+      continue;
+    }
     if (!is_among(known, flag)) {
       if (run_flags().find(flag) || flag == "threads")
         throw UsageError(
@@ -68,8 +124,9 @@ std::vector<Range> make_ranges(const SearchTable& table) {
                         "share",
                         flag));
       const auto near = nearest(flag, known, 2);
-      throw UsageError(fmt::format("--search {}: expected a flag of lamina train, found none of that name{}", flag,
-                                   near.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(near, " or "))));
+      throw UsageError(
+          fmt::format("--search {}: expected a flag of lamina train or a name in braces in --net, found neither{}",
+                      flag, near.empty() ? "" : fmt::format("; did you mean {}?", fmt::join(near, " or "))));
     }
     ranges.emplace_back(flag, text);
     for (const std::string& end : ranges.back().ends()) {

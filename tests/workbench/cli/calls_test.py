@@ -161,7 +161,7 @@ def main():
         expect(2, r"unknown argument 'trian'; did you mean train", "trian")
         expect(2, r"lamina train: unknown flag '--epoch'; did you mean --epochs\? ", "train", "--epoch", "3")
         expect(2, r"unknown flag '--batch_size'; did you mean --batch-size\? ", "train", "--batch_size", "3")
-        expect(2, r"--search foo: expected a flag of lamina train, found none of that name \(", "search", "--search", "foo=uniform:0:1")
+        expect(2, r"--search foo: expected a flag of lamina train or a name in braces in --net, found neither \(", "search", "--search", "foo=uniform:0:1")
         expect(2, r"--epochs: expected a whole number from 1 on, got '0'", "train", "--epochs", "0")
         expect(2, r"--epochs: expected a whole number from 1 on, got 'x'", "train", "--epochs=x")
         expect(2, r"--epochs: expected a value, got none", "train", "--epochs")

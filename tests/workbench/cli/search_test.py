@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -196,6 +197,35 @@ def switches_and_seeds(base):
     check(history(again)["loss_history"] == history(os.path.join(out, "best"))["loss_history"], command)
 
 
+def names_in_a_net(base):
+    """Numbers and words of a net: a trial is what lamina train makes of the net with its values, also after a resume."""
+    directory = os.path.join(base, "names")
+    net = "conv {width} 3x3 | {act} | max_pool 4 | affine {width} | {act} | affine 10"
+    done = succeeded(run("search", "--data", "synthetic", "--epochs", "2", "--num-train", "200", "--net", net, "--trials", "4",
+                         "--search", "width=integer:2:5", "--search", "act=choice:relu|gelu|tanh", "--out", directory))
+    found = [(row["width"], row["act"]) for row in rows(directory)]
+    check(len(set(found)) > 1 and all(2 <= int(width) <= 5 for width, _ in found), found)
+    best = max(rows(directory), key=lambda row: float(row["best_val_acc"]))
+    again = shlex.split(re.search(r"^Train it again: lamina (train .*)$", done.stdout, re.M)[1])
+    check(net.replace("{width}", best["width"]).replace("{act}", best["act"]) in again, again)
+    succeeded(run(*again, "--out", os.path.join(base, "drawn")))
+    check(history(os.path.join(base, "drawn"))["best_val_acc"] == float(best["best_val_acc"]), best)
+    whole = table(directory)
+    os.remove(os.path.join(directory, "trials.csv"))
+    succeeded(run("search", "--resume", directory))
+    check(table(directory) == whole, "the table after a resume")
+    for wrong, search, message in [
+            ("conv {width} 3x3 | affine 10", ["lr=uniform:0.1:1"], "expected a range for {width}, such as --search width="),
+            ("conv 3 3x3 | affine 10", ["width=integer:1:3"], "or a name in braces in --net, found neither"),
+            ("conv {seed} 3x3 | affine 10", ["seed=integer:1:3"], "that is no flag of lamina train, got {seed}"),
+            ("conv {../w} 3x3 | affine 10", ["../w=integer:1:3"], "letters and digits in braces, got {../w}"),
+            ("conv {w} 3x3 | {act} | affine 10", ["w=integer:1:3", "act=choice:gelo|relo"], "' at 13; did you mean"),
+            ("conv {w 3x3 | affine 10", ["lr=uniform:0.1:1"], "got '{w' at 5")]:
+        ranges = [part for text in search for part in ("--search", text)]
+        result = run("search", "--data", "synthetic", "--net", wrong, *ranges, "--out", os.path.join(base, "wrong"))
+        check(result.returncode == 2 and message in result.stderr and result.stderr.count("\n") == 1, wrong, result.stderr)
+
+
 def wrong_calls(base, whole):
     rate = "learning-rate=log-uniform:1e-4:1e-2"
     for args, wanted in [
@@ -249,6 +279,7 @@ def main():
         interruption(base, whole)
         settings_from_a_file(base, whole)
         switches_and_seeds(base)
+        names_in_a_net(base)
         wrong_calls(base, whole)
     print("all searches are as they should be")
 
