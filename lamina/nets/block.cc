@@ -23,7 +23,8 @@ std::pair<std::string, std::string> Declaration::add_weights(const Shape& weight
 }
 
 std::string Declaration::add_normalization(const Shape& shape, const UpdateFactors& factors, bool scale) {
-  std::string number = std::to_string(++normalizations_);
+  normalizations_.push_back(shape.size());
+  std::string number = std::to_string(normalizations_.size());
   if (!scale) return number;
   add("gamma" + number, shape, factors);
   add("beta" + number, shape, factors);

@@ -71,6 +71,8 @@ class Declaration {
   const ParameterLayout& layout() const { return layout_; }
   /// One for each parameter.
   const std::vector<UpdateFactors>& factors() const { return factors_; }
+  /// The number of gammas of each normalization, or of means for one without a scale.
+  const std::vector<Index>& normalizations() const { return normalizations_; }
 
  private:
   void add(std::string name, const Shape& shape, const UpdateFactors& factors);
@@ -80,7 +82,8 @@ class Declaration {
   std::string separator_;
   ParameterLayout layout_;
   std::vector<UpdateFactors> factors_;
-  int weights_ = 0, normalizations_ = 0;
+  std::vector<Index> normalizations_;
+  int weights_ = 0;
   Index total_ = 0;
 };
 

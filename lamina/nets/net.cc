@@ -61,6 +61,13 @@ ParameterLayout parameter_layout(const Shape& input, const Blocks& blocks, const
   return declaration.layout();
 }
 
+std::vector<Index> normalization_sizes(const Shape& input, const Blocks& blocks) {
+  Declaration declaration(NetOptions{}.name, Precision::full);
+  Sequential<float> root(blocks);
+  declare_all(root, input, declaration);
+  return declaration.normalizations();
+}
+
 std::vector<UpdateFactors> update_factors(const Shape& input, const Blocks& blocks) {
   Declaration declaration(NetOptions{}.name, Precision::full);
   Sequential<float> root(blocks);

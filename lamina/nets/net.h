@@ -155,5 +155,7 @@ Index score_count(const Shape& input, const Blocks& blocks);
 ParameterLayout parameter_layout(const Shape& input, const Blocks& blocks, const NetOptions& options = {});
 /// Net::update_factors() of such a net, without making the net. Throws as Net's constructor does.
 std::vector<UpdateFactors> update_factors(const Shape& input, const Blocks& blocks);
+/// The size of each normalization, in order.
+std::vector<Index> normalization_sizes(const Shape& input, const Blocks& blocks);
 
 }  // namespace lamina

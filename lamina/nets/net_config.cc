@@ -223,6 +223,10 @@ ParameterLayout parameter_layout(const NetConfig& config) {
   return parameter_layout(input_of(config), blocks, net_options(config));
 }
 
+std::vector<Index> normalization_sizes(const NetConfig& config) {
+  return normalization_sizes(input_of(config), blocks_of(config));
+}
+
 std::vector<UpdateFactors> update_factors(const NetConfig& config) {
   return update_factors(input_of(config), blocks_of(config));
 }

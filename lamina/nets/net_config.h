@@ -55,6 +55,8 @@ std::unique_ptr<Net<T>> make_net(const NetConfig& config, RandomState& random, W
 
 /// Names and shapes of that net's parameters, without making it. Errors as make_net's.
 ParameterLayout parameter_layout(const NetConfig& config);
+/// The size of each of the net's normalizations, in order: that of its gamma, or of its running mean without a scale.
+std::vector<Index> normalization_sizes(const NetConfig& config);
 /// How the update of each of the net's parameters differs from that of the others, in their order.
 std::vector<UpdateFactors> update_factors(const NetConfig& config);
 

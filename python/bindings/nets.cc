@@ -82,6 +82,7 @@ MadeNet<T>::MadeNet(NetConfig config, RandomState& random) {
   if (std::is_same_v<T, double>) config.precision = Precision::full;
   net = make_net<T>(with_dropout(config), random, Weights::zero);
   bn_params = net->normalizations();
+  for (const BatchNormParam<T>* param : bn_params) own_norms.push_back({param->eps, param->momentum});
   dropouts = net->dropouts();
   own_dropout = !config.net.empty();
 }
@@ -95,8 +96,8 @@ void MadeNet<T>::set(const ModelState& state, const Averages<T>& averages) {
     dropout->seed = state.seed;
   }
   for (std::size_t i = 0; i < bn_params.size(); ++i) {
-    bn_params[i]->eps = state.norms[i].eps;
-    bn_params[i]->momentum = state.norms[i].momentum;
+    bn_params[i]->eps = state.norms[i].eps.value_or(own_norms[i][0]);
+    bn_params[i]->momentum = state.norms[i].momentum.value_or(own_norms[i][1]);
     bn_params[i]->running_mean = averages[i][0];
     bn_params[i]->running_var = averages[i][1];
   }
@@ -106,8 +107,8 @@ PyNet::PyNet(const NetConfig& config) : config_(config), name_(title_of(config_)
   for (const auto& [name, shape] : layout_) {
     keys_.emplace_back(name);
     in_messages_.push_back("params['" + name + "']");
-    if (name.starts_with("gamma")) norms_.push_back(shape.size());
   }
+  norms_ = normalization_sizes(config_);
   const Blocks blocks = blocks_of(with_dropout(config_));
   batchnorm_ = has(blocks, "batchnorm");
   dropout_ = has(blocks, "dropout");

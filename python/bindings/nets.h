@@ -27,7 +27,7 @@ struct ModelState {
   struct Norm {
     py::dict param;
     std::optional<py::array> mean, var;
-    double eps = 1e-5, momentum = 0.9;
+    std::optional<double> eps, momentum;  ///< none: as the net's text says
   };
   std::vector<py::array> params;  ///< in the net's order, of the right shapes
   double reg = 0, label_smoothing = 0;
@@ -47,6 +47,7 @@ struct MadeNet {
 
   std::unique_ptr<Net<T>> net;
   std::vector<BatchNormParam<T>*> bn_params;
+  std::vector<std::array<double, 2>> own_norms;  ///< eps and momentum of each, as the net was made
   std::vector<DropoutParam*> dropouts;
   bool own_dropout;  ///< the net's text says what is dropped, not the Python object
 };

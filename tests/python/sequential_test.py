@@ -64,6 +64,23 @@ class SequentialNets(unittest.TestCase):
             numerical = eval_numerical_gradient(loss, net.params[name], verbose=False, h=1e-6)
             np.testing.assert_allclose(grads[name], numerical, atol=1e-6 * largest, rtol=0)
 
+    def test_the_text_says_how_normalizations_compute(self):
+        X, y = images()
+        net = Sequential("flatten | batchnorm momentum 0.6 eps 0.5 no_scale | affine 5 no_bias", (3, 8, 8), dtype=np.float64)
+        self.assertEqual(list(net.params), ["W1"])
+        flat = X.reshape(6, -1)
+        for eps, momentum in [(0.5, 0.6), (0.25, 0.1), (0.5, 0.6)]:
+            if eps == 0.25:
+                net.bn_params[0].update(eps=eps, momentum=momentum)
+            else:
+                net.bn_params[0] = {}
+            old = net.bn_params[0].get("running_mean", 0)
+            normalized = (flat - flat.mean(0)) / np.sqrt(flat.var(0) + eps)
+            scores = normalized @ net.params["W1"]
+            p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+            self.assertAlmostEqual(net.loss(X, y)[0], -np.log(p[range(6), y]).mean(), 12)
+            np.testing.assert_allclose(net.bn_params[0]["running_mean"], momentum * old + (1 - momentum) * flat.mean(0), atol=1e-14)
+
     def test_names_and_text(self):
         net = Sequential(" conv 4 3x3 stride 1|relu | max_pool  2 |affine 5", (3, 8, 8))
         self.assertEqual(str(net), "conv 4 3x3 stride 1 | relu | max_pool 2 | affine 5")
