@@ -71,9 +71,8 @@ NetConfig with_dropout(NetConfig config) {
   return config;
 }
 
-bool has(const Blocks& blocks, std::string_view name) {
-  return std::any_of(blocks.begin(), blocks.end(), [name](const AnyBlock& block) { return block.name() == name; });
-}
+// Whether the net has a block of that name, which may be inside other blocks.
+bool has(const std::string& net, std::string_view name) { return net.find(name) != std::string::npos; }
 
 }  // namespace
 
@@ -109,10 +108,10 @@ PyNet::PyNet(const NetConfig& config) : config_(config), name_(title_of(config_)
     in_messages_.push_back("params['" + name + "']");
   }
   norms_ = normalization_sizes(config_);
-  const Blocks blocks = blocks_of(with_dropout(config_));
-  batchnorm_ = has(blocks, "batchnorm");
-  dropout_ = has(blocks, "dropout");
-  images_ = has(blocks, "conv");
+  const std::string net = to_text(blocks_of(with_dropout(config_)));
+  batchnorm_ = has(net, "batchnorm");
+  dropout_ = has(net, "dropout");
+  images_ = has(net, "conv");
 }
 
 py::tuple PyNet::draw(bool wide, const py::array_t<std::uint32_t>& key, int position, bool has_gauss,

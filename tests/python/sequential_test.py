@@ -81,6 +81,16 @@ class SequentialNets(unittest.TestCase):
             self.assertAlmostEqual(net.loss(X, y)[0], -np.log(p[range(6), y]).mean(), 12)
             np.testing.assert_allclose(net.bn_params[0]["running_mean"], momentum * old + (1 - momentum) * flat.mean(0), atol=1e-14)
 
+    def test_what_stands_inside_other_blocks(self):
+        X, y = images()
+        net = Sequential("residual ( batchnorm | dropout 0.5 ) | affine 5", (3, 8, 8), dtype=np.float64)
+        np.random.seed(4)
+        loss, _ = net.loss(X, y)
+        np.testing.assert_allclose(net.bn_params[0]["running_mean"], 0.1 * X.mean((0, 2, 3)), atol=1e-15)
+        self.assertNotEqual(net.loss(X, y)[0], loss)  # another mask
+        np.random.seed(4)
+        self.assertEqual(net.loss(X, y)[0], loss)
+
     def test_names_and_text(self):
         net = Sequential(" conv 4 3x3 stride 1|relu | max_pool  2 |affine 5", (3, 8, 8))
         self.assertEqual(str(net), "conv 4 3x3 stride 1 | relu | max_pool 2 | affine 5")
