@@ -214,7 +214,7 @@ class Search {
   }
 
   void end_part(Index trial, std::size_t rung, TrialState state) {
-    journal_.append({trial, static_cast<Index>(rung), state});
+    journal_.append({trial, static_cast<Index>(rung), state, trials_[at(trial)].config.net.net});
     take(trial, static_cast<Index>(rung), std::move(state));
     ++progress_.done_trials;
     prune();

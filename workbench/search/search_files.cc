@@ -40,17 +40,19 @@ ordered_json json_of(const SearchPlan& plan) {
 
 ordered_json json_of(const TrialPart& part) {
   const TrialState& state = part.state;
-  return {{"trial", part.trial + 1},
-          {"rung", part.rung + 1},
-          {"epochs", state.epochs},
-          {"ended", state.ended},
-          {"best_val_acc", state.best_val_acc},
-          {"train_acc", state.train_acc},
-          {"loss", state.loss},
-          {"val_acc", state.val_acc},
-          {"parameters", state.parameters},
-          {"seconds", state.seconds},
-          {"error", state.error}};
+  ordered_json line = {{"trial", part.trial + 1},
+                       {"rung", part.rung + 1},
+                       {"epochs", state.epochs},
+                       {"ended", state.ended},
+                       {"best_val_acc", state.best_val_acc},
+                       {"train_acc", state.train_acc},
+                       {"loss", state.loss},
+                       {"val_acc", state.val_acc},
+                       {"parameters", state.parameters},
+                       {"seconds", state.seconds},
+                       {"error", state.error}};
+  if (!part.net.empty()) line["net"] = part.net;
+  return line;
 }
 
 /// A whole number that is not negative.
@@ -79,6 +81,7 @@ TrialPart part_of(const ordered_json& object) {
   part.state.parameters = whole_number(object, "parameters");
   part.state.seconds = object.at("seconds").get<double>();
   part.state.error = object.at("error").get<std::string>();
+  part.net = object.value("net", "");
   return part;
 }
 

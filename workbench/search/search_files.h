@@ -14,6 +14,7 @@ struct TrialPart {
   Index trial;  ///< 0 for the first
   Index rung;
   TrialState state;
+  std::string net = {};  ///< the text of the trial's net, if it was given as text
 };
 
 /// search.jsonl: a line of JSON for the plan, then one for each part of a trial, in the order in which they end.

@@ -79,6 +79,8 @@ void add_lead(std::string& page, const SearchPlan& plan, const std::vector<Searc
                    "{}.</p>\n",
                    best + 1, percent(result.states[at(best)].best_val_acc), counted(data.val.size()),
                    escape_html(values_text(plan, trials[at(best)])));
+    if (const std::string& net = trials[at(best)].config.net.net; !net.empty())
+      fmt::format_to(out, "<pre tabindex=\"0\"><code>{}</code></pre>\n", escape_html(net));
   }
   if (!result.finished) page += "<p class=\"warn\">The search has not ended yet.</p>\n";
   double seconds = 0;

@@ -210,6 +210,12 @@ def names_in_a_net(base):
     check(net.replace("{width}", best["width"]).replace("{act}", best["act"]) in again, again)
     succeeded(run(*again, "--out", os.path.join(base, "drawn")))
     check(history(os.path.join(base, "drawn"))["best_val_acc"] == float(best["best_val_acc"]), best)
+    drawn = [net.replace("{width}", width).replace("{act}", act) for width, act in found]
+    with open(os.path.join(directory, "search.jsonl")) as file:
+        parts = [json.loads(line) for line in file][1:]
+    check(len(parts) >= 4 and all(part["net"] == drawn[part["trial"] - 1] for part in parts), parts)
+    page = open(os.path.join(directory, "report.html")).read()
+    check(f"<code>{drawn[int(best['trial']) - 1]}</code>" in page, "the report shows the drawn net")
     whole = table(directory)
     os.remove(os.path.join(directory, "trials.csv"))
     succeeded(run("search", "--resume", directory))
