@@ -77,9 +77,11 @@ class Axis {
   }
   text(v, asPercent) {
     if (asPercent) return percent(v, this.step < 0.00999 ? 1 : 0);
-    const power = Math.round(Math.log10(v));
-    if (this.log) return Math.abs(Math.log10(v) - power) < 1e-9 && (this.low < 5e-3 || this.high > 2e4) && v !== 1
-      ? '10' + superscript(power) : short(v, 2);
+    if (this.log && (this.low < 5e-3 || this.high > 2e4) && v !== 1) {  // all marks as powers of ten
+      const power = Math.floor(Math.log10(v) + 1e-9), factor = Math.round(v / 10 ** power);
+      return (factor === 1 ? '' : factor + ' · ') + '10' + superscript(power);
+    }
+    if (this.log) return short(v, 2);
     if (Math.abs(v) < 1e-9 * this.step) return '0';
     return this.step >= 1e6 || this.step < 1e-4 ? short(v, 3)
       : v.toLocaleString('en', {maximumFractionDigits: Math.max(0, Math.ceil(-Math.log10(this.step) - 1e-9))});

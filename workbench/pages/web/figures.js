@@ -154,7 +154,7 @@ class Chart {
     const labels = this.y.ticks.map(v => this.y.text(v, data.percent));
     const left = 16 + 7.2 * Math.max(3, ...labels.map(text => text.length));
     const span = this.view[1] - this.view[0];
-    const epochs = this.series.every(s => s.x.every(Number.isInteger));
+    const epochs = this.series.every(s => s.x.every((x, i) => i === 0 || Number.isInteger(x)));
     const names = data.x_names;
     this.x = new Axis(...this.view, data.log_x, left, right, clamp(Math.round((right - left) / 75), 2, 9), epochs && span >= 2);
     if (names) this.x.ticks = names.map((_, i) => i).filter(i => i >= this.view[0] && i <= this.view[1]);
@@ -178,8 +178,9 @@ class Chart {
     }
     svg('text', {class: 'label', 'text-anchor': 'middle', x: (left + right) / 2, y: height - 7}, root).textContent = data.x_label;
     svg('text', {class: 'label', x: 2, y: 14}, root).textContent = data.y_label;
-    const inside = svg('svg', {class: 'inside', x: left - 6, y: top - 6, width: right - left + 12, height: bottom - top + 12,
-                               viewBox: `${left - 6} ${top - 6} ${right - left + 12} ${bottom - top + 12}`}, root);
+    const kRing = 10;  // so that a ring at the edge is whole
+    const box = [left - kRing, top - kRing, right - left + 2 * kRing, bottom - top + 2 * kRing];
+    const inside = svg('svg', {class: 'inside', x: box[0], y: box[1], width: box[2], height: box[3], viewBox: box.join(' ')}, root);
     for (const line of data.lines || []) {
       const y = this.y.pixel(line.y);
       svg('line', {class: 'reference', x1: left, x2: right, y1: y, y2: y}, inside);
