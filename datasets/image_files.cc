@@ -168,9 +168,44 @@ void tell_odd_classes(const std::vector<std::string>& class_names, const std::fu
       "train and test (and val), and in each of them the folders of the classes");
 }
 
+// Where all folders hold the same two or more folders, these may be the classes. Refuses parts of a split of which
+// train is missing, and warns of others.
+void check_folders_in_classes(const std::vector<fs::path>& with_images,
+                              const std::function<void(std::string_view)>& say) {
+  std::vector<std::string> names, inner;
+  bool parts = true;
+  for (const fs::path& folder : with_images) {
+    std::vector<std::string> own;
+    for (const fs::path& below : folders_with_images(folder)) own.push_back(below.filename().string());
+    if (!names.empty() && own != inner) return;
+    inner = own;
+    names.push_back(folder.filename().string());
+    parts = parts && part_named(folder) != Part::none;
+  }
+  if (names.size() < 2 || inner.size() < 2) return;
+  if (parts)
+    fail_file(kFinder, with_images.front().parent_path(), "expected a folder train in a split, found only ",
+              joined(names), ", each with the folders ", joined(inner));
+  if (say)
+    say("trained as classes: " + joined(names) + ", though each of them has the same folders, " + joined(inner) +
+        "; if those are the classes, give one of the outer folders, or call them train and test (and val)");
+}
+
+// Tells which classes a part of a split has no images of.
+void tell_missing_classes(const ImageFiles& found, const std::function<void(std::string_view)>& say) {
+  const auto tell = [&](const char* part, const ImageFiles::Classes& files) {
+    std::vector<std::string> missing;
+    for (std::size_t i = 0; i < files.size(); ++i)
+      if (files[i].empty()) missing.push_back(found.class_names[i]);
+    if (!missing.empty()) say(std::string("the folder's ") + part + " images have none of " + joined(missing));
+  };
+  if (found.has_val) tell("validation", found.val);
+  if (found.has_test) tell("test", found.test);
+}
+
 // Follows folders that are the only one with images down to those of classes or of a split.
 fs::path follow_only_folders(const fs::path& directory) {
-  constexpr int kDeepest = 4;
+  constexpr int kDeepest = 8;
   fs::path at = directory;
   for (int depth = 0; depth <= kDeepest; ++depth) {
     const std::vector<fs::path> folders = folders_with_images(at);
@@ -312,6 +347,7 @@ ImageFiles find_image_files(const fs::path& given, const std::function<void(std:
     found = find_split(directory, passed_over);
   } else {
     check_no_flat_split(directory, folders);
+    check_folders_in_classes(folders, say);
     add_classes(directory, found, &ImageFiles::train, passed_over);
   }
   if (found.class_names.size() < 2)
@@ -325,6 +361,7 @@ ImageFiles find_image_files(const fs::path& given, const std::function<void(std:
     if (found.has_val) parts.emplace_back("validation");
     if (found.has_test) parts.emplace_back("testing");
     say("the folder's own split is used, for " + joined(parts));
+    tell_missing_classes(found, say);
   }
   if (!split) tell_odd_classes(found.class_names, say);
   passed_over.tell(say);

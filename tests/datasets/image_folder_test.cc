@@ -189,7 +189,8 @@ TEST(ImageFolder, AGivenSplitIsUsed) {
   EXPECT_EQ(reds(data.test), (std::vector<int>{0, 1, 2}));  // the only class of its set, so the first there
   EXPECT_EQ(data.test.y, (std::vector<Label>{1, 1, 1}));
   EXPECT_EQ(lines_of(here),
-            std::vector<std::string>{"the folder's own split is used, for training, validation and testing"});
+            (std::vector<std::string>{"the folder's own split is used, for training, validation and testing",
+                                      "the folder's test images have none of a"}));
   EXPECT_EQ(lines_of(here, {.val_fraction = 0.2, .test_fraction = 0.2}).back(),
             "--val-fraction and --test-fraction have no effect, since the folder has a split of its own");
   EXPECT_EQ(lines_of(here, {.val_fraction = 0.2}).back(),
@@ -258,6 +259,38 @@ TEST(ImageFolder, ASplitWithoutClassesIsRefused) {
   write_set(here, {{"bus", 3}});
   ASSERT_EQ(lines_of(here).size(), 1u);
   EXPECT_TRUE(lines_of(here)[0].starts_with("trained as classes: test and train, though")) << lines_of(here)[0];
+}
+
+TEST(ImageFolder, ClassesOneFolderDeeperAreNoticed) {
+  const TemporaryDirectory temporary;
+  const fs::path folds = temporary.path() / "folds", no_train = temporary.path() / "no_train";
+  for (const char* fold : {"x", "y"}) write_set(folds / fold, {{"a", 3}, {"b", 3}});
+  EXPECT_EQ(lines_of(folds),
+            std::vector<std::string>{
+                "trained as classes: x and y, though each of them has the same folders, a and b; if those are the "
+                "classes, give one of the outer folders, or call them train and test (and val)"});
+  for (const char* part : {"test", "val"}) write_set(no_train / part, {{"a", 3}, {"b", 3}});
+  EXPECT_EQ(thrown([&] { load_image_folder(no_train); }),
+            "[load_image_folder] " + no_train.string() +
+                ": expected a folder train in a split, found only test and val, each with the folders a and b");
+  // Folders in classes that differ, or are few, are nothing to remark upon.
+  write_set(folds / "y", {{"c", 3}});
+  EXPECT_TRUE(lines_of(folds).empty());
+}
+
+TEST(ImageFolder, AClassThatAPartLacksIsNamed) {
+  const TemporaryDirectory temporary;
+  write_set(temporary.path() / "train", {{"a", 3}, {"b", 3}, {"c", 3}});
+  write_set(temporary.path() / "test", {{"b", 3}});
+  EXPECT_EQ(lines_of(temporary.path()),
+            (std::vector<std::string>{"the folder's own split is used, for training and testing",
+                                      "the folder's test images have none of a and c"}));
+}
+
+TEST(ImageFolder, ClassesMayLieDeep) {
+  const TemporaryDirectory temporary;
+  write_set(temporary.path() / "1/2/3/4/5/6", {{"a", 3}, {"b", 3}});
+  EXPECT_EQ(load_image_folder(temporary.path()).class_names, (std::vector<std::string>{"a", "b"}));
 }
 
 TEST(ImageFolder, AllBrokenImagesAreNamedOrSkipped) {

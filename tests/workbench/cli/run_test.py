@@ -223,6 +223,10 @@ def nets_and_data(base, data):
                   ["--model", "fc", "--dropout", "0.5"]):
         done = succeeded(run("gradcheck", *flags))
         check("All gradients agree" in done.stdout and "FAILED" not in done.stdout, done.stdout)
+        check("hardly checked" not in done.stdout, done.stdout)
+    # Batch normalization of a single example gives 0 whatever it is of.
+    done = succeeded(run("gradcheck", "--model", "fc", "--hidden", "5", "--batch-size", "1", "--normalization", "batchnorm"))
+    check("hardly checked" in done.stdout and done.stdout.count("ok, all near 0") == 4, done.stdout)
     done = succeeded(run("data", "info", data)).stdout
     check(re.search(r"all +1,000 +1,000 +50", done), done)
     check("cifar10" in succeeded(run("data", "info")).stdout, "data info")
