@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -170,6 +171,9 @@ class AnyBlock {
     options_->make(block);
     return block;
   }
+  /// Its place in the text that it was read from, counted in characters, which errors name; none if it was not read.
+  std::optional<std::size_t> place() const { return place_; }
+  void stands_at(std::size_t place) { place_ = place; }
   /// The options if they are of this type, otherwise null.
   template <class Options>
   const Options* as() const {
@@ -199,6 +203,7 @@ class AnyBlock {
   };
 
   std::shared_ptr<const Any> options_;
+  std::optional<std::size_t> place_;
 };
 
 }  // namespace lamina

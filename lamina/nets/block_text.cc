@@ -19,6 +19,14 @@ namespace lamina {
 namespace {
 
 Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end);
+bool is_block(std::string_view name);
+
+// What a block's text must have: "conv FILTERS KxK".
+std::string form_of(std::string_view name) {
+  for (const std::string& line : block_grammar())
+    if (line.starts_with(std::string(name) + " ")) return line.substr(0, line.find(" ["));
+  return std::string(name);
+}
 
 // Reads the options of one block from its words.
 class Reader : public BlockVisitor {
@@ -101,17 +109,27 @@ class Reader : public BlockVisitor {
   void finish() const {
     if (words_.empty()) return;
     const Word& word = words_.front();
-    wrong(word.at, "expected '|' or an option of ", name_, ", got ", quoted(word.text));
+    std::string options;
+    for (const std::string& option : options_) {
+      if (option == word.text) wrong(word.at, "expected ", option, " once after ", name_, ", got it again");
+      options += (options.empty() ? " or an option (" : ", ") + option;
+    }
+    if (is_block(word.text)) wrong(word.at, "expected '|' between ", name_, " and ", word.text, ", got none");
+    const auto near = nearest(word.text, options_, 1);
+    fail("net", "expected '|'", options, options.empty() ? "" : ")", " after ", name_, ", got ", quoted(word.text),
+         " at ", word.at, near.empty() ? "" : "; did you mean " + near.front() + "?");
   }
 
  private:
   Word take(std::string_view what) {
-    if (words_.empty()) wrong(end_, "expected ", what, " after ", name_, ", got none");
+    if (words_.empty())
+      fail("net", "expected ", what, " after ", name_, ", got none at ", end_, "; its form is '", form_of(name_), "'");
     Word word = std::move(words_.front());
     words_.erase(words_.begin());
     return word;
   }
   std::vector<Word>::iterator find(std::string_view word) {
+    options_.emplace_back(word);
     return std::find_if(words_.begin(), words_.end(), [=](const Word& w) { return w.text == word; });
   }
   // The value after `word`. Both are removed from words_; *next is then the index of the word that followed them.
@@ -149,6 +167,7 @@ class Reader : public BlockVisitor {
 
   std::string name_;
   std::vector<Word> words_;
+  std::vector<std::string> options_;  // the words that were looked for
   std::size_t end_;
 };
 
@@ -212,6 +231,14 @@ constexpr std::array<Kind, sizeof...(Options)> kinds_of(std::type_identity<std::
 }
 constexpr auto kKinds = kinds_of(std::type_identity<AllBlocks>{});
 
+// What others call some of them.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kOtherNames = {
+    {{"linear", "affine"}, {"dense", "affine"}, {"fc", "affine"}, {"swish", "silu"}}};
+
+bool is_block(std::string_view name) {
+  return std::any_of(kKinds.begin(), kKinds.end(), [=](const Kind& kind) { return kind.name == name; });
+}
+
 const Kind& kind_named(const Word& word) {
   std::vector<std::string> known;
   std::string names;
@@ -221,6 +248,8 @@ const Kind& kind_named(const Word& word) {
     names += (names.empty() ? "" : ", ") + known.back();
   }
   std::string near;
+  for (const auto& [other, ours] : kOtherNames)
+    if (word.text == other) near = ours;
   for (const std::string& name : nearest(word.text, known, 3)) near += (near.empty() ? "" : " or ") + name;
   if (!near.empty())
     fail("net", "expected a block, got ", quoted(word.text), " at ", word.at, "; did you mean ", near, "?");
@@ -236,6 +265,7 @@ Blocks blocks_of_option(const std::vector<Word>& words, std::size_t end) {
     const Kind& kind = kind_named(*first);
     Reader reader(*first, {first + 1, last}, at);
     blocks.push_back(kind.read(reader));
+    blocks.back().stands_at(first->at);
     if (last == words.end()) return blocks;
     first = last + 1;
   }

@@ -1,6 +1,8 @@
 #include "lamina/nets/sequential.h"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "lamina/layers/layout.h"
@@ -39,12 +41,22 @@ class LayoutChange : public Step<T> {
   Tensor<T> out_;
 };
 
+// An error of a block that names the block's place in the net's text.
+class PlacedError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+// block.declare(), whose errors end with the place of the innermost block in which they arose.
 template <class T>
-void make_blocks(const Blocks& list, std::vector<std::unique_ptr<Block<T>>>& blocks) {
-  for (const AnyBlock& block : list) {
-    const Repeat* repeat = block.as<Repeat>();
-    if (!repeat) blocks.push_back(block.make<T>());
-    for (Index i = 0; repeat && i < repeat->times; ++i) make_blocks(repeat->blocks, blocks);
+Example declare_at(std::optional<std::size_t> place, Block<T>& block, const Example& input, Declaration& declaration) {
+  try {
+    return block.declare(input, declaration);
+  } catch (const PlacedError&) {
+    throw;
+  } catch (const std::invalid_argument& error) {
+    if (!place) throw;
+    throw PlacedError(error.what() + (" (the block at " + std::to_string(*place) + ")"));
   }
 }
 
@@ -52,7 +64,18 @@ void make_blocks(const Blocks& list, std::vector<std::unique_ptr<Block<T>>>& blo
 
 template <class T>
 Sequential<T>::Sequential(const Blocks& blocks) {
-  make_blocks(blocks, blocks_);
+  add(blocks);
+}
+
+template <class T>
+void Sequential<T>::add(const Blocks& list) {
+  for (const AnyBlock& block : list) {
+    const Repeat* repeat = block.as<Repeat>();
+    for (Index i = 0; repeat && i < repeat->times; ++i) add(repeat->blocks);
+    if (repeat) continue;
+    blocks_.push_back(block.make<T>());
+    places_.push_back(block.place());
+  }
 }
 
 template <class T>
@@ -64,11 +87,12 @@ void Sequential<T>::add_layout_change(const Shape& images, Layout to) {
 template <class T>
 Example Sequential<T>::declare(const Example& input, Declaration& declaration) {
   output_ = input;
-  for (const auto& block : blocks_) {
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const auto& block = blocks_[i];
     const Layout wanted = block->wants(output_.layout);
     if (output_.is_image() && wanted != output_.layout) add_layout_change(output_.shape, wanted);
     output_.layout = wanted;
-    output_ = block->declare(output_, declaration);
+    output_ = declare_at(places_[i], *block, output_, declaration);
     steps_.push_back(block.get());
   }
   fuse_neighbours(steps_, between_);

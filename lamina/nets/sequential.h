@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "lamina/nets/block.h"
@@ -34,11 +35,13 @@ class Sequential : public Block<T> {
   void dropouts(std::vector<DropoutParam*>& params) override;
 
  private:
+  void add(const Blocks& list);
   void add_layout_change(const Shape& images, Layout to);
 
-  std::vector<std::unique_ptr<Block<T>>> blocks_;  // in the order of the list; repeat is unrolled
-  std::vector<std::unique_ptr<Step<T>>> between_;  // sandwiches and changes of layout
-  std::vector<Step<T>*> steps_;                    // the steps of a pass, owned by the two vectors above
+  std::vector<std::unique_ptr<Block<T>>> blocks_;   // in the order of the list; repeat is unrolled
+  std::vector<std::optional<std::size_t>> places_;  // of each, in the net's text
+  std::vector<std::unique_ptr<Step<T>>> between_;   // sandwiches and changes of layout
+  std::vector<Step<T>*> steps_;                     // the steps of a pass, owned by the two vectors above
   Example output_;
   std::size_t first_learning_ = 0;  // the first step that has parameters; steps_.size() if there is none
   Tensor<T> gradients_[2];          // of a step's input and output, which swap roles at each step

@@ -63,17 +63,21 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("relu | repeat 2 ( relu | )", "[net] expected a block, got nothing at 16");
   expect("relu )", "[net] expected a block, got a ')' without its '(' at 5");
   expect("residual ( relu", "[net] expected a ')' for the '(' at 9, got the end of the text at 15");
-  expect("affine", "[net] expected outputs after affine, got none at 6");
+  expect("affine", "[net] expected outputs after affine, got none at 6; its form is 'affine OUTPUTS'");
   expect("affine ten", "[net] expected outputs to be a whole number of 1 or more, got 'ten' at 7");
   expect("affine 0", "[net] expected outputs to be a whole number of 1 or more, got '0' at 7");
   expect("affine 99999999999999999999",
          "[net] expected outputs of at most 4294967295, got '99999999999999999999' at 7");
   expect("relu | affine 4294967296", "[net] expected outputs of at most 4294967295, got '4294967296' at 14");
   EXPECT_EQ(error_of("dropout 0.5 seed 4294967295"), "no error");
-  expect("affine 10 no_scale", "[net] expected '|' or an option of affine, got 'no_scale' at 10");
-  expect("batchnorm no_bias", "[net] expected '|' or an option of batchnorm, got 'no_bias' at 10");
+  expect("affine 10 no_scale",
+         "[net] expected '|' or an option (no_bias, init, rate, decay, frozen) after affine, got 'no_scale' at 10");
+  expect("batchnorm no_bias",
+         "[net] expected '|' or an option (momentum, eps, no_scale, init, rate, decay, frozen) after batchnorm, got "
+         "'no_bias' at 10");
   expect("batchnorm init he", "[net] expected init zeros, got 'he' at 15");
-  expect("batchnorm init zeros no_scale", "[net] expected '|' or an option of batchnorm, got 'init' at 10");
+  expect("batchnorm init zeros no_scale",
+         "[net] expected '|' or an option (momentum, eps, no_scale) after batchnorm, got 'init' at 10");
   expect("affine 10 init", "[net] expected a value after 'init', got none at 14");
   expect("affine 10 init normal", "[net] expected init he, xavier, zeros or scale X, got 'normal' at 15");
   expect("affine 10 init scale", "[net] expected a number after 'init scale', got none at 20");
@@ -82,12 +86,12 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("conv 4 3x5", "[net] expected square filters, such as 3x3, got '3x5' at 7");
   expect("conv 4 3x3 stride 0", "[net] expected stride to be a whole number of 1 or more, got '0' at 18");
   expect("dropout 1.5", "[net] expected keep to be a number above 0 and at most 1, got '1.5' at 8");
-  expect("gelu tanh tanh", "[net] expected '|' or an option of gelu, got 'tanh' at 10");
-  expect("gelu erf", "[net] expected '|' or an option of gelu, got 'erf' at 5");
+  expect("gelu tanh tanh", "[net] expected tanh once after gelu, got it again at 10");
+  expect("gelu erf", "[net] expected '|' or an option (tanh) after gelu, got 'erf' at 5");
   expect("residual relu", "[net] expected '(' after residual, got 'relu' at 9");
   expect("residual ( relu ) shortcut", "[net] expected a value after 'shortcut', got none at 26");
   expect("concat ( relu )", "[net] expected two or more lists in parentheses after concat, got 1 at 15");
-  expect("relu ( relu )", "[net] expected '|' or an option of relu, got '(' at 5");
+  expect("relu ( relu )", "[net] expected '|' after relu, got '(' at 5");
   EXPECT_EQ(error_of("repeat 9999 ( relu )"), "no error");
   expect("repeat 10000 ( relu )", "[net] expected at most 10000 blocks with all repetitions, got more");
   EXPECT_THAT(error_of("repeat 100 ( residual ( repeat 4294967295 ( relu ) ) )"),
