@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,12 +34,20 @@ class Loader {
     data.train.X = images("X_train", data);
     data.val.X = images("X_val", data);
     data.test.X = images("X_test", data);
-    for (const auto& [name, split] : {std::pair{"train", &data.train}, {"val", &data.val}, {"test", &data.test}})
-      split->y = labels(name, split->X.size());
-    Label largest = 0;
-    for (const Split* split : {&data.train, &data.val, &data.test})
-      largest = std::max(largest, *std::max_element(split->y.begin(), split->y.end()));
-    for (Label k = 0; k <= largest; ++k) data.class_names.push_back(std::to_string(k));
+    const bool numbers = are_numbers(find("y_train"));
+    Index outputs = 0;
+    for (const auto& [name, split] : {std::pair{"train", &data.train}, {"val", &data.val}, {"test", &data.test}}) {
+      if (numbers) {
+        split->targets = targets(name, split->X.size());
+        outputs = split->targets->dim(1);
+      } else {
+        split->y = labels(name, split->X.size());
+        outputs = std::max(outputs, Index{1} + *std::max_element(split->y.begin(), split->y.end()));
+      }
+      split->weights = weights(name, split->X.size());
+    }
+    std::vector<std::string>& names = numbers ? data.target_names : data.class_names;
+    for (Index k = 0; k < outputs; ++k) names.push_back(std::to_string(k));
     return data;
   }
 
@@ -48,9 +57,14 @@ class Loader {
     fail_file("load_npz", path_, parts...);
   }
 
-  StoredTensor& find(const std::string& name) {
+  // Null if there is none.
+  StoredTensor* look_for(const std::string& name) {
     for (NamedStoredTensor& array : arrays_)
-      if (array.name == name) return array.value;
+      if (array.name == name) return &array.value;
+    return nullptr;
+  }
+  StoredTensor& find(const std::string& name) {
+    if (StoredTensor* array = look_for(name)) return *array;
     wrong("expected arrays X_train, y_train, X_val, y_val, X_test and y_test, found no ", name);
   }
 
@@ -90,6 +104,47 @@ class Loader {
     return Examples(std::move(numbers));
   }
 
+  static bool is_floating(const StoredTensor& array) {
+    return std::string_view(kTypeNames[array.index()]).starts_with("float");
+  }
+  static bool are_numbers(const StoredTensor& y) { return shape_of(y).rank() == 2 || is_floating(y); }
+
+  Tensor<double> finite_numbers(const std::string& name, const StoredTensor& array) {
+    Tensor<double> result = to_tensor<double>(array);
+    for (const double value : result)
+      if (!std::isfinite(value)) wrong("expected finite numbers in ", name, ", got ", value);
+    return result;
+  }
+
+  // y_train is read first: the others must have as many numbers an example.
+  std::shared_ptr<const Tensor<double>> targets(const std::string& split, Index n) {
+    const std::string name = "y_" + split;
+    const StoredTensor& array = find(name);
+    const Shape& shape = shape_of(array);
+    if (split == "train") {
+      if (shape.rank() > 2 || shape[0] != n || shape.size() == 0)
+        wrong("expected y_train of shape ", Shape{n}, " or (", n, ", K) to match X_train, got ", shape);
+      numbers_each_ = shape.size() / n;
+    }
+    if (!(shape == Shape{n, numbers_each_}) && !(numbers_each_ == 1 && shape == Shape{n}))
+      wrong("expected ", name, " of shape ", Shape{n, numbers_each_}, " to match X_", split, " and y_train, got ",
+            shape);
+    if (!are_numbers(array)) wrong("expected ", name, " of numbers to match y_train, got labels");
+    Tensor<double> result = finite_numbers(name, array);
+    result.reshape({n, numbers_each_});
+    return std::make_shared<const Tensor<double>>(std::move(result));
+  }
+
+  std::shared_ptr<const Tensor<double>> weights(const std::string& split, Index n) {
+    const std::string name = "w_" + split;
+    const StoredTensor* array = look_for(name);
+    if (array == nullptr) return nullptr;
+    if (!is_floating(*array)) wrong("expected ", name, " of float32 or float64, got ", kTypeNames[array->index()]);
+    if (!(shape_of(*array) == Shape{n}))
+      wrong("expected ", name, " of shape ", Shape{n}, " to match X_", split, ", got ", shape_of(*array));
+    return std::make_shared<const Tensor<double>>(finite_numbers(name, *array));
+  }
+
   std::vector<Label> labels(const std::string& split, Index n) {
     const std::string name = "y_" + split;
     const StoredTensor& array = find(name);
@@ -115,6 +170,7 @@ class Loader {
   const fs::path& path_;
   std::vector<NamedStoredTensor> arrays_;
   std::string_view type_;
+  Index numbers_each_ = 0;  // K of y_train (N, K)
 };
 
 }  // namespace

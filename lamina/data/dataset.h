@@ -31,6 +31,9 @@ struct Dataset {
   std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
   std::string identity;  ///< what a digest of the set includes besides the numbers, such as a user's own class names
   Shape example_shape() const { return train.X.example_shape(); }
+  /// The names of what a net gives for an example: of the classes, or of the numbers of a target.
+  const std::vector<std::string>& output_names() const { return target_names.empty() ? class_names : target_names; }
+  Index num_outputs() const { return static_cast<Index>(output_names().size()); }
 };
 
 /// Images (N, C, H, W) as bytes and their N labels, as a file holds them.

@@ -26,6 +26,7 @@ constexpr const char *kFormat = "lamina model 3", *kFormatWithoutChecksum = "lam
 constexpr const char* kChecksum = "lamina.crc32";
 constexpr const char* kMean = "preprocessing.mean";
 constexpr const char* kBlocks = "lamina.blocks";
+constexpr const char *kClasses = "lamina.classes", *kTargets = "lamina.targets";
 constexpr const char* kMirrorAveraging = "lamina.mirror_averaging";
 
 template <class T>
@@ -81,6 +82,21 @@ std::vector<Value> list_of(const Safetensors& file, const fs::path& path, const 
   return list.get<std::vector<Value>>();
 }
 
+std::string list_text(const std::vector<std::string>& names) {
+  return json(names).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// "" if the names are what a net of this configuration has: those of its classes, or of the numbers that it predicts.
+std::string wrong_names(const ModelInfo& info) {
+  const bool labels = takes_labels(info.config.loss.loss);
+  const auto check = [&](std::size_t found, bool wanted, const char* what) {
+    const auto expected = static_cast<std::size_t>(wanted ? info.config.num_classes : 0);
+    return found == expected ? std::string() : fmt::format("expected {} {} names, got {}", expected, what, found);
+  };
+  const std::string classes = check(info.class_names.size(), labels, "class");
+  return classes.empty() ? check(info.target_names.size(), !labels, "target") : classes;
+}
+
 }  // namespace
 
 template <class T>
@@ -90,8 +106,7 @@ void save_model(const fs::path& path, const Parameters<T>& params, const std::ve
   const auto layout = parameter_layout(config);
   if (params.layout() != layout)
     fail(kSave, "expected the names and shapes of the configuration's parameters, got others");
-  if (static_cast<Index>(info.class_names.size()) != config.num_classes)
-    fail(kSave, "expected ", config.num_classes, " class names, got ", info.class_names.size());
+  if (const std::string wrong = wrong_names(info); !wrong.empty()) fail(kSave, wrong);
   if (!info.mean.empty() && !(info.mean.shape() == config.input_dim))
     fail(kSave, "expected a mean of shape ", config.input_dim, ", got ", info.mean.shape());
 
@@ -102,7 +117,8 @@ void save_model(const fs::path& path, const Parameters<T>& params, const std::ve
   metadata[kBlocks] = to_text(blocks_of(config));
   metadata["lamina.dtype"] = kDtype<T>;
   metadata["lamina.input_shape"] = json(std::vector<Index>(config.input_dim.begin(), config.input_dim.end())).dump();
-  metadata["lamina.classes"] = json(info.class_names).dump(-1, ' ', false, json::error_handler_t::replace);
+  metadata[kClasses] = list_text(info.class_names);
+  if (!info.target_names.empty()) metadata[kTargets] = list_text(info.target_names);
   metadata["lamina.pixel_range"] = "[0,255]";
   metadata["lamina.subtract_mean"] = info.mean.empty() ? "false" : "true";
   metadata[kMirrorAveraging] = info.mirror_averaging.value_or(false) ? "true" : "false";
@@ -144,9 +160,9 @@ ModelFile load_model(const fs::path& path) {
   if (format != kFormatWithoutBlocks && value_of(file, path, kBlocks) != model.blocks)
     fail_file(kLoad, path, "expected the blocks of its configuration, ", quoted_name(model.blocks), ", got ",
               quoted_name(value_of(file, path, kBlocks)));
-  model.info.class_names = list_of<std::string>(file, path, "lamina.classes");
-  if (static_cast<Index>(model.info.class_names.size()) != config.num_classes)
-    fail_file(kLoad, path, "expected ", config.num_classes, " class names, got ", model.info.class_names.size());
+  model.info.class_names = list_of<std::string>(file, path, kClasses);
+  if (file.metadata.contains(kTargets)) model.info.target_names = list_of<std::string>(file, path, kTargets);
+  if (const std::string wrong = wrong_names(model.info); !wrong.empty()) fail_file(kLoad, path, wrong);
   const auto input = list_of<Index>(file, path, "lamina.input_shape");
   if (!std::equal(input.begin(), input.end(), config.input_dim.begin(), config.input_dim.end()))
     fail_file(kLoad, path, "expected the input shape of the net, ", config.input_dim, ", got another");

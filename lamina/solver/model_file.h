@@ -17,12 +17,13 @@ namespace lamina {
 /// What a model file contains besides its tensors.
 struct ModelInfo {
   NetConfig config;                             ///< input_dim is the shape (C, H, W) of the images
-  std::vector<std::string> class_names;         ///< config.num_classes of them
+  std::vector<std::string> class_names;         ///< config.num_classes of them; none if the net predicts numbers
   Tensor<double> mean;                          ///< mean image (C, H, W) that was subtracted; empty if none was
   std::map<std::string, std::string> metadata;  ///< further entries, under names that do not start with "lamina."
   bool has_checksum = true;                     ///< of a file that was read: those of earlier versions have none
   /// Whether scores are the mean of those of an image and its mirror image. Files of earlier versions do not say.
   std::optional<bool> mirror_averaging = {};
+  std::vector<std::string> target_names = {};  ///< config.num_classes of them if the net predicts numbers
 };
 
 /// The content of a model file, checked: `tensors` contains the configuration's parameters in their shapes. Its other

@@ -1,10 +1,17 @@
 #include "lamina/solver/score.h"
 
+#include <fmt/format.h>
+
 namespace lamina {
 
 std::string_view name_of(Score score) {
   constexpr std::string_view kNames[] = {"accuracy", "mean F1", "R^2"};  // as in Score
   return kNames[static_cast<std::size_t>(score)];
+}
+
+std::string scores_text(Score score, double train, double val) {
+  if (score == Score::accuracy) return fmt::format("train acc: {:f}; val_acc: {:f}", train, val);
+  return fmt::format("train {0}: {1:f}; val {0}: {2:f}", name_of(score), train, val);
 }
 
 Score score_of(Loss loss) {

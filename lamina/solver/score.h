@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,11 @@ enum class Score {
 
 /// "accuracy", "mean F1", "R^2"
 std::string_view name_of(Score score);
+/// "train acc: 0.512000; val_acc: 0.498000", as the course prints accuracies, or "train R^2: 0.512000; val R^2:
+/// 0.498000".
+std::string scores_text(Score score, double train, double val);
+/// "acc", "mean F1", "R^2"
+inline std::string_view short_name(Score score) { return score == Score::accuracy ? "acc" : name_of(score); }
 /// The score of nets with this loss.
 Score score_of(Loss loss);
 

@@ -29,17 +29,21 @@ NonFiniteLoss::NonFiniteLoss(Index at, Index num_iterations, double loss, double
 namespace detail {
 namespace {
 
-void check_numbers(const char* name, const Split& split) {
+void check_numbers(const char* name, const Split& split, Score score) {
   if (!split.y.empty()) fail("Solver", "expected ", name, " targets to be labels or numbers, got both");
   if (split.targets->rank() != 2 || split.targets->dim(0) != split.size() || split.targets->dim(1) < 1)
     fail("Solver", "expected ", name, " targets of shape (", split.size(), ", K) to match the examples, got ",
          split.targets->shape());
+  if (score != Score::f1) return;
+  for (const double target : *split.targets)
+    if (!(target >= 0 && target <= 1))
+      fail("Solver", "expected ", name, " targets of 0 to 1 for the sigmoid loss, got ", target);
 }
 
-void check_split(const char* name, const Split& split) {
+void check_split(const char* name, const Split& split, Score score) {
   if (split.size() < 1) fail("Solver", "expected 1 ", name, " example or more, got none");
   if (split.targets)
-    check_numbers(name, split);
+    check_numbers(name, split, score);
   else if (static_cast<Index>(split.y.size()) != split.size())
     fail("Solver", "expected one label for each of ", split.size(), " ", name, " examples, got ", split.y.size());
   if (!split.weights) return;
@@ -55,9 +59,9 @@ void check_split(const char* name, const Split& split) {
 
 }  // namespace
 
-void check_data(const SolverData& data, const SolverOptions& options) {
-  check_split("training", data.train);
-  check_split("validation", data.val);
+void check_data(const SolverData& data, const SolverOptions& options, Score score) {
+  check_split("training", data.train, score);
+  check_split("validation", data.val, score);
   check_shape("Solver", "validation examples", data.val.X.example_shape(), data.train.X.example_shape(),
               "the training examples");
   const auto numbers = [](const Split& split) { return split.targets ? split.targets->dim(1) : 0; };
@@ -77,13 +81,9 @@ void print_iteration(const SolverOptions& options, Index t, Index num_iterations
 }
 
 void print_epoch(const SolverOptions& options, Index epoch, Score score, double train, double val) {
-  if (!options.verbose || !options.out) return;
-  // Accuracies as the course prints them.
-  const bool is_accuracy = score == Score::accuracy;
-  const std::string name(is_accuracy ? "acc" : name_of(score));
-  *options.out << fmt::format("(Epoch {} / {}) train {}: {:f}; val{}{}: {:f}\n", epoch, options.num_epochs, name, train,
-                              is_accuracy ? '_' : ' ', name, val)
-               << std::flush;
+  if (options.verbose && options.out)
+    *options.out << fmt::format("(Epoch {} / {}) {}\n", epoch, options.num_epochs, scores_text(score, train, val))
+                 << std::flush;
 }
 
 }  // namespace detail

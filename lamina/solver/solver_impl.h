@@ -14,7 +14,8 @@
 namespace lamina {
 namespace detail {
 
-void check_data(const SolverData& data, const SolverOptions& options);
+/// `score`: what is checked, as AccuracyCheck::score() has it.
+void check_data(const SolverData& data, const SolverOptions& options, Score score);
 void print_iteration(const SolverOptions& options, Index t, Index num_iterations, double loss);
 void print_epoch(const SolverOptions& options, Index epoch, Score score, double train, double val);
 
@@ -51,7 +52,7 @@ Solver<M>::Solver(M& model, SolverData data, SolverOptions options, RandomState&
       random_(random),
       step_(model_, data_.train, options_, state_) {
   detail::check_options(options_);
-  detail::check_data(data_, options_);
+  detail::check_data(data_, options_, AccuracyCheck<M>::score(model_, data_.train));
   state_.learning_rate = *with_defaults(options_.update_rule, options_.optim_config).learning_rate;
 }
 
@@ -60,7 +61,7 @@ template <Model M>
 void Solver<M>::check_options() {
   if (options_ == checked_options_) return;
   detail::check_options(options_);
-  detail::check_data(data_, options_);
+  detail::check_data(data_, options_, AccuracyCheck<M>::score(model_, data_.train));
   checked_options_ = options_;
 }
 

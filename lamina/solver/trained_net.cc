@@ -8,8 +8,9 @@
 #include <utility>
 
 #include "lamina/check.h"
+#include "lamina/layers/sigmoid.h"
 #include "lamina/layers/softmax_loss.h"
-#include "lamina/solver/accuracy.h"
+#include "lamina/solver/score.h"
 
 namespace lamina {
 namespace {
@@ -44,6 +45,7 @@ struct TrainedNet::PoolOf : TrainedNet::Pool {
   struct Worker {
     std::unique_ptr<Net<T>> net;
     Tensor<T> batch, scores, probabilities;
+    SigmoidCache<T> sigmoids;
     std::vector<Index> rows;
   };
 
@@ -77,19 +79,29 @@ struct TrainedNet::PoolOf : TrainedNet::Pool {
     const auto back = [this](Worker* worker) { give_back(*worker); };
     const std::unique_ptr<Worker, decltype(back)> worker(&take(), back);
     const Index N = examples.size(), C = worker->net->num_classes(), step = worker->net->check_batch();
-    Predictions found{Tensor<double>(Shape{N, C}), Tensor<double>(Shape{N, C}), {}};
-    found.classes.reserve(static_cast<std::size_t>(N));
+    const Score kind = score_of(worker->net->net_options().loss.loss);
+    Predictions found;
+    found.scores.resize({N, C});
+    if (kind != Score::r2) found.probabilities.resize({N, C});
     for (Index first = 0; first < N; first += step) {
       score(*worker, examples, first, std::min(step, N - first), mean);
       if (mirror) add_mirrored(*worker, examples, first, std::min(step, N - first), mean);
-      softmax<T>(worker->scores, worker->probabilities);
       std::copy(worker->scores.begin(), worker->scores.end(), found.scores.begin() + first * C);
+      if (kind == Score::r2) continue;
+      if (kind == Score::accuracy)
+        softmax<T>(worker->scores, worker->probabilities);
+      else
+        sigmoid_forward<T>(worker->scores, worker->probabilities, worker->sigmoids);
       std::copy(worker->probabilities.begin(), worker->probabilities.end(), found.probabilities.begin() + first * C);
-      const std::span<const T> scores = worker->scores.flat();
-      for (std::size_t i = 0; i < scores.size(); i += static_cast<std::size_t>(C))
-        found.classes.push_back(static_cast<Label>(detail::argmax(scores.subspan(i, static_cast<std::size_t>(C)))));
+      if (kind == Score::accuracy) add_classes(worker->scores, found.classes);
     }
     return found;
+  }
+
+  static void add_classes(const Tensor<T>& scores, std::vector<Label>& classes) {
+    const std::size_t C = static_cast<std::size_t>(scores.dim(1));
+    for (std::size_t i = 0; i < scores.flat().size(); i += C)
+      classes.push_back(static_cast<Label>(detail::argmax(std::span<const T>(scores.flat().subspan(i, C)))));
   }
 
   // Writes the scores of `count` examples to worker.scores.

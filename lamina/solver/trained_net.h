@@ -1,4 +1,4 @@
-// A trained net in a program: loads a model file and classifies.
+// A trained net in a program: loads a model file and predicts.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,13 @@
 
 namespace lamina {
 
-/// What a net says of N examples, of C classes.
+/// What a net says of N examples: of C classes, of C labels of which an example may have any number (the sigmoid loss),
+/// or C numbers (the squared, absolute and huber losses).
 struct Predictions {
-  Tensor<double> scores;         ///< (N, C), as computed in the net's type
-  Tensor<double> probabilities;  ///< (N, C): the softmax of the scores
-  std::vector<Label> classes;    ///< N: the place of each example's highest score
+  Tensor<double> scores;  ///< (N, C), as computed in the net's type; the numbers themselves, if it predicts these
+  Tensor<double>
+      probabilities;  ///< (N, C): the softmax of the scores of classes, the sigmoid of those of labels, or empty
+  std::vector<Label> classes;  ///< N: the place of each example's highest score; empty unless it tells classes apart
 };
 
 /// A net read from a model file, in the type that it was trained in. Several threads may call predict() at once: each
@@ -43,8 +45,10 @@ class TrainedNet {
   /// The shape (C, H, W) of an image; (D, 1, 1) for vectors of D numbers.
   const Shape& input_shape() const { return info_.config.input_dim; }
   const std::vector<std::string>& class_names() const { return info_.class_names; }
+  /// Of the labels or numbers that it predicts; none if it tells classes apart.
+  const std::vector<std::string>& target_names() const { return info_.target_names; }
 
-  /// Predicts the classes of X: one image (C, H, W), N images (N, C, H, W), one vector (D) or N rows (N, D), where
+  /// Predicts for X: one image (C, H, W), N images (N, C, H, W), one vector (D) or N rows (N, D), where
   /// D = C H W. Throws std::invalid_argument if X has another shape.
   Predictions predict(const TensorView<std::uint8_t>& X) const;
   Predictions predict(const TensorView<float>& X) const;

@@ -1,5 +1,6 @@
 #include "datasets/npz_dataset.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "datasets/load.h"
@@ -121,6 +122,48 @@ TEST_F(NpzDataset, BytesAreAsInOtherSets) {
   data.val.X.slice(0, 1000, seen);
   expected.val.X.slice(0, 1000, wanted);
   EXPECT_TRUE(std::equal(seen.begin(), seen.end(), wanted.begin(), wanted.end()));
+}
+
+TEST_F(NpzDataset, TargetsMayBeNumbers) {
+  Arrays made = arrays<float>({6});
+  made["y_train"] = counted<double>({4, 2}, 1);
+  made["y_val"] = counted<float>({2, 2}, 20);
+  made["y_test"] = Tensor<std::uint8_t>({1, 2}, 1);
+  made["w_train"] = counted<float>({4}, 5);
+  Dataset data = load_npz(made.write(path()));
+  EXPECT_EQ(data.target_names, (std::vector<std::string>{"0", "1"}));
+  EXPECT_TRUE(data.class_names.empty());
+  EXPECT_EQ(data.num_outputs(), 2);
+  EXPECT_TRUE(data.train.y.empty());
+  ASSERT_NE(data.train.targets, nullptr);
+  EXPECT_EQ((*data.train.targets)(3, 1), 8);
+  EXPECT_EQ((*data.val.targets)(1, 0), 22);
+  EXPECT_EQ((*data.test.targets)(0, 1), 1);
+  ASSERT_NE(data.train.weights, nullptr);
+  EXPECT_EQ((*data.train.weights)[3], 8);
+  EXPECT_EQ(data.val.weights, nullptr);
+
+  made["y_train"] = counted<float>({4}, 1);
+  made["y_val"] = counted<float>({2, 1}, 20);
+  made["y_test"] = counted<double>({1}, 3);
+  data = load_npz(made.write(path()));
+  EXPECT_EQ(data.num_outputs(), 1);
+  EXPECT_EQ(data.train.targets->shape(), (Shape{4, 1}));
+  EXPECT_EQ((*data.test.targets)(0, 0), 3);
+
+  const auto with = [&](const std::string& name, StoredTensor value) {
+    Arrays changed = made;
+    changed[name] = std::move(value);
+    return error(changed);
+  };
+  EXPECT_EQ(with("y_train", Tensor<float>({3, 2})),
+            "expected y_train of shape (4,) or (4, K) to match X_train, got (3, 2)");
+  EXPECT_EQ(with("y_val", Tensor<float>({2, 2})),
+            "expected y_val of shape (2, 1) to match X_val and y_train, got (2, 2)");
+  EXPECT_EQ(with("y_val", Tensor<std::int64_t>({2})), "expected y_val of numbers to match y_train, got labels");
+  EXPECT_EQ(with("y_test", Tensor<float>({1}, std::nanf(""))), "expected finite numbers in y_test, got nan");
+  EXPECT_EQ(with("w_val", Tensor<float>({3})), "expected w_val of shape (2,) to match X_val, got (3,)");
+  EXPECT_EQ(with("w_val", Tensor<std::int64_t>({2})), "expected w_val of float32 or float64, got int64");
 }
 
 TEST_F(NpzDataset, ErrorsNameTheArray) {

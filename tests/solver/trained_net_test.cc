@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <thread>
 
@@ -155,6 +156,35 @@ TYPED_TEST(TrainedNets, TakesVectors) {
   const TensorView<std::uint8_t> rows = this->bytes_.rows(0, 90).reshaped({90, 144});
   this->expect_scores(net.predict(rows), this->input(rows).reshaped({90, 144, 1, 1}));
   expect_same(net.predict(rows.rows(3, 1).reshaped({144})), net.predict(rows.rows(3, 1)));
+}
+
+TYPED_TEST(TrainedNets, NumbersAndLabelsAsTheLossHasThem) {
+  for (const Loss loss : {Loss::huber, Loss::sigmoid}) {
+    NetConfig config = config_of_blocks();
+    config.loss.loss = loss;
+    RandomState random(5);
+    this->net_ = make_net<TypeParam>(config, random);
+    ModelInfo info{config, {}, {}, {}};
+    info.target_names = {"a", "b", "c", "d"};
+    save_model(this->file(), *this->net_, info);
+    const TrainedNet net(this->file());
+    EXPECT_EQ(net.target_names(), info.target_names);
+    EXPECT_TRUE(net.class_names().empty());
+    EXPECT_EQ(net.info().config.loss.loss, loss);
+    const TensorView<std::uint8_t> images = this->bytes_.rows(0, 30);
+    const Predictions found = net.predict(images);
+    const Tensor<TypeParam>& scores = this->net_->loss(this->input(images));
+    EXPECT_TRUE(std::equal(scores.begin(), scores.end(), found.scores.begin()));
+    EXPECT_TRUE(found.classes.empty());
+    ASSERT_EQ(found.probabilities.size(), loss == Loss::sigmoid ? scores.size() : 0);
+    for (Index i = 0; i < found.probabilities.size(); ++i)
+      EXPECT_NEAR(found.probabilities[i], 1 / (1 + std::exp(-found.scores[i])), 1e-6);
+    info.target_names.pop_back();
+    EXPECT_THROW(save_model(this->file(), *this->net_, info), std::invalid_argument) << "a name too few";
+    info.target_names.clear();
+    info.class_names = {"a", "b", "c", "d"};
+    EXPECT_THROW(save_model(this->file(), *this->net_, info), std::invalid_argument) << "it has no classes";
+  }
 }
 
 TYPED_TEST(TrainedNets, AveragesMirrorImages) {

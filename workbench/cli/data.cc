@@ -39,10 +39,30 @@ std::vector<Index> counts(const Split& split, std::size_t classes) {
   return result;
 }
 
+/// The training split's mean, least and greatest of each number to predict.
+void print_targets(const Dataset& data) {
+  fmt::print("\n{:<20} {:>12} {:>12} {:>12}\n", "target", "mean", "least", "greatest");
+  const Tensor<double>& targets = *data.train.targets;
+  for (Index k = 0; k < targets.dim(1); ++k) {
+    double sum = 0, least = targets(0, k), greatest = least;
+    for (Index i = 0; i < targets.dim(0); ++i) {
+      sum += targets(i, k);
+      least = std::min(least, targets(i, k));
+      greatest = std::max(greatest, targets(i, k));
+    }
+    fmt::print("{:<20} {:>12.6g} {:>12.6g} {:>12.6g}\n", on_one_line(data.target_names[static_cast<std::size_t>(k)]),
+               sum / static_cast<double>(targets.dim(0)), least, greatest);
+  }
+  fmt::print("\n{} train, {} val and {} test examples\n", with_commas(data.train.size()), with_commas(data.val.size()),
+             with_commas(data.test.size()));
+}
+
 void print_dataset(const Dataset& data) {
   const Shape shape = data.example_shape();
-  fmt::print("{}: images of {} channel{}, {} x {} pixels, {} classes\n", on_one_line(data.name), shape[0],
-             shape[0] == 1 ? "" : "s", shape[1], shape[2], data.class_names.size());
+  const bool numbers = !data.target_names.empty();
+  fmt::print("{}: images of {} channel{}, {} x {} pixels, {} {}\n", on_one_line(data.name), shape[0],
+             shape[0] == 1 ? "" : "s", shape[1], shape[2], data.num_outputs(),
+             numbers ? "numbers to predict" : "classes");
   std::vector<std::string> means;
   if (data.mean) {
     const Index pixels = shape[1] * shape[2];
@@ -53,6 +73,7 @@ void print_dataset(const Dataset& data) {
     }
     fmt::print("Mean of the training images by channel, of 0 to 255: {}\n", fmt::join(means, ", "));
   }
+  if (numbers) return print_targets(data);
   const std::size_t classes = data.class_names.size();
   const auto train = counts(data.train, classes), val = counts(data.val, classes), test = counts(data.test, classes);
   fmt::print("\n{:<20} {:>10} {:>10} {:>10}\n", "class", "train", "val", "test");

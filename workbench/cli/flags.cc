@@ -124,9 +124,13 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
-std::string class_line(const std::vector<std::string>& names) {
+std::string outputs_line(const std::vector<std::string>& classes, const std::vector<std::string>& targets) {
   constexpr std::size_t kRoom = 100;
-  const std::string head = fmt::format("{} classes: ", names.size());
+  const std::vector<std::string>& names = targets.empty() ? classes : targets;
+  const std::string head = fmt::format("{} {}: ", names.size(),
+                                       targets.empty()     ? "classes"
+                                       : names.size() == 1 ? "target"
+                                                           : "targets");
   std::vector<std::string> shown_names;
   for (const std::string& name : names) shown_names.push_back(on_one_line(name));
   const std::string whole = head + fmt::format("{}", fmt::join(shown_names, ", "));

@@ -59,8 +59,9 @@ void tell(const std::string& line);
 /// The text with a space for each control character.
 std::string on_one_line(std::string text);
 
-/// "3 classes: ant, bee, cat"; of many classes the first ones and the last, in one line of about 100 characters.
-std::string class_line(const std::vector<std::string>& names);
+/// "3 classes: ant, bee, cat" or, where there are no classes, "2 targets: height, width"; of many the first ones and
+/// the last, in one line of about 100 characters.
+std::string outputs_line(const std::vector<std::string>& classes, const std::vector<std::string>& targets);
 
 /// An error's text without the name of the library's function before it: "[conv_forward] ...".
 std::string without_tag(const std::string& text);

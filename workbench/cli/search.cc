@@ -74,7 +74,8 @@ class Screen {
     if (state.failed())
       fmt::print("{}: failed: {} ({})\n", head, state.error, values);
     else
-      fmt::print("{}: epoch {}, best val acc {:.4f} ({})\n", head, state.epochs, state.best_val_acc, values);
+      fmt::print("{}: epoch {}, best val {} {:.4f} ({})\n", head, state.epochs, short_name(score_), state.best_val_acc,
+                 values);
     std::fflush(stdout);
   }
 
@@ -96,7 +97,8 @@ class Screen {
     const std::string head =
         rungs_.size() > 1 ? fmt::format("rung {}/{} ", progress.rung + 1, rungs_.size()) : std::string();
     const std::string best =
-        best_ < 0 ? std::string() : fmt::format("  best val acc {:.4f} (trial {})", best_acc_, best_ + 1);
+        best_ < 0 ? std::string()
+                  : fmt::format("  best val {} {:.4f} (trial {})", short_name(score_), best_acc_, best_ + 1);
     const std::string tail = fmt::format(" {}/{} trials{}  {} left", progress.done_trials, progress.trials, best,
                                          elapsed < 2 ? "-:--" : clock_text(left));
     const int room = terminal_width() - 1 - static_cast<int>(head.size() + tail.size()) - 5;
@@ -121,6 +123,7 @@ class Screen {
 
   const SearchPlan& plan_;
   const std::vector<SearchTrial>& trials_;
+  Score score_ = score_of(trials_);
   bool quiet_, terminal_;
   StatusLine status_;
   std::vector<Rung> rungs_;
@@ -138,15 +141,18 @@ void print_table(const SearchPlan& plan, const std::vector<SearchTrial>& trials,
     widths.push_back(plan.ranges[k].flag().size());
     for (const Index i : order) widths.back() = std::max(widths.back(), trials[at(i)].values[k].size());
   }
+  const std::string_view name = short_name(score_of(trials));
+  const std::string best = fmt::format("best val {}", name), train = fmt::format("train {}", name);
+  const std::size_t of_best = std::max<std::size_t>(12, best.size()), of_train = std::max<std::size_t>(9, train.size());
   std::string line =
-      fmt::format("{:>5}  {:>12}  {:>9}  {:>6}  {:<8}", "trial", "best val acc", "train acc", "epochs", "end");
+      fmt::format("{:>5}  {:>{}}  {:>{}}  {:>6}  {:<8}", "trial", best, of_best, train, of_train, "epochs", "end");
   for (std::size_t k = 0; k < widths.size(); ++k) line += fmt::format("  {:<{}}", plan.ranges[k].flag(), widths[k]);
   line.erase(line.find_last_not_of(' ') + 1);
   fmt::print("{}\n", line);
   for (const Index i : order) {
     const TrialState& state = result.states[at(i)];
-    line = fmt::format("{:>5}  {:>12.4f}  {:>9.4f}  {:>6}  {:<8}", i + 1, state.best_val_acc, state.train_acc,
-                       state.epochs, name_of(result.status[at(i)]));
+    line = fmt::format("{:>5}  {:>{}.4f}  {:>{}.4f}  {:>6}  {:<8}", i + 1, state.best_val_acc, of_best, state.train_acc,
+                       of_train, state.epochs, name_of(result.status[at(i)]));
     for (std::size_t k = 0; k < widths.size(); ++k) line += fmt::format("  {:<{}}", trials[at(i)].values[k], widths[k]);
     line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);
@@ -270,7 +276,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   if (!flags.quiet)
     fmt::print("{}: {} train, {} val and {} test images of {}\n{}\n", on_one_line(data.name),
                with_commas(data.train.size()), with_commas(data.val.size()), with_commas(data.test.size()),
-               data.example_shape().to_string(), class_line(data.class_names));
+               data.example_shape().to_string(), outputs_line(data.class_names, data.target_names));
   if (flags.overwrite) remove_search(directory);
 
   catch_signals();

@@ -59,7 +59,7 @@ class RunScreen {
     fmt::print("{}: {} train, {} val and {} test images of {}\n", on_one_line(start.data_name),
                with_commas(start.num_train), with_commas(start.num_val), with_commas(start.num_test),
                start.config.net.input_dim.to_string());
-    fmt::print("{}\n", class_line(start.class_names));
+    fmt::print("{}\n", outputs_line(start.class_names, start.target_names));
     fmt::print("{}: {} parameters\n", start.net_title, with_commas(start.parameter_count));
     if (start.first_iteration > 0)
       fmt::print("Continuing after iteration {} of {}\n", start.first_iteration, start.num_iterations);
@@ -78,8 +78,8 @@ class RunScreen {
     checked_ = true;
     if (!terminal_ || quiet_) return;
     status_.clear();
-    fmt::print("(Epoch {} / {}) train acc: {:.6f}; val_acc: {:.6f}\n", event.epoch, event.num_epochs, event.train_acc,
-               event.val_acc);
+    fmt::print("(Epoch {} / {}) {}\n", event.epoch, event.num_epochs,
+               scores_text(start_.score, event.train_acc, event.val_acc));
     std::fflush(stdout);
   }
 
@@ -106,8 +106,8 @@ class RunScreen {
     const Index epoch =
         (iteration_ - 1) * start_.config.solver.num_epochs / std::max<Index>(1, start_.num_iterations) + 1;
     const std::string head = fmt::format("epoch {}/{} ", epoch, start_.config.solver.num_epochs);
-    const std::string tail = fmt::format(" loss {:.4f}  val acc {}  {} img/s  {} left", loss, accuracy,
-                                         with_commas(static_cast<long long>(images)), clock_text(left));
+    const std::string tail = fmt::format(" loss {:.4f}  val {} {}  {} img/s  {} left", loss, short_name(start_.score),
+                                         accuracy, with_commas(static_cast<long long>(images)), clock_text(left));
     const int room = terminal_width() - 1 - static_cast<int>(head.size() + tail.size()) - 5;
     const double fraction = static_cast<double>(iteration_) / static_cast<double>(start_.num_iterations);
     status_.draw(head + bar(fraction, std::min(room, 40)) + tail);
@@ -124,11 +124,12 @@ class RunScreen {
 
 void print_result(const RunResult& result) {
   const std::string directory = shown(result.directory);
-  fmt::print("Best validation accuracy {:.4f} after {} epoch{}, {} iteration{}\n", result.best_val_acc, result.epochs,
-             result.epochs == 1 ? "" : "s", with_commas(result.iterations), result.iterations == 1 ? "" : "s");
+  fmt::print("Best validation {} {:.4f} after {} epoch{}, {} iteration{}\n", name_of(result.score), result.best_val_acc,
+             result.epochs, result.epochs == 1 ? "" : "s", with_commas(result.iterations),
+             result.iterations == 1 ? "" : "s");
   if (result.patience)
-    fmt::print("Ended by --patience: {} brought no better validation accuracy\n",
-               several(*result.patience, "accuracy check", "accuracy checks in a row"));
+    fmt::print("Ended by --patience: {} brought no better validation {}\n",
+               several(*result.patience, "accuracy check", "accuracy checks in a row"), name_of(result.score));
   fmt::print("Training steps {:.1f} s, {} images/s\n", result.seconds,
              with_commas(static_cast<long long>(result.images_per_second)));
   fmt::print("Run directory: {}\n", directory);

@@ -9,9 +9,8 @@
 #include "datasets/images.h"
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
-#include "workbench/cli/confusion.h"
+#include "workbench/cli/evaluation_text.h"
 #include "workbench/cli/progress_bar.h"
-#include "workbench/pages/page_text.h"
 #include "workbench/runs/evaluation.h"
 
 namespace lamina::cli {
@@ -28,49 +27,6 @@ struct UseFlags {
   int threads = 0;
   bool json = false, mirror = false;
 };
-
-double fraction(Index part, Index whole) {
-  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
-}
-
-Index row_sum(const std::vector<Index>& row) {
-  Index sum = 0;
-  for (const Index n : row) sum += n;
-  return sum;
-}
-
-void print_evaluation(Evaluation found) {
-  std::size_t width = 5;
-  for (std::string& name : found.class_names) name = on_one_line(name);
-  for (const std::string& name : found.class_names) width = std::max(width, name.size());
-  fmt::print("{}, {}: {}, accuracy {:.4f}\n\n", on_one_line(found.data_name),
-             found.split == "all" ? "all splits" : found.split + " split", several(found.count, "image", "images"),
-             found.accuracy());
-  fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", "class", width, "images", "right", "accuracy");
-  for (std::size_t i = 0; i < found.class_names.size(); ++i) {
-    const Index images = row_sum(found.confusion[i]), right = found.confusion[i][i];
-    const std::string accuracy = images > 0 ? fmt::format("{:.4f}", fraction(right, images)) : "-";
-    fmt::print("{:<{}}  {:>7}  {:>7}  {:>8}\n", found.class_names[i], width, with_commas(images), with_commas(right),
-               accuracy);
-  }
-  fmt::print("\n{}", confusion_text(found, static_cast<std::size_t>(terminal_width())));
-}
-
-void print_json(const Evaluation& found) {
-  ordered_json classes = ordered_json::array();
-  for (std::size_t i = 0; i < found.class_names.size(); ++i) {
-    const Index images = row_sum(found.confusion[i]);
-    classes.push_back({{"name", found.class_names[i]},
-                       {"images", images},
-                       {"right", found.confusion[i][i]},
-                       {"accuracy", fraction(found.confusion[i][i], images)}});
-  }
-  const ordered_json all = {{"data", found.data_name},      {"split", found.split},
-                            {"images", found.count},        {"right", found.right},
-                            {"accuracy", found.accuracy()}, {"classes", std::move(classes)},
-                            {"confusion", found.confusion}};
-  fmt::print("{}\n", all.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
-}
 
 TrainedNet open_net(const UseFlags& flags, std::string_view command) {
   set_num_threads(flags.threads);
@@ -89,10 +45,30 @@ int run_eval(const UseFlags& flags) {
                                     [](std::string_view line) { tell(fmt::format("lamina eval: {}", line)); });
   const Evaluation found = evaluate(net, data, flags.split);
   if (flags.json)
-    print_json(found);
+    fmt::print("{}\n", evaluation_json(found));
   else
-    print_evaluation(found);
+    fmt::print("{}", evaluation_text(found, static_cast<std::size_t>(terminal_width())));
   return 0;
+}
+
+/// What the net says of one image, as a line.
+std::string answer(const TrainedNet& net, const std::string& path, const UseFlags& flags) {
+  const std::vector<Guess> guesses = guess(net, read_image(path), flags.top);
+  const Score measured = score_of(net.info().config.loss.loss);
+  if (flags.json) {
+    constexpr const char* kLists[] = {"classes", "labels", "targets"};  // as in Score
+    ordered_json list = ordered_json::array();
+    for (const Guess& guess : guesses)
+      list.push_back({{"name", guess.name}, {measured == Score::r2 ? "value" : "probability", guess.value}});
+    const ordered_json line = {{"image", path}, {kLists[static_cast<std::size_t>(measured)], std::move(list)}};
+    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  }
+  std::vector<std::string> words;
+  words.reserve(guesses.size());
+  for (const Guess& guess : guesses)
+    words.push_back(measured == Score::r2 ? fmt::format("{} {:.6g}", on_one_line(guess.name), guess.value)
+                                          : fmt::format("{} {:.3f}", on_one_line(guess.name), guess.value));
+  return fmt::format("{}: {}", on_one_line(path), fmt::join(words, ", "));
 }
 
 int run_predict(const UseFlags& flags) {
@@ -100,20 +76,7 @@ int run_predict(const UseFlags& flags) {
   int code = 0;
   for (const std::string& path : flags.images) {
     try {
-      const std::vector<Guess> guesses = guess_classes(net, read_image(path), flags.top);
-      if (flags.json) {
-        ordered_json classes = ordered_json::array();
-        for (const Guess& guess : guesses)
-          classes.push_back({{"name", guess.class_name}, {"probability", guess.probability}});
-        const ordered_json line = {{"image", path}, {"classes", std::move(classes)}};
-        fmt::print("{}\n", line.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
-      } else {
-        std::vector<std::string> words;
-        words.reserve(guesses.size());
-        for (const Guess& guess : guesses)
-          words.push_back(fmt::format("{} {:.3f}", on_one_line(guess.class_name), guess.probability));
-        fmt::print("{}: {}\n", on_one_line(path), fmt::join(words, ", "));
-      }
+      fmt::print("{}\n", answer(net, path, flags));
     } catch (const std::exception& error) {
       tell(fmt::format("lamina predict: {}", on_one_line(without_tag(error.what()))));
       code = 1;
@@ -136,11 +99,12 @@ void add_mirror(CLI::App& app, UseFlags& flags) {
 }  // namespace
 
 Command add_eval(CLI::App& app) {
-  CLI::App* eval = app.add_subcommand("eval", "Accuracy of a trained net, class by class, and its confusion matrix");
+  CLI::App* eval = app.add_subcommand(
+      "eval", "How well a trained net predicts: accuracy and confusion matrix, or the scores of labels or numbers");
   auto flags = std::make_shared<UseFlags>();
   add_run(*eval, *flags);
   eval->add_option("--split", flags->split,
-                   "train, val, test, or all (the three together); on val the accuracy is the run's best_val_acc")
+                   "train, val, test, or all (the three together); on val the score is the run's best_val_acc")
       ->type_name("NAME")
       ->check(one_of({"train", "val", "test", "all"}))
       ->capture_default_str();
@@ -164,7 +128,7 @@ Command add_predict(CLI::App& app) {
       ->add_option("images", flags->images, "PNG or JPEG files; cropped in the middle and resized to the net's input")
       ->type_name("IMAGE...")
       ->required();
-  predict->add_option("--top", flags->top, "Classes to name, the most probable first")
+  predict->add_option("--top", flags->top, "Classes or labels to name, the most probable first")
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();

@@ -79,7 +79,7 @@ std::string to_svg(const Figure& figure);
 
 /// Loss against iteration, with a running mean if there are many; logarithmic if the losses span a wide range.
 Figure loss_figure(const RunRecord& record);
-/// Training and validation accuracy against epoch.
+/// The score of training and validation examples, such as the accuracy, against epoch.
 Figure accuracy_figure(const RunRecord& record);
 /// The measurements inside a net against iteration, one curve per layer: gradients, updates, weights, outputs, and, for
 /// nets with ReLUs, outputs that are 0 and dead ReLUs.

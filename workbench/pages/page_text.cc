@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 
@@ -43,6 +44,19 @@ std::string several(Index n, const char* one, const char* more) { return counted
 
 std::string percent(double fraction) {
   return std::isfinite(fraction) ? fmt::format("{:.1f}%", 100 * fraction) : "not known";
+}
+
+std::string score_title(Score score) {
+  std::string title(name_of(score));
+  title[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(title[0])));
+  return title;
+}
+
+std::string with_article(Score score) { return fmt::format("{} {}", score == Score::f1 ? "a" : "an", name_of(score)); }
+
+std::string score_text(Score score, double value) {
+  if (score == Score::accuracy) return percent(value);
+  return std::isfinite(value) ? fmt::format("{:.3f}", value) : "not known";
 }
 
 std::string duration(double seconds) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "lamina/solver/score.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -18,6 +19,12 @@ std::string counted(Index n);
 std::string several(Index n, const char* one, const char* more);
 /// "67.0%" for 0.67; "not known" if it is not finite.
 std::string percent(double fraction);
+/// "Accuracy", "Mean F1", "R^2"
+std::string score_title(Score score);
+/// "an accuracy", "a mean F1", "an R^2"
+std::string with_article(Score score);
+/// An accuracy in percent; another score as a number, "0.842".
+std::string score_text(Score score, double value);
 /// "4.2 s", "42 s", "12 min 5 s", "3 h 7 min"; "not known" if it is not finite or below zero.
 std::string duration(double seconds);
 

@@ -36,6 +36,20 @@ std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
+std::string best_sentence(const ReportInput& input) {
+  const Score score = input.record.score;
+  const std::string best = score_text(score, input.record.history.best_val_acc);
+  const std::string count = input.num_val > 0 ? counted(input.num_val) + " " : "";
+  const auto of_test = [&](const char* text) {
+    return input.test_acc ? fmt::format(fmt::runtime(text), score_text(score, *input.test_acc)) : std::string();
+  };
+  if (score == Score::accuracy)
+    return fmt::format(" the net's best parameters classify <strong>{}</strong> of the {}validation images right{}.",
+                       best, count, of_test(", and <strong>{}</strong> of the test images"));
+  return fmt::format(" the net's best parameters reach {} of <strong>{}</strong> on the {}validation examples{}.",
+                     with_article(score), best, count, of_test(", and <strong>{}</strong> on the test examples"));
+}
+
 std::string result_sentence(const ReportInput& input, double epochs) {
   const RunRecord& record = input.record;
   const auto iterations = static_cast<Index>(record.history.loss_history.size());
@@ -47,18 +61,13 @@ std::string result_sentence(const ReportInput& input, double epochs) {
     text += fmt::format(" of {}", counted(input.num_epochs));
   text += fmt::format(" ({})", several(iterations, "iteration", "iterations"));
   if (!record.history.val_acc_history.empty()) {
-    text += fmt::format(" the net's best parameters classify <strong>{}</strong> of the ",
-                        percent(record.history.best_val_acc));
-    if (input.num_val > 0) text += counted(input.num_val) + " ";
-    text += "validation images right";
-    if (input.test_acc) text += fmt::format(", and <strong>{}</strong> of the test images", percent(*input.test_acc));
-    text += ".";
+    text += best_sentence(input);
   } else {
-    text += " no accuracy was checked.";
+    text += fmt::format(" no {} was checked.", name_of(record.score));
   }
   if (input.patience)
-    text += fmt::format(" The run ended early, as {} brought no better validation accuracy.",
-                        several(*input.patience, "accuracy check", "accuracy checks in a row"));
+    text += fmt::format(" The run ended early, as {} brought no better validation {}.",
+                        several(*input.patience, "accuracy check", "accuracy checks in a row"), name_of(record.score));
   text += fmt::format(" The training steps took {}", duration(record.seconds));
   if (std::isfinite(record.images_per_second) && record.images_per_second > 0)
     text += fmt::format(", {} images a second", counted(record.images_per_second));
@@ -67,12 +76,14 @@ std::string result_sentence(const ReportInput& input, double epochs) {
 
 void add_tiles(std::string& page, const ReportInput& input) {
   const RunRecord& record = input.record;
+  const Score score = record.score;
   const auto tile = [&](std::string_view name, const std::string& value) {
     page += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, value);
   };
   page += "<dl class=\"tiles\">\n";
-  if (!record.history.val_acc_history.empty()) tile("Best validation accuracy", percent(record.history.best_val_acc));
-  if (input.test_acc) tile("Test accuracy", percent(*input.test_acc));
+  if (!record.history.val_acc_history.empty())
+    tile(fmt::format("Best validation {}", name_of(score)), score_text(score, record.history.best_val_acc));
+  if (input.test_acc) tile(fmt::format("Test {}", name_of(score)), score_text(score, *input.test_acc));
   if (!record.history.loss_history.empty()) {
     const double loss = record.history.loss_history.back();
     tile("Last loss", std::isfinite(loss) && !input.not_finite ? fmt::format("{:.4g}", loss) : "not finite");
@@ -84,20 +95,21 @@ void add_tiles(std::string& page, const ReportInput& input) {
   page += "</dl>\n";
 }
 
-void add_accuracies(std::string& page, const Figure& accuracy, double iterations_per_epoch) {
-  const Series& train = accuracy.series[0];
-  const Series& val = accuracy.series[1];
-  if (val.x.empty() || val.x.size() > 1000) return;
-  page +=
-      "<details><summary>The accuracies as numbers</summary>\n<div class=\"scroll\"><table><thead><tr>"
-      "<th class=\"n\" scope=\"col\">Iteration</th><th class=\"n\" scope=\"col\">Epoch</th><th class=\"n\" "
-      "scope=\"col\">Training</th>"
-      "<th class=\"n\" scope=\"col\">Validation</th></tr></thead><tbody>\n";
-  for (std::size_t i = 0; i < val.x.size(); ++i)
+void add_accuracies(std::string& page, const RunRecord& record, const Figure& accuracy) {
+  const std::vector<double>& epochs = accuracy.series[0].x;
+  if (epochs.empty() || epochs.size() > 1000) return;
+  const Score score = record.score;
+  page += "<details><summary>" + std::string(score == Score::accuracy ? "The accuracies" : score_title(score)) +
+          " as numbers</summary>\n<div class=\"scroll\"><table><thead><tr>"
+          "<th class=\"n\" scope=\"col\">Iteration</th><th class=\"n\" scope=\"col\">Epoch</th><th class=\"n\" "
+          "scope=\"col\">Training</th>"
+          "<th class=\"n\" scope=\"col\">Validation</th></tr></thead><tbody>\n";
+  for (std::size_t i = 0; i < epochs.size(); ++i)
     page += fmt::format(
         "<tr><td class=\"n\">{}</td><td class=\"n\">{:g}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-        counted(std::round(val.x[i] * iterations_per_epoch)), std::round(100 * val.x[i]) / 100, percent(train.y[i]),
-        percent(val.y[i]));
+        counted(std::round(epochs[i] * static_cast<double>(record.iterations_per_epoch))),
+        std::round(100 * epochs[i]) / 100, score_text(score, record.history.train_acc_history[i]),
+        score_text(score, record.history.val_acc_history[i]));
   page += "</tbody></table></div></details>\n";
 }
 
@@ -129,6 +141,20 @@ void add_net(std::string& page, const NetSummary& net, Index batch_size) {
                         quantity(net.flops() * static_cast<double>(batch_size), "FLOP"),
                         quantity(activations * static_cast<double>(batch_size) * net.scalar_bytes, "B"));
   page += "</section>\n";
+}
+
+void add_predictions(std::string& page, const ReportInput& input) {
+  page += "<section><h2>What it predicts</h2>\n<p>The best parameters, on the validation examples. ";
+  page +=
+      input.record.score == Score::f1
+          ? "A curve goes from the surest predictions of a label, at the left, to all of them: precision is the "
+            "fraction of the predictions that are right, recall the fraction of the label&#39;s examples that are "
+            "found. Its ring is where the net decides, at a probability of one half."
+          : "The nearer the points are to the line, the better. Residuals are true minus predicted; where they show a "
+            "pattern, the net has not learned it yet.";
+  page += "</p>\n<div class=\"charts wide\">\n";
+  for (const Figure& figure : input.predictions) page += figure_html(figure);
+  page += "</div>\n</section>\n";
 }
 
 void add_filters(std::string& page, const Tensor<std::uint8_t>& filters) {
@@ -163,10 +189,13 @@ void add_commands(std::string& page, const ReportInput& input, bool unfinished) 
             " --overwrite");
   else if (unfinished)
     command("Train on from the last checkpoint:", "lamina train --resume " + directory);
-  command(input.has_test ? "Accuracy on the test images, class by class:"
-                         : "Accuracy on the validation images, class by class:",
+  const bool classes = input.record.score == Score::accuracy;
+  command(!classes ? fmt::format("How well it predicts on the {} examples:", input.has_test ? "test" : "validation")
+          : input.has_test ? "Accuracy on the test images, class by class:"
+                           : "Accuracy on the validation images, class by class:",
           "lamina eval " + directory + " --split " + (input.has_test ? "test" : "val"));
-  command("Classify pictures of your own:", "lamina predict " + directory + " picture.jpg");
+  command(classes ? "Classify pictures of your own:" : "Predict for pictures of your own:",
+          "lamina predict " + directory + " picture.jpg");
   page += "</section>\n";
 }
 
@@ -243,7 +272,8 @@ std::string report_html(const ReportInput& input) {
       title + "</title>\n<style>\n" + figure_style() + detail::kReportStyle +
       "</style>\n</head>\n<body>\n<header>\n<h1>" + title + "</h1>\n";
   if (input.num_train > 0)
-    page += fmt::format("<p>Trained on {} images of {}.</p>\n", counted(input.num_train), escape_html(input.data_name));
+    page += fmt::format("<p>Trained on {} {} of {}.</p>\n", counted(input.num_train),
+                        record.score == Score::accuracy ? "images" : "examples", escape_html(input.data_name));
   page += "<p class=\"result\">" + result_sentence(input, epochs) + "</p>\n";
   if (input.not_finite)
     page += fmt::format(
@@ -255,10 +285,11 @@ std::string report_html(const ReportInput& input) {
   page += "</header>\n<main>\n<section><h2>How it learned</h2>\n<div class=\"charts wide\">\n";
   const Figure accuracy = accuracy_figure(record);
   page += figure_html(loss_figure(record)) + figure_html(accuracy) + "</div>\n" + detail::kFigureHint;
-  add_accuracies(page, accuracy, static_cast<double>(record.iterations_per_epoch));
+  add_accuracies(page, record, accuracy);
   if (input.diagnostics.every == 0) add_inside(page, input);
   page += "</section>\n";
   if (input.diagnostics.every > 0) add_inside(page, input);
+  if (!input.predictions.empty()) add_predictions(page, input);
   if (!input.filters.empty()) add_filters(page, input.filters);
   if (input.net) add_net(page, *input.net, input.batch_size);
   add_commands(page, input, !input.patience && input.num_epochs > 0 && epochs < static_cast<double>(input.num_epochs));

@@ -9,6 +9,7 @@
 
 #include "lamina/nets/net.h"
 #include "lamina/solver/diagnostics.h"
+#include "workbench/pages/figures.h"
 #include "workbench/pages/run_files.h"
 
 namespace lamina {
@@ -25,11 +26,12 @@ struct ReportInput {
   std::optional<Index> not_finite;
   Diagnostics diagnostics;  ///< `every` is 0 if the run did not measure its net
   std::optional<NetSummary> net;
-  std::optional<double> test_acc;
-  Index batch_size = 0;          ///< for the memory of a step; 0: unknown
-  Tensor<std::uint8_t> filters;  ///< picture (H, W, 3) of the first layer's filters; empty: none
-  std::string run_directory;     ///< as in the suggested commands
-  std::string started;           ///< "2026-01-31 14:05"; empty: unknown
+  std::optional<double> test_acc;   ///< or the test score, if that is not the accuracy
+  Index batch_size = 0;             ///< for the memory of a step; 0: unknown
+  std::vector<Figure> predictions;  ///< on validation; none where nothing is shown of them
+  Tensor<std::uint8_t> filters;     ///< picture (H, W, 3) of the first layer's filters; empty: none
+  std::string run_directory;        ///< as in the suggested commands
+  std::string started;              ///< "2026-01-31 14:05"; empty: unknown
 };
 
 /// The page as HTML text.

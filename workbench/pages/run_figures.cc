@@ -1,10 +1,11 @@
-// The figures of a training run: losses and accuracies.
+// The figures of a training run: losses and scores.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "workbench/pages/figures.h"
+#include "workbench/pages/page_text.h"
 
 namespace lamina {
 namespace {
@@ -66,10 +67,10 @@ Figure accuracy_figure(const RunRecord& record) {
   if (checks.empty())
     checks = default_check_iterations(static_cast<Index>(history.loss_history.size()), record.iterations_per_epoch);
   Figure figure;
-  figure.title = "Accuracy";
+  figure.title = score_title(record.score);
   figure.x_label = "epoch";
-  figure.y_label = "accuracy";
-  figure.percent = true;
+  figure.y_label = name_of(record.score);
+  figure.percent = record.score == Score::accuracy;
   figure.from_zero = true;
   const bool dots = checks.size() <= 60;
   Series train{"training", {}, {}, true, dots, false, 1};
@@ -86,7 +87,16 @@ Figure accuracy_figure(const RunRecord& record) {
   for (std::size_t i = 0; i < count; ++i)
     if (std::isfinite(val.y[i]) && (best == count || val.y[i] > val.y[best])) best = i;
   if (best < count)
-    figure.marks.push_back({val.x[best], val.y[best], fmt::format("best on validation: {:.1f}%", 100 * val.y[best])});
+    figure.marks.push_back(
+        {val.x[best], val.y[best], fmt::format("best on validation: {}", score_text(record.score, val.y[best]))});
+  // R^2 may begin at -1000: the rest would be a flat line.
+  constexpr double kLeastShown = -1;
+  if (record.score == Score::r2 && best < count && val.y[best] > 0) {
+    const auto too_low = [&](double y) { return y < kLeastShown; };
+    if (std::any_of(train.y.begin(), train.y.end(), too_low) || std::any_of(val.y.begin(), val.y.end(), too_low))
+      figure.y_label += fmt::format(" (below {}: not shown)", kLeastShown);
+    for (Series* s : {&train, &val}) std::replace_if(s->y.begin(), s->y.end(), too_low, NAN);
+  }
   figure.series = {std::move(train), std::move(val)};
   return figure;
 }

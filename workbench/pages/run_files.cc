@@ -86,6 +86,15 @@ std::vector<double> numbers_from(const fs::path& path, const ordered_json& objec
   return values;
 }
 
+// Files of earlier versions do not name it: theirs is the accuracy.
+Score score_from(const fs::path& path, const ordered_json& object) {
+  const auto found = object.find("score");
+  if (found == object.end()) return Score::accuracy;
+  for (const Score score : {Score::accuracy, Score::f1, Score::r2})
+    if (*found == name_of(score)) return score;
+  fail_file(kReadHistory, path, "expected the score to be accuracy, mean F1 or R^2, got ", found->dump());
+}
+
 }  // namespace
 
 std::vector<Index> default_check_iterations(Index iterations, Index iterations_per_epoch) {
@@ -104,6 +113,7 @@ std::string history_json(const RunRecord& record) {
                                {"train_acc_history", finite(record.history.train_acc_history)},
                                {"val_acc_history", finite(record.history.val_acc_history)},
                                {"best_val_acc", finite(record.history.best_val_acc)},
+                               {"score", name_of(record.score)},
                                {"check_iterations", checks},
                                {"iterations_per_epoch", record.iterations_per_epoch},
                                {"seconds", finite(record.seconds)},
@@ -152,6 +162,7 @@ RunRecord read_history(const fs::path& path) {
   record.history.train_acc_history = numbers_from(path, object, "train_acc_history");
   record.history.val_acc_history = numbers_from(path, object, "val_acc_history");
   record.history.best_val_acc = number_from(path, object, "best_val_acc");
+  record.score = score_from(path, object);
   record.seconds = number_from(path, object, "seconds");
   record.images_per_second = number_from(path, object, "images_per_second");
   const double per_epoch = number_from(path, object, "iterations_per_epoch");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lamina/solver/score.h"
 #include "lamina/solver/solver.h"
 
 namespace lamina {
@@ -12,9 +13,10 @@ namespace lamina {
 /// The data of a run from which its files are written.
 struct RunRecord {
   History history;
-  std::string config;            ///< the run's options, a JSON object as text
-  double seconds = 0;            ///< the time of all training steps: draw, gather, forward, backward, update
-  double images_per_second = 0;  ///< in training steps
+  Score score = Score::accuracy;  ///< what the history's accuracies are
+  std::string config;             ///< the run's options, a JSON object as text
+  double seconds = 0;             ///< the time of all training steps: draw, gather, forward, backward, update
+  double images_per_second = 0;   ///< in training steps
   Index iterations_per_epoch = 1;
   /// The iterations after which accuracies were checked, one for each entry of train_acc_history. If empty, they are
   /// those of one call of Solver::train().

@@ -22,9 +22,14 @@ void check_fits(const ModelInfo& info, const Dataset& data) {
     throw std::runtime_error(detail::message("evaluate", "expected images of ", info.config.input_dim,
                                              ", as the net takes them, found ", data.example_shape(), " in ",
                                              data.name));
-  if (data.class_names != info.class_names)
-    throw std::runtime_error(detail::message("evaluate", "expected the net's ", info.class_names.size(),
-                                             " classes, found other ones in ", data.name));
+  const auto check_names = [&](const std::vector<std::string>& found, const std::vector<std::string>& expected,
+                               const char* what) {
+    if (found != expected)
+      throw std::runtime_error(detail::message("evaluate", "expected the net's ", expected.size(), what,
+                                               ", found other ones in ", data.name));
+  };
+  check_names(data.class_names, info.class_names, " classes");
+  check_names(data.target_names, info.target_names, " targets");
 }
 
 std::vector<const Split*> splits_of(const Dataset& data, const std::string& name) {
@@ -35,6 +40,26 @@ std::vector<const Split*> splits_of(const Dataset& data, const std::string& name
   fail("evaluate", "expected one of the splits train, val, test or all, got '", name, "'");
 }
 
+void add_classes(const std::vector<Label>& best, const std::vector<Label>& y, Evaluation& found) {
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    ++found.confusion[static_cast<std::size_t>(y[i])][static_cast<std::size_t>(best[i])];
+    found.right += best[i] == y[i];
+  }
+}
+
+/// The targets and predictions (n, K) of a split go behind the `first` ones, and into the sums of each of the K.
+void add_targets(const Tensor<double>& predicted, const Tensor<double>& targets, Index first, Evaluation& found) {
+  const Index K = targets.dim(1);
+  std::copy(predicted.begin(), predicted.end(), found.predicted.begin() + first * K);
+  std::copy(targets.begin(), targets.end(), found.targets.begin() + first * K);
+  const auto add_to = [&](auto& sums) {
+    sums.resize(static_cast<std::size_t>(K));
+    for (Index i = 0; i < targets.dim(0); ++i)
+      for (Index k = 0; k < K; ++k) sums[static_cast<std::size_t>(k)].add(1, predicted(i, k), targets(i, k));
+  };
+  found.measured == Score::f1 ? add_to(found.labels) : add_to(found.numbers);
+}
+
 /// The settings of the run that wrote the model file; none where no run wrote it.
 std::optional<RunConfig> kept_config(const ModelInfo& info) {
   const auto kept = info.metadata.find("run_config");
@@ -43,6 +68,14 @@ std::optional<RunConfig> kept_config(const ModelInfo& info) {
 }
 
 }  // namespace
+
+double precision(const LabelCounts& label) { return label.predicted > 0 ? label.right / label.predicted : 0; }
+double recall(const LabelCounts& label) { return label.truly > 0 ? label.right / label.truly : 0; }
+
+double Evaluation::score() const {
+  if (measured == Score::f1) return mean_f1(labels);
+  return measured == Score::r2 ? mean_r2(numbers) : accuracy();
+}
 
 TrainedNet open_trained_net(const fs::path& path) {
   const fs::path file = fs::is_directory(path) ? model_path(path) : path;
@@ -66,36 +99,49 @@ TrainedNet open_trained_net(const fs::path& path) {
 
 Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::string& split_name) {
   check_fits(net.info(), data);
+  const std::vector<const Split*> splits = splits_of(data, split_name);
   const std::size_t classes = net.class_names().size();
   Evaluation found;
+  found.measured = score_of(net.info().config.loss.loss);
   found.data_name = data.name;
   found.split = split_name;
   found.class_names = net.class_names();
   found.confusion.assign(classes, std::vector<Index>(classes));
-  for (const Split* split : splits_of(data, split_name)) {
-    if (split->size() == 0) continue;
-    found.count += split->size();
-    const std::vector<Label> best = net.predict(split->X).classes;
-    for (std::size_t i = 0; i < best.size(); ++i) {
-      ++found.confusion[static_cast<std::size_t>(split->y[i])][static_cast<std::size_t>(best[i])];
-      found.right += best[i] == split->y[i];
-    }
-  }
+  found.target_names = net.target_names();
+  for (const Split* split : splits) found.count += split->size();
   if (found.count == 0)
     throw std::runtime_error(
         detail::message("evaluate", "expected images in the ", split_name, " split of ", data.name, ", found none"));
+  if (!found.target_names.empty()) {
+    found.predicted.resize({found.count, data.num_outputs()});
+    found.targets.resize(found.predicted.shape());
+  }
+  Index first = 0;
+  for (const Split* split : splits) {
+    if (split->size() == 0) continue;
+    const Predictions predictions = net.predict(split->X);
+    if (split->targets)
+      add_targets(predictions.scores, *split->targets, first, found);
+    else
+      add_classes(predictions.classes, split->y, found);
+    first += split->size();
+  }
   return found;
 }
 
-std::vector<Guess> guess_classes(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count) {
-  const Tensor<double> p = net.predict(fit_image(image, net.input_shape())).probabilities;
-  std::vector<Index> order(static_cast<std::size_t>(p.size()));
+std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count) {
+  const Predictions found = net.predict(fit_image(image, net.input_shape()));
+  const bool numbers = found.probabilities.empty();
+  const Tensor<double>& values = numbers ? found.scores : found.probabilities;
+  const std::vector<std::string>& names = net.target_names().empty() ? net.class_names() : net.target_names();
+  std::vector<Index> order(static_cast<std::size_t>(values.size()));
   std::iota(order.begin(), order.end(), Index{0});
-  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return p[a] > p[b]; });
+  if (!numbers) {
+    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return values[a] > values[b]; });
+    order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
+  }
   std::vector<Guess> guesses;
-  for (const Index i : order)
-    if (static_cast<Index>(guesses.size()) < count)
-      guesses.push_back({net.class_names()[static_cast<std::size_t>(i)], p[i]});
+  for (const Index i : order) guesses.push_back({names[static_cast<std::size_t>(i)], values[i]});
   return guesses;
 }
 

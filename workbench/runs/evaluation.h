@@ -1,4 +1,4 @@
-// The use of a trained net: its accuracy on a split, class by class, and its prediction for an image.
+// The use of a trained net: its score on a split, class by class or target by target, and its prediction for an image.
 #pragma once
 
 #include <filesystem>
@@ -8,25 +8,43 @@
 #include <vector>
 
 #include "lamina/data/dataset.h"
+#include "lamina/solver/score.h"
 #include "lamina/solver/trained_net.h"
 
 namespace lamina {
 
-/// The result of evaluate().
+/// Of the examples that a label was predicted for, the fraction that have it; 0 if it was predicted for none.
+double precision(const LabelCounts& label);
+/// Of the examples that have a label, the fraction that it was predicted for; 0 if none has it.
+double recall(const LabelCounts& label);
+
+/// The result of evaluate(). What is measured depends on the net's loss.
 struct Evaluation {
   std::string data_name;  ///< "CIFAR-10"
   std::string split;      ///< "train", "val", "test", or "all" three of them
+  Index count = 0;        ///< examples
+  Score measured = Score::accuracy;
+
+  // The accuracy.
   std::vector<std::string> class_names;
-  Index count = 0;                            ///< images
-  Index right = 0;                            ///< how many of them were classified correctly
+  Index right = 0;                            ///< how many examples were classified correctly
   std::vector<std::vector<Index>> confusion;  ///< the number of images of class [i] that were classified as class [j]
   double accuracy() const { return count > 0 ? static_cast<double>(right) / static_cast<double>(count) : 0; }
+
+  // The mean F1 of labels, or the mean R^2 of numbers.
+  std::vector<std::string> target_names;
+  std::vector<LabelCounts> labels;    ///< one for each of them, if they are labels
+  std::vector<NumberErrors> numbers;  ///< one for each of them, if they are numbers
+  Tensor<double> predicted, targets;  ///< (count, K): logits or numbers, and what is true
+
+  /// What the training run calls the accuracy or score of this split.
+  double score() const;
 };
 
-/// A class and its probability.
+/// A class or label with its probability, or a target with its number.
 struct Guess {
-  std::string class_name;
-  double probability;
+  std::string name;
+  double value;
 };
 
 /// `path`: a run directory or a model file. Scores are the mean of an image's and its mirror image's where they were in
@@ -36,11 +54,12 @@ TrainedNet open_trained_net(const std::filesystem::path& path);
 
 /// In the batches that Solver's accuracy checks take, with the net's own mean image: on the validation split of the
 /// run's data it gives best_val_acc. Throws std::runtime_error where the images have another shape or there are other
-/// classes.
+/// classes or targets.
 Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::string& split);
 
-/// The `count` most probable classes of an image (H, W, 3), which is cropped and resized to the net's input.
-std::vector<Guess> guess_classes(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count = 3);
+/// What the net says of an image (H, W, 3), which is cropped and resized to its input: the `count` most probable
+/// classes or labels, or all numbers, in their order.
+std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count = 3);
 
 /// Loads `data`, or, if it is empty, the data that the net was trained on ("auto", if no run wrote the model). If they
 /// are not the data that it was trained on, `say` is called with one line about it.

@@ -51,6 +51,16 @@ class Digest {
   std::uint64_t hash_ = 0xcbf29ce484222325u;
 };
 
+/// Throws std::invalid_argument unless the data's targets are what the loss takes.
+void check_targets(Loss loss, const Dataset& data) {
+  const bool labels = data.target_names.empty();
+  if (labels != takes_labels(loss))
+    fail("train", "expected ", labels ? "numbers" : "labels", " as targets for the ", name_of(loss), " loss, found ",
+         labels ? "labels" : "numbers", " in ", data.name, "; --loss ",
+         labels ? "softmax or svm takes labels"
+                : "squared, absolute, huber or (0 or 1 for each label) sigmoid takes numbers");
+}
+
 /// The name under which load_dataset() finds the set that "auto" loaded.
 std::string own_name(const Dataset& data) { return data.name == "CIFAR-10" ? "cifar10" : "fashion-mnist"; }
 
@@ -98,7 +108,8 @@ Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
               "); --data NEW says where the run's data are, if they have moved; others need a new run");
   config.data_digest = digest;
   config.net.input_dim = data.example_shape();
-  config.net.num_classes = static_cast<Index>(data.class_names.size());
+  config.net.num_classes = data.num_outputs();
+  check_targets(config.net.loss.loss, data);
   return data;
 }
 
@@ -125,6 +136,7 @@ void check_can_be_kept(const RunConfig& config, const Dataset& data) {
   check(config.data, "a path");
   check(config.data_dir.string(), "a path");
   for (const std::string& name : data.class_names) check(name, "a class's name");
+  for (const std::string& name : data.target_names) check(name, "a target's name");
 }
 
 }  // namespace lamina

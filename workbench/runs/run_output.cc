@@ -9,8 +9,10 @@
 #include "lamina/io/atomic_file.h"
 #include "lamina/solver/model_file.h"
 #include "workbench/pages/figures.h"
+#include "workbench/pages/prediction_figures.h"
 #include "workbench/pages/report.h"
 #include "workbench/pages/visualize_grid.h"
+#include "workbench/runs/evaluation.h"
 #include "workbench/runs/run_data.h"
 
 namespace lamina {
@@ -29,6 +31,15 @@ Tensor<std::uint8_t> filter_picture(const Parameters<T>& params) {
   return visualize_filters(filters);
 }
 
+/// Figures of what the run's model, as its file has it, predicts for the validation examples: none for classes, whose
+/// confusion matrix lamina eval prints.
+std::vector<Figure> prediction_figures(const fs::path& directory, const Dataset& data) {
+  if (data.target_names.empty() || data.val.size() == 0) return {};
+  const Evaluation found = evaluate(TrainedNet(model_path(directory)), data, "val");
+  if (found.measured == Score::f1) return {precision_recall_figure(found.target_names, found.predicted, found.targets)};
+  return regression_figures(found.target_names, found.predicted, found.targets);
+}
+
 }  // namespace
 
 fs::path checkpoint_path(const fs::path& directory) { return directory / "checkpoint"; }
@@ -40,6 +51,7 @@ RunRecord run_record(const RunConfig& config, const SolverState<T>& state, Index
   RunRecord record;
   record.history = state.history;
   record.config = to_json(config);
+  record.score = score_of(config.net.loss.loss);
   record.seconds = state.seconds;
   record.images_per_second = state.seconds > 0 ? static_cast<double>(state.images) / state.seconds : 0;
   record.iterations_per_epoch = std::max<Index>(1, num_train / config.solver.batch_size);
@@ -58,6 +70,7 @@ void write_best_model(const fs::path& directory, const RunConfig& config, const 
   ModelInfo info;
   info.config = config.net;
   info.class_names = data.class_names;
+  info.target_names = data.target_names;
   if (data.mean) info.mean = *data.mean;
   info.mirror_averaging = config.solver.mirror_averaging;
   info.metadata = {{"data", data.name}, {"run_config", to_json(config)}};
@@ -86,6 +99,7 @@ void write_pages(const fs::path& directory, const RunConfig& config, const Datas
   report.not_finite = not_finite;
   report.net = net;
   report.batch_size = config.solver.batch_size;
+  if (!not_finite) report.predictions = prediction_figures(directory, data);
   report.filters = filter_picture(state.best_params.size() > 0 ? state.best_params : state.params);
   report.run_directory = directory.string();
   write_file_atomically(directory / "loss.svg", to_svg(loss_figure(report.record)));

@@ -30,7 +30,8 @@ template <class T>
 void write_best_model(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,
                       const SolverState<T>& state, Net<T>& net);
 
-/// Writes loss.svg, accuracy.svg, filters.png (for nets that begin with a convolution) and report.html. `not_finite` is
+/// Writes loss.svg, accuracy.svg (of the run's score), filters.png (for nets that begin with a convolution) and
+/// report.html, after write_best_model(). `not_finite` is
 /// the iteration whose loss was not, if that ended the run.
 template <class T>
 void write_pages(const std::filesystem::path& directory, const RunConfig& config, const Dataset& data,

@@ -31,7 +31,7 @@ void train(const RunConfig& config, const Dataset& data, SweepResult& result) {
 
 void train_one(RunConfig config, const Dataset& data, SweepResult& result) {
   config.net.input_dim = data.example_shape();
-  config.net.num_classes = static_cast<Index>(data.class_names.size());
+  config.net.num_classes = data.num_outputs();
   if (config.dtype == "float32")
     train<float>(config, data, result);
   else if (config.dtype == "float64")

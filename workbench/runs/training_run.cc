@@ -41,6 +41,7 @@ RunResult result_of(const fs::path& directory, const RunConfig& config, const So
   result.epochs = state.epoch;
   result.iterations = static_cast<Index>(state.history.loss_history.size());
   result.best_val_acc = state.history.best_val_acc;
+  result.score = score_of(config.net.loss.loss);
   result.seconds = state.seconds;
   result.images_per_second = state.seconds > 0 ? static_cast<double>(state.images) / state.seconds : 0;
   return result;
@@ -145,6 +146,8 @@ class Run {
     start.config = config_;
     start.data_name = data_.name;
     start.class_names = data_.class_names;
+    start.target_names = data_.target_names;
+    start.score = score_of(config_.net.loss.loss);
     start.num_train = num_train();
     start.num_val = data_.val.size();
     start.num_test = data_.test.size();
@@ -169,7 +172,7 @@ class Run {
     saved_iteration_ = iterations();
     if (epoch_ended_) {
       write_run_files(directory_, run_record(config_, state, num_train()));
-      if (state.history.best_val_acc > written_best_) write_best_model(directory_, config_, data_, state, *net_);
+      if (state.history.best_val_acc != written_best_) write_best_model(directory_, config_, data_, state, *net_);
       written_best_ = state.history.best_val_acc;
     }
     epoch_ended_ = false;

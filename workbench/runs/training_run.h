@@ -21,13 +21,14 @@ namespace lamina {
 struct RunStart {
   RunConfig config;       ///< with the name of the data and the net's input, as load_run_data() found them
   std::string data_name;  ///< "CIFAR-10"
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names, target_names;  ///< one of the two is empty
   Index num_train, num_val, num_test;
   std::string net_title;  ///< "ConvNet, float32"
   Index parameter_count;
-  Index first_iteration;  ///< how many iterations are already done; 0 for a new run
-  Index num_iterations;   ///< of the whole run
-  double best_val_acc;    ///< so far
+  Index first_iteration;          ///< how many iterations are already done; 0 for a new run
+  Index num_iterations;           ///< of the whole run
+  double best_val_acc;            ///< so far
+  Score score = Score::accuracy;  ///< what is checked: what the accuracies of events and results are
 };
 
 /// Callbacks of a run. Each may be empty.
@@ -51,6 +52,7 @@ struct RunResult {
   std::optional<Index> patience = {};  ///< so many checks without a better accuracy ended it early
   Index epochs = 0, iterations = 0;    ///< finished so far
   double best_val_acc = 0;
+  Score score = Score::accuracy;
   double seconds = 0;  ///< of training steps, including those before a resume
   double images_per_second = 0;
 };

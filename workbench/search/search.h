@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lamina/data/dataset.h"
+#include "lamina/solver/score.h"
 #include "workbench/runs/run_config.h"
 #include "workbench/search/halving.h"
 #include "workbench/search/range.h"
@@ -39,6 +40,9 @@ struct SearchTrial {
   RunConfig config;                 ///< complete, after load_run_data()
   std::string command;              ///< the command line of lamina train that trains the same net
 };
+
+/// What a search looks for the highest of; all its trials have the same.
+inline Score score_of(const std::vector<SearchTrial>& trials) { return score_of(trials.front().config.net.loss.loss); }
 
 enum class TrialStatus { waiting, running, stopped, finished, failed };
 std::string_view name_of(TrialStatus status);

@@ -74,10 +74,13 @@ void add_lead(std::string& page, const SearchPlan& plan, const std::vector<Searc
   if (best < 0) {
     page += "<p class=\"warn\">No trial has come to a result.</p>\n";
   } else {
-    fmt::format_to(out,
-                   "<p class=\"result\">Trial {} is the best: <strong>{}</strong> of {} validation images right, with "
-                   "{}.</p>\n",
-                   best + 1, percent(result.states[at(best)].best_val_acc), counted(data.val.size()),
+    const Score score = score_of(trials);
+    const std::string found = score_text(score, result.states[at(best)].best_val_acc), of = counted(data.val.size());
+    const std::string sentence =
+        score == Score::accuracy
+            ? fmt::format("<strong>{}</strong> of {} validation images right", found, of)
+            : fmt::format("{} of <strong>{}</strong> on {} validation examples", with_article(score), found, of);
+    fmt::format_to(out, "<p class=\"result\">Trial {} is the best: {}, with {}.</p>\n", best + 1, sentence,
                    escape_html(values_text(plan, trials[at(best)])));
     if (const std::string& net = trials[at(best)].config.net.net; !net.empty())
       fmt::format_to(out, "<pre tabindex=\"0\"><code>{}</code></pre>\n", escape_html(net));
@@ -89,7 +92,9 @@ void add_lead(std::string& page, const SearchPlan& plan, const std::vector<Searc
   const auto tile = [&](std::string_view name, const std::string& value) {
     fmt::format_to(out, "<div><dt>{}</dt><dd>{}</dd></div>\n", name, value);
   };
-  if (best >= 0) tile("Best validation accuracy", percent(result.states[at(best)].best_val_acc));
+  if (best >= 0)
+    tile(fmt::format("Best validation {}", name_of(score_of(trials))),
+         score_text(score_of(trials), result.states[at(best)].best_val_acc));
   tile("Trained to the end", std::to_string(count_of(result, TrialStatus::finished)));
   tile("Stopped early", std::to_string(count_of(result, TrialStatus::stopped)));
   tile("Failed", std::to_string(count_of(result, TrialStatus::failed)));
@@ -117,7 +122,8 @@ void add_table(std::string& page, const SearchPlan& plan, const std::vector<Sear
     fmt::format_to(out, "<tr tabindex=\"0\" data-key=\"{}\"{}><td class=\"n\">{}</td>", i + 1,
                    i == result.best() ? " class=\"best\"" : "", i + 1);
     fmt::format_to(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
-                   begun ? percent(state.best_val_acc) : "", begun ? percent(state.train_acc) : "",
+                   begun ? score_text(score_of(trials), state.best_val_acc) : "",
+                   begun ? score_text(score_of(trials), state.train_acc) : "",
                    begun ? fmt::format("{:.4g}", state.loss) : "", state.epochs);
     fmt::format_to(out, "<td>{}</td>", name_of(result.status[at(i)]));
     for (const std::string& value : trials[at(i)].values)
@@ -133,15 +139,15 @@ void add_table(std::string& page, const SearchPlan& plan, const std::vector<Sear
   page += "</section>\n";
 }
 
-void add_rungs(std::string& page, const SearchPlan& plan, const SearchResult& result) {
+void add_rungs(std::string& page, const SearchPlan& plan, Score score, const SearchResult& result) {
   if (result.rungs.size() < 2) return;
   const auto out = std::back_inserter(page);
   fmt::format_to(out,
-                 "<section><h2>Who went on</h2>\n<p>After each rung the best 1 in {} by validation accuracy went on "
+                 "<section><h2>Who went on</h2>\n<p>After each rung the best 1 in {} by validation {} went on "
                  "(successive halving); the others were stopped.</p>\n<div class=\"scroll\"><table><thead><tr>"
                  "<th class=\"n\" scope=\"col\">Rung</th><th class=\"n\" scope=\"col\">Trials</th>"
                  "<th class=\"n\" scope=\"col\">Epochs</th></tr></thead><tbody>\n",
-                 plan.halving);
+                 plan.halving, name_of(score));
   for (std::size_t k = 0; k < result.rungs.size(); ++k)
     fmt::format_to(out, "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n", k + 1,
                    result.rungs[k].members, result.rungs[k].epochs);
@@ -182,10 +188,11 @@ Figure range_figure(const SearchPlan& plan, const std::vector<SearchTrial>& tria
                     std::size_t k) {
   const Range& range = plan.ranges[k];
   Figure figure;
-  figure.title = "Accuracy against " + range.flag();
+  const Score score = score_of(trials);
+  figure.title = score_title(score) + " against " + range.flag();
   figure.x_label = range.flag();
-  figure.y_label = "best validation accuracy";
-  figure.percent = true;
+  figure.y_label = fmt::format("best validation {}", name_of(score));
+  figure.percent = score == Score::accuracy;
   figure.log_x = range.is_log();
   figure.x_names = range.names();
   Series stopped, finished;
@@ -208,24 +215,25 @@ Figure range_figure(const SearchPlan& plan, const std::vector<SearchTrial>& tria
     s.y.push_back(result.states[at(trial)].best_val_acc);
     s.keys.push_back(trial + 1);
     s.titles.push_back(fmt::format("Trial {}: {}, epochs {}\n{}", trial + 1,
-                                   percent(result.states[at(trial)].best_val_acc), result.states[at(trial)].epochs,
-                                   values_text(plan, trials[at(trial)])));
+                                   score_text(score, result.states[at(trial)].best_val_acc),
+                                   result.states[at(trial)].epochs, values_text(plan, trials[at(trial)])));
   }
   if (const Index best = result.best(); best >= 0)
-    figure.marks.push_back({place(best), result.states[at(best)].best_val_acc,
-                            fmt::format("trial {}: {}", best + 1, percent(result.states[at(best)].best_val_acc))});
+    figure.marks.push_back(
+        {place(best), result.states[at(best)].best_val_acc,
+         fmt::format("trial {}: {}", best + 1, score_text(score, result.states[at(best)].best_val_acc))});
   if (!stopped.x.empty()) figure.series.push_back(std::move(stopped));
   figure.series.push_back(std::move(finished));
   return figure;
 }
 
-Figure learning_figure(const SearchResult& result) {
+Figure learning_figure(Score score, const SearchResult& result) {
   Figure figure;
   figure.title = "How the trials learned";
   figure.x_label = "epoch";
-  figure.y_label = "validation accuracy";
+  figure.y_label = fmt::format("validation {}", name_of(score));
   figure.smooth = false;
-  figure.percent = true;
+  figure.percent = score == Score::accuracy;
   const Index best = result.best();
   for (const Index trial : result.ranking()) {
     Series s;
@@ -252,13 +260,14 @@ std::string search_html(const SearchPlan& plan, const std::vector<SearchTrial>& 
       title + "</title>\n<style>\n" + figure_style() + detail::kReportStyle + kStyle +
       "</style>\n</head>\n<body>\n<header>\n<h1>" + title + "</h1>\n";
   add_lead(page, plan, trials, data, result);
-  page += "</header>\n<main>\n<section><h2>Accuracy against each setting</h2>\n<div class=\"charts wide\">\n";
+  page += "</header>\n<main>\n<section><h2>" + score_title(score_of(trials)) +
+          " against each setting</h2>\n<div class=\"charts wide\">\n";
   for (std::size_t k = 0; k < plan.ranges.size(); ++k) page += figure_html(range_figure(plan, trials, result, k));
-  page += figure_html(learning_figure(result)) + "</div>\n" + detail::kFigureHint +
+  page += figure_html(learning_figure(score_of(trials), result)) + "</div>\n" + detail::kFigureHint +
           "<p class=\"hint\">Point at a trial, in a figure or in the table, and it stands out "
           "everywhere.</p></section>\n";
   add_table(page, plan, trials, result);
-  add_rungs(page, plan, result);
+  add_rungs(page, plan, score_of(trials), result);
   add_commands(page, trials, result, data, directory);
   add_settings(page, plan);
   return page + "</main>\n<footer>Written by lamina " LAMINA_VERSION ".</footer>\n<script>" + figure_script() +

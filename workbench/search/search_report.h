@@ -1,4 +1,4 @@
-// The pages of a search: report.html and a figure of accuracy against each searched flag.
+// The pages of a search: report.html and a figure of the score against each searched flag.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,13 @@
 
 namespace lamina {
 
-/// Best validation accuracy against the values of the plan's `range`-th flag. The axis is logarithmic if the range is,
+/// Best score on validation against the values of the plan's `range`-th flag. The axis is logarithmic if the range is,
 /// and has names if it is a choice. Trials that failed or have not begun are left out.
 Figure range_figure(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const SearchResult& result,
                     std::size_t range);
 
-/// Validation accuracy against epoch, one line per trial.
-Figure learning_figure(const SearchResult& result);
+/// The score on validation against epoch, one line per trial.
+Figure learning_figure(Score score, const SearchResult& result);
 
 /// The page as HTML text. `directory` is used in its suggested commands.
 std::string search_html(const SearchPlan& plan, const std::vector<SearchTrial>& trials, const Dataset& data,

@@ -245,5 +245,24 @@ TEST(EscapeHtml, LeavesNoMarkup) {
   EXPECT_EQ(escape_html("plain \xc3\xa9"), "plain \xc3\xa9");
 }
 
+TEST_F(Figures, ScoresOfNumbersThatBeginFarBelowZero) {
+  RunRecord record;
+  record.score = Score::r2;
+  record.history.loss_history = {3, 2, 1};
+  record.history.train_acc_history = {-900, 0.25, 0.5};
+  record.history.val_acc_history = {-800, -0.5, 0.125};
+  Figure figure = accuracy_figure(record);
+  EXPECT_EQ(figure.title, "R^2");
+  EXPECT_FALSE(figure.percent);
+  EXPECT_EQ(figure.y_label, "R^2 (below -1: not shown)");
+  EXPECT_TRUE(std::isnan(figure.series[0].y[0]));
+  EXPECT_TRUE(std::isnan(figure.series[1].y[0]));
+  EXPECT_EQ(figure.series[1].y[1], -0.5);
+  EXPECT_EQ(figure.marks.at(0).label, "best on validation: 0.125");
+  record.history.val_acc_history = {-800, -500, -400};
+  figure = accuracy_figure(record);
+  EXPECT_EQ(figure.series[1].y[0], -800) << "nothing better is to be seen";
+}
+
 }  // namespace
 }  // namespace lamina

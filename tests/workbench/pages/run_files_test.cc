@@ -69,6 +69,24 @@ TEST_F(RunFiles, HistoryReadsBackByTheBit) {
   EXPECT_EQ(history_json(got), history_json(record));
 }
 
+TEST_F(RunFiles, HistoryNamesTheScore) {
+  RunRecord record = five_iterations();
+  for (const Score score : {Score::accuracy, Score::f1, Score::r2}) {
+    record.score = score;
+    write_run_files(dir_, record);
+    EXPECT_EQ(read_history(dir_ / "history.json").score, score);
+  }
+  std::string text = history_json(record);
+  const std::string line = ",\n  \"score\": \"R^2\"";
+  ASSERT_NE(text.find(line), std::string::npos) << text;
+  text.erase(text.find(line), line.size());
+  std::ofstream(dir_ / "history.json") << text;
+  EXPECT_EQ(read_history(dir_ / "history.json").score, Score::accuracy) << "of an earlier version";
+  text.replace(text.find("{"), 1, "{\"score\": 3,");
+  std::ofstream(dir_ / "history.json") << text;
+  EXPECT_THROW(read_history(dir_ / "history.json"), std::runtime_error);
+}
+
 TEST_F(RunFiles, PythonReadsThem) {
   write_run_files(dir_, five_iterations());
   EXPECT_TRUE(python(R"(
