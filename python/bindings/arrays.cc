@@ -89,6 +89,14 @@ std::vector<Label> labels(std::string_view where, std::string_view name, py::han
   return result;
 }
 
+std::vector<double> weights_of(std::string_view where, py::handle object) {
+  if (object.is_none()) return {};
+  const py::array array = numbers(where, "weights", object);
+  if (array.ndim() != 1) fail(where, "expected weights of shape (N,), got ", shape_text(array));
+  const Input<double> weights(where, "weights", array);
+  return {weights.view().begin(), weights.view().end()};
+}
+
 Type promoted(std::initializer_list<const py::array*> arrays) {
   Promotion promotion;
   for (const py::array* array : arrays) promotion.add(*array);

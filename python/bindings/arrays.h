@@ -33,6 +33,9 @@ py::array numbers(std::string_view where, std::string_view name, py::handle obje
 /// no Label can hold become the largest or -1.
 std::vector<Label> labels(std::string_view where, std::string_view name, py::handle object);
 
+/// Weights of examples, (N,); None gives none.
+std::vector<double> weights_of(std::string_view where, py::handle object);
+
 /// The type to which NumPy promotes these arrays.
 Type promoted(std::initializer_list<const py::array*> arrays);
 Type promoted(const std::vector<py::array>& arrays);

@@ -12,15 +12,6 @@
 namespace lamina::python {
 namespace {
 
-// None gives none.
-std::vector<double> weights_of(std::string_view where, py::handle object) {
-  if (object.is_none()) return {};
-  const py::array array = numbers(where, "weights", object);
-  if (array.ndim() != 1) fail(where, "expected weights of shape (N,), got ", shape_text(array));
-  const Input<double> weights(where, "weights", array);
-  return {weights.view().begin(), weights.view().end()};
-}
-
 // run(x, dx, weights) without the GIL gives the loss.
 template <class Run>
 py::tuple loss(std::string_view where, py::handle x_, py::handle weights_, Run&& run) {

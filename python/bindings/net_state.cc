@@ -103,6 +103,9 @@ ModelState PyNet::read(py::handle model) const {
   state.label_smoothing = real(where, "label_smoothing", model.attr("label_smoothing"));
   if (!(state.label_smoothing >= 0 && state.label_smoothing < 1))
     fail(where, "expected label_smoothing of 0 to below 1, got ", state.label_smoothing);
+  if (state.label_smoothing > 0 && config_.loss.loss != Loss::softmax)
+    fail(where, "expected no label_smoothing with the ", name_of(config_.loss.loss), " loss, got ",
+         state.label_smoothing);
   if (!norms_.empty()) {
     const py::object given = model.attr("bn_params");
     if (!PyList_Check(given.ptr()) && !PyTuple_Check(given.ptr()))

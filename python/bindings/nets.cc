@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lamina/check.h"
+#include "lamina/solver/score.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/interrupt.h"
 #include "python/bindings/options.h"
@@ -190,8 +191,9 @@ void scores_of(Net<T>& net, const TensorView<T>& X, Index num_classes, Index tog
 }
 
 template <class T>
-py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vector<Label>* y, Type type) {
+py::object PyNet::loss_in(ModelState& state, const py::array& X, const PyTargets* y, Type type) {
   const Input<T> x(name(), "X", X);
+  const Input<T> numbers = y && y->numbers ? Input<T>(*y->numbers, shape_of_numbers(name(), *y->numbers)) : Input<T>();
   std::vector<Input<T>> params;
   std::vector<Tensor<T>> grads(y ? layout_.size() : 0);
   for (std::size_t i = 0; i < layout_.size(); ++i) params.emplace_back(state.params[i], layout_[i].second);
@@ -214,7 +216,7 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
         if (y) {
           net.grads() = Parameters<T>(net.grads(), addresses<T>(grads));
           if (random) random_ = random->state();
-          loss = net.loss(x, *y).loss;
+          loss = net.loss(x, {y->labels, numbers, y->weights}).loss;
           averages = averages_of(made);
           if (random) random->state() = random_;
         } else {
@@ -234,13 +236,13 @@ py::object PyNet::loss_in(ModelState& state, const py::array& X, const std::vect
   return py::make_tuple(scalar(loss, type), by_name);
 }
 
-py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle dtype) {
+py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle dtype, py::handle weights) {
   const std::string& where = name();
   py::array x = numbers(where, "X", X);
   if (!dtype.is_none() && !x.dtype().is(dtype))
     x = numbers(where, "X", call(x.attr("astype"), dtype, "K", "unsafe", true, /*copy=*/false));
-  std::vector<Label> labels;
-  if (!y.is_none()) labels = python::labels(where, "y", y);
+  PyTargets targets;
+  if (!y.is_none()) targets = targets_of(where, config_.loss.loss, y, weights);
   ModelState state = read(model);
   state.params.push_back(x);
   if (y.is_none() && batchnorm_)
@@ -249,7 +251,7 @@ py::object PyNet::loss(py::handle model, py::handle X, py::handle y, py::handle 
         if (*average) state.params.push_back(**average);
   const Type type = promoted(state.params);
   if (state.seed) call(py::module_::import("numpy.random").attr("seed"), *state.seed);
-  return with_type(type, [&]<class T>() { return loss_in<T>(state, x, y.is_none() ? nullptr : &labels, type); });
+  return with_type(type, [&]<class T>() { return loss_in<T>(state, x, y.is_none() ? nullptr : &targets, type); });
 }
 
 template <class T>
@@ -389,7 +391,9 @@ void bind_nets(py::module_& m) {
       .def_property_readonly("text", [](const PyNet& net) { return to_text(blocks_of(net.config())); })
       .def_property_readonly("update_factors", &update_factors_of)
       .def_property_readonly("norms", [](const PyNet& net) { return net.norms().size(); })
-      .def("loss", &PyNet::loss, py::arg("model"), py::arg("X"), py::arg("y").none(true), py::arg("dtype").none(true))
+      .def("loss", &PyNet::loss, py::arg("model"), py::arg("X"), py::arg("y").none(true), py::arg("dtype").none(true),
+           py::arg("weights").none(true))
+      .def_property_readonly("score", [](const PyNet& net) { return name_of(score_of(net.config().loss.loss)); })
       .def(
           "summary",
           [](const PyNet& net, bool wide, Index batch_size) {

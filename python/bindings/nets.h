@@ -18,6 +18,7 @@
 #include "lamina/nets/net_config.h"
 #include "lamina/random.h"
 #include "python/bindings/arrays.h"
+#include "python/bindings/targets.h"
 
 namespace lamina::python {
 
@@ -72,13 +73,13 @@ class PyNet {
   /// gives; and the stream's state after that.
   py::tuple draw(bool wide, const py::array_t<std::uint32_t>& key, int position, bool has_gauss, double gauss) const;
   /// The course's loss: scores, or (loss, gradients). X is cast to `dtype` first unless that is None.
-  py::object loss(py::handle model, py::handle X, py::handle y, py::handle dtype);
+  py::object loss(py::handle model, py::handle X, py::handle y, py::handle dtype, py::handle weights);
 
  private:
   template <class T>
   MadeNet<T>& made();
   template <class T>
-  py::object loss_in(ModelState& state, const py::array& X, const std::vector<Label>* y, Type type);
+  py::object loss_in(ModelState& state, const py::array& X, const PyTargets* y, Type type);
 
   NetConfig config_;
   std::string name_;

@@ -1,5 +1,7 @@
 // The Solver's loop over a net of lamina: the library's training step and accuracy check, with what Python asks of
 // them: the GIL is left, Ctrl-C is looked at, and draws are those of NumPy's global generator.
+#include "lamina/solver/solver.h"
+
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -26,18 +28,21 @@
 namespace lamina::python {
 namespace {
 
-// Examples X (N, ...) and their labels y (N,), each of which will be taken about `times` times. float32, float64 and
-// uint8 are read where they lie if X is contiguous, anything else is copied.
+// Examples X (N, ...) and their labels y (N,), or `numbers` y (N, K), each of which will be taken about `times` times.
+// float32, float64 and uint8 are read where they lie if X is contiguous, anything else is copied.
 class HeldSplit {
  public:
-  HeldSplit(const std::string& where, py::handle images, py::handle y, double times) {
-    const py::array X = numbers(where, "X", images);
+  HeldSplit(const std::string& where, py::handle images, py::handle y, double times, bool numbers, py::handle weights) {
+    const py::array X = python::numbers(where, "X", images);
     const Shape shape = shape_of(where, "X", X);
     if (shape.rank() < 2 || shape[0] < 1)
       fail(where, "expected X of shape (N, ...) with 1 example or more, got ", shape);
-    split_.y = labels(where, "y", y);
-    if (static_cast<Index>(split_.y.size()) != shape[0])
-      fail(where, "expected one label for each example, got X of shape ", shape, " and ", split_.y.size(), " labels");
+    if (numbers)
+      hold_numbers(where, y, shape);
+    else
+      hold_labels(where, y, shape);
+    if (const std::vector<double> w = weights_of(where, weights); !w.empty())
+      split_.weights = std::make_shared<const Tensor<double>>(Shape{static_cast<Index>(w.size())}, w);
     if (X.dtype().num() == py::detail::npy_api::NPY_UBYTE_) {
       X_ = py::array_t<std::uint8_t, py::array::c_style>::ensure(X);
       hold<std::uint8_t>(shape, times);
@@ -53,6 +58,20 @@ class HeldSplit {
   const Split& split() const { return split_; }
 
  private:
+  void hold_labels(const std::string& where, py::handle y, const Shape& shape) {
+    split_.y = labels(where, "y", y);
+    if (static_cast<Index>(split_.y.size()) != shape[0])
+      fail(where, "expected one label for each example, got X of shape ", shape, " and ", split_.y.size(), " labels");
+  }
+  void hold_numbers(const std::string& where, py::handle y, const Shape& shape) {
+    const py::array array = python::numbers(where, "y", y);
+    const Input<double> targets(array, shape_of_numbers(where, array));
+    if (targets.view().dim(0) != shape[0])
+      fail(where, "expected numbers y for each example, got X of shape ", shape, " and y of shape ",
+           targets.view().shape());
+    split_.targets = std::make_shared<const Tensor<double>>(targets.view());
+  }
+
   template <class T>
   void hold(const Shape& shape, double times) {
     auto* data = const_cast<T*>(static_cast<const T*>(X_.data()));  // is only read
@@ -160,6 +179,8 @@ class LoopOf : public Loop {
         options_(options),
         step_(copy_.net(), train.split(), options_, state_) {
     check_.mirror_averaging = options_.mirror_averaging;
+    const Split& split = train.split();
+    lamina::detail::check_data({split, split}, options_, AccuracyCheck<Net<T>>::score(copy_.net(), split));
   }
 
   std::vector<std::string> names() override {
@@ -351,8 +372,8 @@ void bind_solver(py::module_& m) {
   m.def("accuracy", &accuracy, py::arg("model"), py::arg("examples"), py::arg("num_samples"), py::arg("batch_size"),
         py::arg("mirror_averaging"));
   py::class_<HeldSplit>(m, "Examples", "Examples and their labels, for SolverLoop.")
-      .def(py::init<const std::string&, py::handle, py::handle, double>(), py::arg("where"), py::arg("X"), py::arg("y"),
-           py::arg("times") = 1.0)
+      .def(py::init<const std::string&, py::handle, py::handle, double, bool, py::handle>(), py::arg("where"),
+           py::arg("X"), py::arg("y"), py::arg("times"), py::arg("numbers"), py::arg("weights").none(true))
       .def("__reduce_ex__", &not_pickled);
   py::class_<Loop>(m, "SolverLoop", "Solver's iterations over a net of the library.")
       .def("__reduce_ex__", &not_pickled)

@@ -31,7 +31,8 @@ def accuracy(model: Any, X: Any, y: Any, num_samples: int | None, batch_size: in
     """Solver.check_accuracy for a net of the library, on all examples without num_samples; None for another model."""
     if not _fits(model):
         return None
-    return _core.accuracy(model, _core.Examples("check_accuracy", X, y), num_samples, batch_size, mirror_averaging)
+    examples = _core.Examples("check_accuracy", X, y, 1.0, nets.score(model, y) != "accuracy", None)
+    return _core.accuracy(model, examples, num_samples, batch_size, mirror_averaging)
 
 
 class NetLoop:
@@ -51,8 +52,9 @@ class NetLoop:
         self._solver = solver
         # How often each will be used: with a _save_checkpoint of the user's own, this loop ends after an epoch.
         epochs = 1.0 if solver._own("_save_checkpoint") else float(solver.num_epochs)
-        self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs)
-        self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1)
+        numbers = nets.score(solver.model, solver.y_train) != "accuracy"
+        self._train = _core.Examples("Solver", solver.X_train, solver.y_train, epochs, numbers, solver.w_train)
+        self._val = _core.Examples("Solver", solver.X_val, solver.y_val, epochs + 1, numbers, None)
         self._loop = _core.SolverLoop(solver.model, self._train, _RULES[solver.update_rule], _training.options(solver))
         self._configs = [solver.optim_configs[name] for name in self._loop.names()]
         self._loop.set_states(self._configs)

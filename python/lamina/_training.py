@@ -187,12 +187,23 @@ def _moved(solver: Solver, images: np.ndarray) -> np.ndarray:
     return moved
 
 
-def batch(solver: Solver) -> tuple[np.ndarray, np.ndarray]:
-    """The next mini-batch."""
+def _weights(solver: Solver, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The weights of these examples, none if all weigh the same."""
+    if solver.w_train is None and not solver.class_weights:
+        return ()
+    weights = np.ones(len(rows)) if solver.w_train is None else solver.w_train[rows].astype(np.float64)
+    if solver.class_weights:
+        weights = weights * _core.class_weights(solver.class_weights, solver.y_train)[solver.y_train[rows]]
+    return (weights,)
+
+
+def batch(solver: Solver) -> tuple[np.ndarray, ...]:
+    """The next mini-batch: X, y and, if examples or classes have weights, those of its examples."""
     rows = _rows(solver)
     X = solver.X_train[rows]
     moves = solver.mirror or solver.shift or solver.cutout or solver.brightness or solver.contrast
-    return _moved(solver, X) if moves else X, solver.y_train[rows]
+    moved = _moved(solver, X) if moves else X
+    return (moved, solver.y_train[rows], *_weights(solver, rows))
 
 
 _USUAL = (1.0, 1.0, False)  # factors on the learning rate and the weight decay, and whether a parameter is frozen

@@ -3,7 +3,9 @@
     params       a dictionary of NumPy arrays by name, free to be read, edited, replaced, copied and pickled
     loss(X)      the scores (N, C) of a test-time pass over X (N, ...)
     loss(X, y)   (loss, grads) of a training pass with labels y (N,) of 0 .. C - 1: a number, and a dictionary of fresh
-                 arrays by the parameters' names and shapes
+                 arrays by the parameters' names and shapes. The loss is softmax, or what the keyword loss of the net said:
+                 'svm'; 'sigmoid' for C labels at once, y (N, C) of 0 or 1; or 'squared', 'absolute' or 'huber' for numbers
+                 y (N, C)
 
 and the settings that may be changed between two calls: reg (strength of the L2 regularization 0.5 reg sum W^2 over
 weights and filters), label_smoothing (of the softmax loss, 0 to below 1), and where the net has such layers bn_params
@@ -119,14 +121,16 @@ class _Net:
     def loss(self, X: ArrayLike, y: None = None) -> np.ndarray: ...
 
     @overload
-    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, np.ndarray]]: ...
+    def loss(self, X: ArrayLike, y: ArrayLike,
+             weights: ArrayLike | None = None) -> tuple[float, dict[str, np.ndarray]]: ...
 
-    def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+    def loss(self, X: ArrayLike, y: ArrayLike | None = None, weights: ArrayLike | None = None) -> Any:
         """The scores (N, C) of a test-time pass over X (N, ...); with labels y (N,), (loss, grads) of a training pass.
 
-        The loss counts the regularization in; grads are fresh arrays by the parameters' names and shapes.
+        The loss counts the regularization in; grads are fresh arrays by the parameters' names and shapes. For a loss of
+        numbers y is (N, K), or (N,) if K = 1. weights (N,) say how much each example counts.
         """
-        return self._net.loss(self, X, y, None)
+        return self._net.loss(self, X, y, None, weights)
 
     def summary(self, batch_size: int = 100) -> str:
         """A table: layers, shapes, parameters, arithmetic and memory of a training step of batch_size examples."""
@@ -255,20 +259,22 @@ class FullyConnectedNet(_Net):
     def loss(self, X: ArrayLike, y: None = None) -> np.ndarray: ...
 
     @overload
-    def loss(self, X: ArrayLike, y: ArrayLike) -> tuple[float, dict[str, np.ndarray]]: ...
+    def loss(self, X: ArrayLike, y: ArrayLike,
+             weights: ArrayLike | None = None) -> tuple[float, dict[str, np.ndarray]]: ...
 
-    def loss(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+    def loss(self, X: ArrayLike, y: ArrayLike | None = None, weights: ArrayLike | None = None) -> Any:
         """The scores (N, C) of a test-time pass over X (N, ...); with labels y (N,), (loss, grads) of a training pass.
 
         X is cast to self.dtype. The loss counts the regularization in; grads are fresh arrays by the parameters' names
-        and shapes. A training pass draws dropout's masks from NumPy's global generator.
+        and shapes. A training pass draws dropout's masks from NumPy's global generator. For a loss of numbers y is (N, K),
+        or (N,) if K = 1. weights (N,) say how much each example counts.
         """
         try:
             dtype = np.dtype(self.dtype)
         except (TypeError, ValueError):
             _real_type(type(self).__name__, self.dtype)
             raise
-        return self._net.loss(self, X, y, dtype)
+        return self._net.loss(self, X, y, dtype, weights)
 
 
 class ConvNet(_Net):
@@ -411,3 +417,11 @@ def is_plain(model: Any) -> bool:
     """
     return isinstance(model, _Net) and "loss" not in vars(model) and type(model).loss in (_Net.loss,
                                                                                           FullyConnectedNet.loss)
+
+
+def score(model: Any, y: np.ndarray) -> str:
+    """What a check of the model measures, higher being better: 'accuracy', 'mean F1' or 'R^2' by the net's loss. A model of
+    one's own has R^2 where y is (N, K)."""
+    if isinstance(model, _Net):
+        return model._net.score
+    return "R^2" if y.ndim == 2 else "accuracy"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _arguments, _net_loop, _options, _training, optim
+from lamina import _arguments, _core, _net_loop, _options, _training, nets, optim
 from lamina._net_loop import NetLoop
 from lamina._training import Averages
 
@@ -40,6 +40,18 @@ def _data(data: Any) -> list[np.ndarray]:
         raise ValueError(f"[Solver] expected examples of one shape, got X_train of shape {arrays[0].shape} and X_val "
                          f"of shape {arrays[2].shape}")
     return arrays
+
+
+def _example_weights(data: Any, N: int) -> np.ndarray | None:
+    """data['w_train'], or None; ValueError unless they are N numbers of at least 0, not all of them 0."""
+    if "w_train" not in data.keys() or data["w_train"] is None:
+        return None
+    weights = _arguments.array("Solver", "data['w_train']", data["w_train"])
+    if weights.shape != (N,):
+        raise ValueError(f"[Solver] expected data['w_train'] of shape ({N},) to match X_train, got {weights.shape}")
+    if not (np.all(weights >= 0) and np.all(np.isfinite(weights)) and np.any(weights > 0)):
+        raise ValueError("[Solver] expected data['w_train'] of finite weights of at least 0, not all of them 0")
+    return weights
 
 
 def _rule(update_rule: Any) -> Any:
@@ -102,7 +114,10 @@ class Solver:
     run in Python if these are of different types, or a subclass overrides loss, _step or check_accuracy. In C++ they
     change copies: model.params is updated at the end, and also at each accuracy check if a checkpoint is written, tqdm
     is a function, or Solver is subclassed.
-    data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,).
+    data is a dictionary of the arrays X_train (N, ...), y_train (N,), X_val (M, ...) and y_val (M,). For a net with a loss of
+    numbers or of several labels at once, y_train is (N, K) and y_val (M, K). w_train (N,), which may be left out, says how
+    much each training example counts. A model of one's own gets the weights of a batch's examples, where these or classes
+    have any, as loss(X, y, weights).
 
     Keyword arguments with their defaults, each also an attribute that may be set between two calls of train():
         update_rule        the name of a function of lamina.optim, or such a function; 'sgd'
@@ -122,7 +137,7 @@ class Solver:
 {options}
 
     Attributes that training fills: loss_history (one float64 per iteration), train_acc_history and val_acc_history (one
-    per check: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
+    per check, as check_accuracy gives them: after the first iteration, each epoch and the last iteration), best_val_acc, best_params, epoch, and
     optim_configs, the rule's dictionary for each parameter.
 
     ValueError for unknown arguments and update rules, for data of wrong shapes, and for a learning rate of a rule of
@@ -134,6 +149,7 @@ class Solver:
         _check_model(model)
         self.model = model
         self.X_train, self.y_train, self.X_val, self.y_val = _data(data)
+        self.w_train = _example_weights(data, len(self.X_train))
         self.update_rule = kwargs.pop("update_rule", "sgd")
         self.optim_config = kwargs.pop("optim_config", {})
         self.lr_decay = kwargs.pop("lr_decay", 1.0)
@@ -250,6 +266,9 @@ class Solver:
     def check_accuracy(self, X: Any, y: Any, num_samples: int | None = None, batch_size: int = 100) -> float:
         """The fraction of examples X (N, ...) whose label y (N,) has the highest score.
 
+        Where y is (N, K), it is the mean over the K numbers of R^2 or, for a net with the sigmoid loss, the mean F1 of the
+        labels; docs/solver.md has the formulas.
+
         If num_samples is not None and N is larger, num_samples examples are drawn, with replacement. Scores are
         computed for batch_size examples at a time. ValueError if X and y do not fit.
         """
@@ -263,6 +282,7 @@ class Solver:
         found = _net_loop.accuracy(self.model, X, y, num_samples, batch_size, self.mirror_averaging)
         if found is not None:
             return found
+        score = nets.score(self.model, y)
         N = len(X)
         rows = None
         if num_samples is not None and N > num_samples:
@@ -275,7 +295,9 @@ class Solver:
             scores = self.model.loss(batch)
             if self.mirror_averaging:
                 scores = (scores + self.model.loss(np.ascontiguousarray(batch[..., ::-1]))) / 2
-            predicted.append(np.argmax(scores, axis=1))
+            predicted.append(np.argmax(scores, axis=1) if score == "accuracy" else scores)
+        if score != "accuracy":
+            return _core.score(score, np.concatenate(predicted), y)
         return float(np.mean(np.hstack(predicted) == y))
 
     def _check_accuracies(self, loop: NetLoop | None) -> None:
@@ -290,8 +312,11 @@ class Solver:
         if loop is not None and self._is_watched():
             loop.store()
         self._save_checkpoint()
-        self._print(f"(Epoch {self.epoch} / {self.num_epochs}) train acc: {train_acc:f}; val_acc: {val_acc:f}")
-        self._best_is_current = val_acc > self.best_val_acc
+        score = nets.score(self.model, self.y_val)
+        self._print(f"(Epoch {self.epoch} / {self.num_epochs}) {_core.scores_text(score, train_acc, val_acc)}")
+        # The course keeps nothing before an accuracy is above 0. Other scores may stay below 0.
+        first = score != "accuracy" and not self.best_params and math.isfinite(val_acc)
+        self._best_is_current = first or val_acc > self.best_val_acc
         if self._best_is_current:
             self.best_val_acc = val_acc
             if loop is None:

@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 
-from lamina import fast_layers, layers, optim
+from lamina import fast_layers, layers, nets, optim
 
 try:
     import torch
@@ -142,6 +142,43 @@ class Torch(unittest.TestCase):
             right.backward()
             self.assertAlmostEqual(loss, right.item(), delta=1e-13)
             np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+
+    def test_trajectories_of_losses(self):
+        """30 steps of Adam from the same weights on the same mini-batches."""
+        N = 120
+        X, weights, factors = self.normal(N, 6), self.rng.random(N), np.array([0.5, 2.0, 1.25])
+        values = X[:, :3] ** 2 - X[:, 3:]
+        labels, classes = (values > 0.3).astype(float), np.argmax(values, axis=1)
+        rows = [self.rng.integers(0, N, 20) for _ in range(30)]
+        for loss, y, theirs in [
+            ("softmax", classes, lambda x, t: F.cross_entropy(x, t, reduction="none")),
+            ("svm", classes, lambda x, t: 3 * F.multi_margin_loss(x, t, reduction="none")),
+            ("sigmoid", labels, lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none").mean(1)),
+            ("squared", values, lambda x, t: F.mse_loss(x, t, reduction="none").mean(1)),
+            ("absolute", values, lambda x, t: F.l1_loss(x, t, reduction="none").mean(1)),
+            ("huber", values, lambda x, t: F.huber_loss(x, t, delta=1.0, reduction="none").mean(1)),
+        ]:
+            of_examples = weights * factors[classes] if y.ndim == 1 else weights
+            for w in (None, of_examples):
+                net = nets.Sequential("affine 8 | sigmoid | affine 3", input_dim=(6, 1, 1), dtype=np.float64, loss=loss)
+                params = {name: torch.from_numpy(p.copy()).requires_grad_() for name, p in net.params.items()}
+                rule = torch.optim.Adam(params.values(), 1e-2)
+                configs = {name: {"learning_rate": 1e-2} for name in params}
+                for batch in rows:
+                    of_batch = None if w is None else w[batch]
+                    value, grads = net.loss(X[batch], y[batch], of_batch)
+                    hidden = torch.sigmoid(torch.from_numpy(X[batch]) @ params["W1"] + params["b1"])
+                    each = theirs(hidden @ params["W2"] + params["b2"], torch.from_numpy(y[batch]))
+                    shares = torch.from_numpy(np.ones(20) if w is None else of_batch)
+                    right = (shares * each).sum() / shares.sum()
+                    self.assertAlmostEqual(value / right.item(), 1, delta=1e-9, msg=loss)
+                    rule.zero_grad()
+                    right.backward()
+                    rule.step()
+                    for name in params:
+                        net.params[name], configs[name] = optim.adam(net.params[name], grads[name], configs[name])
+                for name, p in params.items():
+                    np.testing.assert_allclose(net.params[name], p.detach().numpy(), rtol=1e-9, atol=1e-12, err_msg=loss)
 
     def test_update_rules(self):
         T = torch.optim
