@@ -53,6 +53,8 @@ const std::map<std::string, Change> kChanges = {
      }},
     {"reflection_and_cutout",
      [](SolverOptions& o) { o.augmentation = {.max_shift = 2, .reflect = true, .cutout = 3}; }},
+    {"brightness_and_contrast",
+     [](SolverOptions& o) { o.augmentation = {.max_shift = 1, .brightness = 0.05, .contrast = 0.3}; }},
     {"nesterov", [](SolverOptions& o) { o.optim_config.nesterov = true; }},
     {"clip_norm", [](SolverOptions& o) { o.clip_norm = 0.01; }},
     {"weight_decay", [](SolverOptions& o) { o.optim_config.weight_decay = 0.1; }},
@@ -104,6 +106,16 @@ Split images(RandomState& random, Index n) {
   return {Examples(std::move(x)), std::move(y)};
 }
 
+// The same as bytes around a mean of 128.
+Split in_bytes(const Split& numbers) {
+  Tensor<double> x;
+  numbers.X.slice(0, numbers.X.size(), x);
+  auto bytes = std::make_shared<Tensor<std::uint8_t>>(x.shape());
+  std::transform(x.begin(), x.end(), bytes->begin(),
+                 [](double value) { return static_cast<std::uint8_t>(std::clamp(128 + 8 * value, 0.0, 255.0)); });
+  return {Examples(std::move(bytes), std::make_shared<Tensor<double>>(Shape{1, 6, 6}, 128.0)), numbers.y};
+}
+
 bool same(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
@@ -113,7 +125,8 @@ class Resumed : public ::testing::TestWithParam<std::string> {};
 TEST_P(Resumed, EqualsTheUnbrokenRun) {
   RandomState draws(5);
   const Split train = images(draws, 24), val = images(draws, 15);
-  const SolverData data{train, val};
+  const bool coloured = GetParam() == "brightness_and_contrast";  // which needs bytes
+  const SolverData data{coloured ? in_bytes(train) : train, coloured ? in_bytes(val) : val};
   const Change& change = kChanges.at(GetParam());
   ImageRun unbroken(data, change, 5);
   const std::filesystem::path path = std::string(LAMINA_BINARY_DIR) + "/options_test_" + GetParam() + ".checkpoint";
