@@ -93,14 +93,21 @@ Shape out_shape(const kernels::ConvShape& s, Layout layout) {
 namespace detail {
 
 template <class T>
-void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
-                  const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache) {
+void check_convolution(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                       const ConvParam& conv_param) {
   check_precision<T>(where, conv_param.precision);
   const kernels::ConvShape s = conv_shape(where, x, w, conv_param);
-  cache.bias = b.rank() > 0;
-  if (cache.bias) check_shape(where, "b", b.shape(), {s.F}, "w");
+  if (b.rank() > 0) check_shape(where, "b", b.shape(), {s.F}, "w");
+}
+
+template <class T>
+void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                  const ConvParam& conv_param, bool relu, Tensor<T>& out, ConvCache<T>& cache) {
+  check_convolution(where, x, w, b, conv_param);
+  const kernels::ConvShape s = conv_shape(where, x, w, conv_param);
   cache.x = x;
   cache.w = w;
+  cache.bias = b.rank() > 0;
   cache.param = conv_param;
   out.resize(out_shape(s, conv_param.layout));
   if (s.N == 0) return;
@@ -142,6 +149,10 @@ void conv_backward(std::string_view where, const TensorView<T>& dout, const Conv
   kernels::transpose(s.N, s.H * s.W, s.C, dx_nhwc, dx->data());
 }
 
+template void check_convolution(std::string_view, const TensorView<float>&, const TensorView<float>&,
+                                const TensorView<float>&, const ConvParam&);
+template void check_convolution(std::string_view, const TensorView<double>&, const TensorView<double>&,
+                                const TensorView<double>&, const ConvParam&);
 template void conv_forward(std::string_view, const TensorView<float>&, const TensorView<float>&,
                            const TensorView<float>&, const ConvParam&, bool, Tensor<float>&, ConvCache<float>&);
 template void conv_forward(std::string_view, const TensorView<double>&, const TensorView<double>&,

@@ -69,6 +69,10 @@ template <class T>
 ConvGradients<T> conv_backward(const TensorView<T>& dout, const ConvCache<T>& cache);
 
 namespace detail {
+/// Throws what conv_forward would.
+template <class T>
+void check_convolution(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,
+                       const ConvParam& conv_param);
 /// conv_forward, but errors name `where`; with `relu`, out is max(0, out), computed in the same pass.
 template <class T>
 void conv_forward(std::string_view where, const TensorView<T>& x, const TensorView<T>& w, const TensorView<T>& b,

@@ -32,7 +32,7 @@ AffineCache<U> converted(const AffineCache<T>& cache) {
 
 template <class U, class T>
 ConvCache<U> converted(const ConvCache<T>& cache) {
-  return {.x = {}, .w = {}, .param = cache.param, .x_nhwc = converted<U>(cache.x_nhwc)};
+  return {.x = {}, .w = {}, .bias = cache.bias, .param = cache.param, .x_nhwc = converted<U>(cache.x_nhwc)};
 }
 
 template <class U, class T>

@@ -161,10 +161,23 @@ def keep_running(bn_param: dict, train: bool, mean: Any, var: Any) -> None:
         bn_param["running_var"] = var
 
 
-def convolution(where: str, conv_param: Any) -> tuple[int, int]:
-    """Stride and pad."""
+def _sides(where: str, params: dict, key: str, default: Any = _REQUIRED) -> tuple[int, int]:
+    """An entry of conv_param for height and width: one number for both, or a pair."""
+    value, name = _value(where, "conv_param", params, key, default), f"conv_param['{key}']"
+    if not isinstance(value, (tuple, list)) and np.ndim(value) == 0:
+        both = as_whole(where, name, value)
+        return both, both
+    pair = as_wholes(where, name, value)
+    if len(pair) != 2:
+        raise ValueError(f"[{where}] expected {name} to be a number or a pair, got {len(pair)} numbers")
+    return pair[0], pair[1]
+
+
+def convolution(where: str, conv_param: Any) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]:
+    """Stride, pad and dilation for height and width, and the groups."""
     dictionary(where, "conv_param", conv_param)
-    return whole(where, "conv_param", conv_param, "stride"), whole(where, "conv_param", conv_param, "pad")
+    return (_sides(where, conv_param, "stride"), _sides(where, conv_param, "pad"),
+            _sides(where, conv_param, "dilation", 1), whole(where, "conv_param", conv_param, "groups", 1))
 
 
 def pooling(where: str, pool_param: Any) -> tuple[int, int, int]:

@@ -18,8 +18,9 @@ __all__ = [
 ]
 
 
-def _rows(x: ArrayLike, w: ArrayLike, axis: int, *values: ArrayLike) -> list[Any]:
-    return [_arguments.row(value, w, axis, x, *values) for value in values]
+def _rows(x: ArrayLike, w: ArrayLike, axis: int, *values: ArrayLike | None) -> list[Any]:
+    given = [value for value in values if value is not None]
+    return [_arguments.row(value, w, axis, x, *given) for value in values]
 
 
 def affine_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
@@ -79,25 +80,25 @@ def affine_ln_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, 
     return _core.affine_ln_relu_backward(dout, cache)
 
 
-def conv_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
+def conv_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike | None, conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Convolution and relu: x, w, b and conv_param as for conv_forward_fast.
 
     Returns out (N, F, H', W') and a cache for conv_relu_backward.
     ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param.
     """
     return _core.conv_relu_forward(x, w, _arguments.row(b, w, 0, x),
-                                   *_arguments.convolution("conv_relu_forward", conv_param))
+                                   _arguments.convolution("conv_relu_forward", conv_param))
 
 
-def conv_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
+def conv_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """dx (N, C, H, W), dw in w's shape and db (F,) or None, for dout (N, F, H', W').
 
     ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_relu_backward(dout, cache)
 
 
-def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayLike, beta: ArrayLike,
+def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike | None, gamma: ArrayLike, beta: ArrayLike,
                          conv_param: dict[str, Any], bn_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Convolution, spatial batch normalization and relu: x, w, b and conv_param as for conv_forward_fast.
 
@@ -109,20 +110,20 @@ def conv_bn_relu_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, gamma: ArrayL
     where = "conv_bn_relu_forward"
     arguments = _arguments.batchnorm(where, bn_param)
     out, cache, mean, var = _core.conv_bn_relu_forward(x, w, *_rows(x, w, 0, b, gamma, beta),
-                                                       *_arguments.convolution(where, conv_param), *arguments)
+                                                       _arguments.convolution(where, conv_param), *arguments)
     _arguments.keep_running(bn_param, arguments[0], mean, var)
     return out, cache
 
 
 def conv_bn_relu_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, ...]:
-    """dx (N, C, H, W), dw (F, C, HH, WW), db, dgamma and dbeta (F,), for dout (N, F, H', W').
+    """dx (N, C, H, W), dw in w's shape, db (or None), dgamma and dbeta (F,), for dout (N, F, H', W').
 
     ValueError if dout has another shape, TypeError for a cache of another function.
     """
     return _core.conv_bn_relu_backward(dout, cache)
 
 
-def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param: dict[str, Any],
+def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike | None, conv_param: dict[str, Any],
                            pool_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Convolution, relu and max pooling: x, w, b and conv_param as for conv_forward_fast.
 
@@ -131,12 +132,12 @@ def conv_relu_pool_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike, conv_param:
     pool_param.
     """
     where = "conv_relu_pool_forward"
-    return _core.conv_relu_pool_forward(x, w, _arguments.row(b, w, 0, x), *_arguments.convolution(where, conv_param),
+    return _core.conv_relu_pool_forward(x, w, _arguments.row(b, w, 0, x), _arguments.convolution(where, conv_param),
                                         *_arguments.pooling(where, pool_param))
 
 
-def conv_relu_pool_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H'', W'').
+def conv_relu_pool_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """dx (N, C, H, W), dw in w's shape and db (F,) or None, for dout (N, F, H'', W'').
 
     ValueError if dout has another shape, TypeError for a cache of another function.
     """

@@ -257,21 +257,23 @@ def dropout_backward(dout: ArrayLike, cache: Cache) -> np.ndarray:
     return _core.dropout_backward(dout, cache)
 
 
-def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike,
+def conv_forward_naive(x: ArrayLike, w: ArrayLike, b: ArrayLike | None,
                        conv_param: dict[str, Any]) -> tuple[np.ndarray, Cache]:
     """Convolution of images with F filters, in plain loops: the specification of conv_forward_fast.
 
     x (N, C, H, W), w (F, C, HH, WW), b (F,). conv_param contains stride, the distance between windows in pixels, and
-    pad, the number of zeros added on each side. Returns out (N, F, H', W') with H' = 1 + (H + 2 pad - HH) // stride,
-    and a cache for conv_backward_naive.
+    pad, the number of zeros added on each side; it may contain dilation, the distance between the pixels under
+    neighbouring taps of a filter, and groups: w is then (F, C // groups, HH, WW). All but groups are one number, or a
+    pair for height and width. b may be None. Returns out (N, F, H', W') with
+    H' = 1 + (H + 2 pad - (HH - 1) dilation - 1) // stride, and a cache for conv_backward_naive.
     ValueError for wrong shapes and values, TypeError for wrong kinds, KeyError for missing entries of conv_param.
     """
     return _core.conv_forward_naive(x, w, _arguments.row(b, w, 0, x),
-                                    *_arguments.convolution("conv_forward_naive", conv_param))
+                                    _arguments.convolution("conv_forward_naive", conv_param))
 
 
-def conv_backward_naive(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients of a convolution: dx (N, C, H, W), dw (F, C, HH, WW) and db (F,), for dout (N, F, H', W').
+def conv_backward_naive(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The gradients of a convolution: dx (N, C, H, W), dw in w's shape and db (F,) or None, for dout (N, F, H', W').
 
     ValueError if dout has another shape, TypeError for a cache of another function.
     """

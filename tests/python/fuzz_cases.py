@@ -11,6 +11,18 @@ def images(rng, x_only=False):
     return x if x_only else [x, rng.standard_normal((F, C, HH, WW)), rng.standard_normal(F)]
 
 
+def convolution(rng):
+    """x, w, b and conv_param with everything that it may contain."""
+    x, w, b = images(rng)
+    groups, param = int(rng.integers(1, 4)), conv_param(rng)
+    param.update(dilation=int(rng.integers(1, 3)), groups=groups)
+    for key in ("stride", "pad", "dilation"):
+        if rng.random() < 0.5:
+            param[key] = (param[key], int(rng.integers(1, 3)))
+    x, w, b = np.concatenate([x] * groups, 1), np.concatenate([w] * groups), np.concatenate([b] * groups)
+    return [x, w + rng.random(w.shape), b, param]
+
+
 def rows(rng, *more):
     N, D = rng.integers(1, 8, 2)
     return [rng.standard_normal((N, D)), *(rng.standard_normal(D) for _ in range(2))]
@@ -70,8 +82,13 @@ def reference_spatial(x, gamma, beta, param, dout):
                                        statistics=statistics(param, x.shape[1], (1, -1, 1, 1)))
 
 
+def conv_settings(param):
+    sides = [np.asarray(param.get(key, 1)).astype(int) for key in ("stride", "pad", "dilation")]
+    return (*sides, int_of(param.get("groups", 1)))
+
+
 def reference_conv(x, w, b, param, dout):
-    return reference.conv(x, w, b, dout, int_of(param["stride"]), int_of(param["pad"]))
+    return reference.conv(x, w, b, dout, *conv_settings(param))
 
 
 def reference_pool(x, param, dout):
@@ -119,17 +136,16 @@ def reference_affine_ln_relu(x, w, b, gamma, beta, param, dout):
 
 
 def reference_conv_bn_relu(x, w, b, gamma, beta, conv, param, dout):
-    a = reference.conv_out(x, w, b, int_of(conv["stride"]), int_of(conv["pad"]))[0]
+    a = reference.conv_out(x, w, b, *conv_settings(conv))[0]
     mask = reference_spatial(a, gamma, beta, param, dout)[0] > 0
     out, (da, dgamma, dbeta) = reference_spatial(a, gamma, beta, param, dout * mask)
     return out * mask, (*reference_conv(x, w, b, conv, da)[1], dgamma, dbeta)
 
 
 def reference_conv_relu_pool(x, w, b, conv, pool, dout):
-    s, p = int_of(conv["stride"]), int_of(conv["pad"])
-    a = reference.conv_out(x, w, b, s, p)[0]
+    a = reference.conv_out(x, w, b, *conv_settings(conv))[0]
     out, da = reference_pool(np.maximum(a, 0), pool, dout)
-    return out, reference.conv(x, w, b, da * (a > 0), s, p)[1]
+    return out, reference.conv(x, w, b, da * (a > 0), *conv_settings(conv))[1]
 
 
 def cases(rng):
@@ -168,9 +184,9 @@ def cases(rng):
          lambda x, g, b, n, p, d: reference.spatial_groupnorm(x, g, b, int_of(n), d, float_of(p.get("eps", 1e-5))),
          [grouped, rng.standard_normal(2 * G), rng.standard_normal((1, 2 * G, 1, 1)), G, {"eps": 1e-3}]),
         ("conv", layers.conv_forward_naive, layers.conv_backward_naive, reference_conv,
-         [*images(rng), conv_param(rng)]),
+         convolution(rng)),
         ("conv", fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, reference_conv,
-         [*images(rng), conv_param(rng)]),
+         convolution(rng)),
         ("pool", layers.max_pool_forward_naive, layers.max_pool_backward_naive, reference_pool,
          [pictures, pool_param(rng)]),
         ("pool", fast_layers.max_pool_forward_fast, fast_layers.max_pool_backward_fast, reference_pool,
@@ -182,7 +198,7 @@ def cases(rng):
         ("affine_relu", layer_utils.affine_relu_forward, layer_utils.affine_relu_backward, reference_affine_relu,
          dense(rng)),
         ("conv_relu", layer_utils.conv_relu_forward, layer_utils.conv_relu_backward, reference_conv_relu,
-         [*images(rng), conv_param(rng)]),
+         convolution(rng)),
         ("affine_bn_relu", layer_utils.affine_bn_relu_forward, layer_utils.affine_bn_relu_backward,
          reference_affine_bn_relu, [x, w, b, b + 1, b - 1, bn_param(rng, len(b))]),
         ("affine_ln_relu", layer_utils.affine_ln_relu_forward, layer_utils.affine_ln_relu_backward,

@@ -170,6 +170,31 @@ class Layers(unittest.TestCase):
             self.check(layers.conv_forward_naive, layers.conv_backward_naive, expected, arrays, param)
             self.check(fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, expected, arrays, param)
 
+    def test_convolution_with_dilation_and_groups(self):
+        for _ in range(ROUNDS):
+            N, C, F, HH, WW, G = self.sizes(6, 1, 4)
+            pair = lambda least: tuple(int(v) for v in self.rng.integers(least, 4, 2))
+            param = {"stride": pair(1), "pad": list(pair(0)), "dilation": pair(1), "groups": G}
+            arrays = [self.normal(N, C * G, *self.sizes(2, 10, 12)), self.normal(F * G, C, HH, WW), self.normal(F * G)]
+            settings = [param[key] for key in ("stride", "pad", "dilation", "groups")]
+            expected = lambda x, w, b, d: reference.conv(x, w, b, d, *settings)
+            for forward, backward in [(layers.conv_forward_naive, layers.conv_backward_naive),
+                                      (fast_layers.conv_forward_fast, fast_layers.conv_backward_fast)]:
+                self.check(forward, backward, expected, arrays, param)
+                self.check_without_bias(forward, backward, settings, arrays[:2], param)
+
+    def check_without_bias(self, forward, backward, settings, arrays, param):
+        def expected(x, w, dout):
+            out, grads = reference.conv(x, w, None, dout, *settings)
+            return out, grads[:2]
+
+        def gradients(dout, cache):
+            dx, dw, db = backward(dout, cache)
+            self.assertIsNone(db)
+            return dx, dw
+
+        self.check(lambda x, w, param: forward(x, w, None, param), gradients, expected, arrays, param)
+
     def test_pooling(self):
         for _ in range(ROUNDS):
             N, C, PH, PW, stride = self.sizes(5, 1, 4)
@@ -208,6 +233,7 @@ class Layers(unittest.TestCase):
 
     def test_sandwiches(self):
         one = {"stride": 1, "pad": 1}
+        wide = {"stride": (1, 2), "pad": (2, 3), "dilation": 2}
         pool = {"pool_height": 2, "pool_width": 2, "stride": 2}
         bn = lambda: {"mode": "train"}
         x, w, b, gamma, beta = (self.normal(*s) for s in [(7, 2, 3), (6, 5), (5,), (5,), (5,)])
@@ -224,6 +250,11 @@ class Layers(unittest.TestCase):
              [(affine, [x, w, b]), ((layers.layernorm_forward, layers.layernorm_backward), [gamma, beta, {}]),
               (relu, [])], [{}]),
             ("conv_relu", [images, filters, biases], [(conv, [images, filters, biases, one]), (relu, [])], [one]),
+            ("conv_relu", [images, filters, None], [(conv, [images, filters, None, one]), (relu, [])], [one]),
+            ("conv_bn_relu", [images, filters, None, g, t],
+             [(conv, [images, filters, None, wide]),
+              ((layers.spatial_batchnorm_forward, layers.spatial_batchnorm_backward), [g, t, bn()]), (relu, [])],
+             [wide, bn()]),
             ("conv_bn_relu", [images, filters, biases, g, t],
              [(conv, [images, filters, biases, one]),
               ((layers.spatial_batchnorm_forward, layers.spatial_batchnorm_backward), [g, t, bn()]), (relu, [])],
@@ -250,8 +281,10 @@ class Layers(unittest.TestCase):
                         gradients = list(d[1:]) + gradients
                         d = d[0]
                 out *= -1  # the caller's own: the cache does not see it
+                self.assertEqual([g_ is None for g_ in got], [False] + [e is None for e in gradients])
                 for g_, e in zip(got, [d, *gradients], strict=True):
-                    self.near(g_, e, what=name)
+                    if e is not None:
+                        self.near(g_, e, what=name)
 
 
 if __name__ == "__main__":

@@ -88,22 +88,33 @@ def windows(x, height, width, stride):
     return view[:, :, ::stride, ::stride]
 
 
-def conv_out(x, w, b, stride, pad):
-    """The output, the padded images, and all windows of them."""
-    padded = np.pad(x, [(0, 0), (0, 0), (pad, pad), (pad, pad)])
-    seen = windows(padded, w.shape[2], w.shape[3], stride)
-    return np.einsum("ncijpq,fcpq->nfij", seen, w) + b.reshape(1, -1, 1, 1), padded, seen
+def conv_out(x, w, b, stride, pad, dilation=1, groups=1):
+    """The output, the padded images, and all windows of them, (N, G, C / G, H', W', HH, WW)."""
+    (sh, sw), (ph, pw), (dh, dw) = (np.broadcast_to(sides, 2) for sides in (stride, pad, dilation))
+    padded = np.pad(x, [(0, 0), (0, 0), (ph, ph), (pw, pw)])
+    N, (F, C, HH, WW) = len(x), w.shape
+    view = np.lib.stride_tricks.sliding_window_view(padded, ((HH - 1) * dh + 1, (WW - 1) * dw + 1), axis=(2, 3))
+    view = view[:, :, ::sh, ::sw, ::dh, ::dw]
+    seen = view.reshape(N, groups, C, *view.shape[2:])
+    out = np.einsum("ngcijpq,gfcpq->ngfij", seen, w.reshape(groups, -1, C, HH, WW))
+    return out.reshape(N, F, *view.shape[2:4]) + (0 if b is None else b.reshape(1, -1, 1, 1)), padded, seen
 
 
-def conv(x, w, b, dout, stride, pad):
-    out, padded, seen = conv_out(x, w, b, stride, pad)
+def conv(x, w, b, dout, stride, pad, dilation=1, groups=1):
+    """The output, and dx, dw and db; db is None where b is."""
+    (sh, sw), (ph, pw), (dh, dw) = (np.broadcast_to(sides, 2) for sides in (stride, pad, dilation))
+    out, padded, seen = conv_out(x, w, b, stride, pad, dilation, groups)
+    (F, C, HH, WW), (N, _, OH, OW) = w.shape, dout.shape
+    grouped, filters = dout.reshape(N, groups, -1, OH, OW), w.reshape(groups, -1, C, HH, WW)
     dpadded = np.zeros(padded.shape)
-    for i in range(dout.shape[2]):
-        for j in range(dout.shape[3]):
-            dpadded[:, :, i * stride:i * stride + w.shape[2], j * stride:j * stride + w.shape[3]] += np.einsum(
-                "nf,fcpq->ncpq", dout[:, :, i, j], w)
-    dx = dpadded[:, :, pad:pad + x.shape[2], pad:pad + x.shape[3]]
-    return out, (dx, np.einsum("nfij,ncijpq->fcpq", dout, seen), dout.sum((0, 2, 3)))
+    for p in range(HH):
+        for q in range(WW):
+            pixels = np.einsum("ngfij,gfc->ngcij", grouped, filters[..., p, q]).reshape(N, -1, OH, OW)
+            top, left = p * dh, q * dw
+            dpadded[:, :, top:top + (OH - 1) * sh + 1:sh, left:left + (OW - 1) * sw + 1:sw] += pixels
+    dx = dpadded[:, :, ph:ph + x.shape[2], pw:pw + x.shape[3]]
+    gradient = np.einsum("ngfij,ngcijpq->gfcpq", grouped, seen).reshape(w.shape)
+    return out, (dx, gradient, None if b is None else dout.sum((0, 2, 3)))
 
 
 def max_pool(x, dout, height, width, stride):

@@ -65,6 +65,18 @@ class Torch(unittest.TestCase):
             self.check(fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, theirs, arrays, [param])
             self.check(layers.conv_forward_naive, layers.conv_backward_naive, theirs, arrays, [param])
 
+    def test_any_convolution(self):
+        for i in range(200):
+            groups = int(self.rng.integers(1, 9))
+            C, filters = (1, groups) if i % 2 else self.rng.integers(1, 20, 2) * (1, groups)
+            HH, WW = self.rng.integers(1, 6, 2)
+            stride, dilation = (tuple(int(v) for v in self.rng.integers(1, 4, 2)) for _ in range(2))
+            pad = tuple(int(v) for v in self.rng.integers(0, 5, 2))
+            param = {"stride": stride, "pad": pad, "dilation": dilation, "groups": groups}
+            arrays = [self.normal(3, C * groups, 17, 15), self.normal(filters, C, HH, WW), self.normal(filters)]
+            theirs = lambda x, w, b: F.conv2d(x, w, b, stride, pad, dilation, groups)
+            self.check(fast_layers.conv_forward_fast, fast_layers.conv_backward_fast, theirs, arrays, [param])
+
     def test_pooling(self):
         for height, width, stride in [(2, 2, 2), (3, 2, 1), (3, 3, 2)]:
             param = {"pool_height": height, "pool_width": width, "stride": stride}
