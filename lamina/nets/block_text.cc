@@ -43,17 +43,25 @@ class Reader : public BlockVisitor {
     const bool there = !words_.empty() && words_.front().text.find_first_not_of("+-.0123456789eE") == std::string::npos;
     value = there ? real(take(what), what, bounds) : absent;
   }
-  void filter_size(Index& side) override {
+  void filter_size(Sides& size) override {
     const Word word = take("a filter size such as 3x3");
-    const std::size_t x = word.text.find('x');
-    Index width = 0;
-    if (x == std::string_view::npos || !read(word.text.substr(0, x), side) || !read(word.text.substr(x + 1), width))
+    if (!read_sides(word.text, size) || size.h < 1 || size.w < 1)
       wrong(word.at, "expected a filter size such as 3x3, got ", quoted(word.text));
-    if (side != width || side < 1) wrong(word.at, "expected square filters, such as 3x3, got ", quoted(word.text));
   }
 
   void option(std::string_view word, std::optional<Index>& value, Index least) override {
     if (const auto found = take_option(word)) value = whole(*found, word, least);
+  }
+  void option(std::string_view word, std::optional<Sides>& value, Index least) override {
+    const auto found = take_option(word);
+    if (!found) return;
+    Sides sides = least;
+    if (found->text.find('x') == std::string_view::npos)
+      sides = whole(*found, word, least);
+    else if (!read_sides(found->text, sides) || sides.h < least || sides.w < least)
+      wrong(found->at, "expected ", word, " to be two whole numbers of ", at_least(least), " such as 2x1, got ",
+            quoted(found->text));
+    value = sides;
   }
   void option(std::string_view word, double& value, const OptionRange& bounds, double absent) override {
     const auto found = take_option(word);
@@ -148,6 +156,11 @@ class Reader : public BlockVisitor {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return error == std::errc() && end == text.data() + text.size();
   }
+  // "3x5"
+  static bool read_sides(std::string_view text, Sides& sides) {
+    const std::size_t x = text.find('x');
+    return x != std::string_view::npos && read(text.substr(0, x), sides.h) && read(text.substr(x + 1), sides.w);
+  }
   static Index whole(const Word& word, std::string_view what, Index least) {
     constexpr Index kMost = (Index{1} << 32) - 1;  // products of a few sizes must not overflow
     Index value = 0;
@@ -179,8 +192,9 @@ class BlockCounter : public BlockVisitor {
   void number(std::string_view, Index& value) override { times_ = static_cast<double>(value); }
   void number(std::string_view, double&, const OptionRange&) override {}
   void number(std::string_view, double&, const OptionRange&, double) override {}
-  void filter_size(Index&) override {}
+  void filter_size(Sides&) override {}
   void option(std::string_view, std::optional<Index>&, Index) override {}
+  void option(std::string_view, std::optional<Sides>&, Index) override {}
   void option(std::string_view, double&, const OptionRange&, double) override {}
   void flag(std::string_view, bool&) override {}
   void initial(Initial&, Initial::Kind) override {}

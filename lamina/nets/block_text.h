@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lamina/options.h"
+#include "lamina/sides.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
@@ -53,11 +54,13 @@ class BlockVisitor {
   virtual void number(std::string_view what, double& value, const OptionRange& bounds) = 0;
   /// An optional number, whose default is `absent`.
   virtual void number(std::string_view what, double& value, const OptionRange& bounds, double absent) = 0;
-  /// The side of square filters: "3x3".
-  virtual void filter_size(Index& side) = 0;
+  /// The height and width of filters: "3x5".
+  virtual void filter_size(Sides& size) = 0;
 
   /// "word value", left out if the value is the default.
   virtual void option(std::string_view word, std::optional<Index>& value, Index least) = 0;
+  /// A number for height and width, "stride 2", or one for each, "stride 2x1".
+  virtual void option(std::string_view word, std::optional<Sides>& value, Index least) = 0;
   virtual void option(std::string_view word, double& value, const OptionRange& bounds, double absent) = 0;
   /// "word" alone, which sets `value`; false by default.
   virtual void flag(std::string_view word, bool& value) = 0;
@@ -88,7 +91,7 @@ std::unique_ptr<BlockVisitor> block_checker(std::string_view where);
 Blocks parse_net(std::string_view text);
 /// The text of a list of blocks, from which parse_net() makes the same list. Options at their defaults are left out.
 std::string to_text(const Blocks& blocks);
-/// One line for each block that a text may have: "conv F KxK [stride S] [pad P]".
+/// One line for each block that a text may have: "max_pool K [stride S]".
 std::vector<std::string> block_grammar();
 
 }  // namespace lamina

@@ -18,8 +18,11 @@ class Checker : public BlockVisitor {
   void number(std::string_view what, double& value, const OptionRange& bounds, double) override {
     check(what, value, bounds);
   }
-  void filter_size(Index& side) override { check("the side of a filter", side, 1); }
+  void filter_size(Sides& size) override { check("the sides of a filter", size, 1); }
   void option(std::string_view word, std::optional<Index>& value, Index least) override {
+    if (value) check(word, *value, least);
+  }
+  void option(std::string_view word, std::optional<Sides>& value, Index least) override {
     if (value) check(word, *value, least);
   }
   void option(std::string_view word, double& value, const OptionRange& bounds, double) override {
@@ -39,6 +42,10 @@ class Checker : public BlockVisitor {
  private:
   void check(std::string_view what, Index value, Index least) const {
     if (value < least) fail(name_, "expected ", what, " of ", at_least(least), ", got ", value);
+  }
+  void check(std::string_view what, const Sides& value, Index least) const {
+    if (value.h < least || value.w < least)
+      fail(name_, "expected ", what, " of ", at_least(least), ", got ", value.to_string());
   }
   void check(std::string_view what, double value, const OptionRange& bounds) const {
     if (!bounds.contains(value)) fail(name_, "expected ", what, " ", bounds.to_string(), ", got ", value);

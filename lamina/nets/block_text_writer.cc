@@ -29,9 +29,12 @@ class Writer : public BlockVisitor {
   void number(std::string_view, double& value, const OptionRange&, double absent) override {
     if (value != absent) add(text_of(value));
   }
-  void filter_size(Index& side) override { add(text_of(side) + "x" + text_of(side)); }
+  void filter_size(Sides& size) override { add(text_of(size.h) + "x" + text_of(size.w)); }
   void option(std::string_view word, std::optional<Index>& value, Index) override {
     if (value) add(std::string(word) + " " + text_of(*value));
+  }
+  void option(std::string_view word, std::optional<Sides>& value, Index) override {
+    if (value) add(std::string(word) + " " + value->to_string());
   }
   void option(std::string_view word, double& value, const OptionRange&, double absent) override {
     if (value != absent) add(std::string(word) + " " + text_of(value));
@@ -73,8 +76,11 @@ class GrammarWriter : public BlockVisitor {
   void number(std::string_view what, Index&) override { add(name_of(what)); }
   void number(std::string_view what, double&, const OptionRange&) override { add(name_of(what)); }
   void number(std::string_view what, double&, const OptionRange&, double) override { add("[" + name_of(what) + "]"); }
-  void filter_size(Index&) override { add("KxK"); }
+  void filter_size(Sides&) override { add("KxL"); }
   void option(std::string_view word, std::optional<Index>&, Index) override { add("[" + std::string(word) + " N]"); }
+  void option(std::string_view word, std::optional<Sides>&, Index) override {
+    add("[" + std::string(word) + " N|NxM]");
+  }
   void option(std::string_view word, double&, const OptionRange&, double) override {
     add("[" + std::string(word) + " X]");
   }

@@ -15,12 +15,13 @@ constexpr std::string_view kFast = "conv_forward_fast", kNaive = "conv_forward_n
 py::tuple fast_forward(py::handle x_, py::handle w_, py::handle b_, const py::tuple& settings) {
   const py::array x = numbers(kFast, "x", x_), w = numbers(kFast, "w", w_);
   const Bias b(kFast, b_);
+  const ConvParam param = conv_param(settings);
   const Type type = promoted({&x, &w, b.or_else(x)});
   return with_type(type, [&]<class T>() {
     const Input<T> xs(kFast, "x", x), ws(kFast, "w", w), bs = b.input<T>();
     Tensor<T> out;
     ConvCache<T> state;
-    interruptible([&] { lamina::detail::conv_forward<T>(kFast, xs, ws, bs, conv_param(settings), false, out, state); });
+    interruptible([&] { lamina::detail::conv_forward<T>(kFast, xs, ws, bs, param, false, out, state); });
     auto cache = make_cache<ConvCache>(kFast, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);
@@ -56,10 +57,10 @@ struct NaiveSettings {
 py::tuple naive_forward(py::handle x_, py::handle w_, py::handle b_, const py::tuple& settings) {
   const py::array x = numbers(kNaive, "x", x_), w = numbers(kNaive, "w", w_);
   const Bias b(kNaive, b_);
+  const ConvParam param = conv_param(settings);
   const Type type = promoted({&x, &w, b.or_else(x)});
   return with_type(type, [&]<class T>() {
     const Input<T> xs(kNaive, "x", x), ws(kNaive, "w", w), bs = b.input<T>();
-    const ConvParam param = conv_param(settings);
     lamina::detail::check_convolution<T>(kNaive, xs, ws, bs, param);
     Tensor<T> out;
     interruptible([&] { out = naive::conv_forward<T>(xs, ws, bs, param); });

@@ -23,12 +23,13 @@ void keep_copy(Cache& cache, const Tensor<T>& out) {
 py::tuple relu_forward(py::handle x_, py::handle w_, py::handle b_, const py::tuple& settings) {
   const py::array x = numbers(kRelu, "x", x_), w = numbers(kRelu, "w", w_);
   const Bias b(kRelu, b_);
+  const ConvParam conv = conv_param(settings);
   const Type type = promoted({&x, &w, b.or_else(x)});
   return with_type(type, [&]<class T>() {
     const Input<T> xs(kRelu, "x", x), ws(kRelu, "w", w), bs = b.input<T>();
     Tensor<T> out;
     ConvReluCache<T> state;
-    interruptible([&] { conv_relu_forward<T>(xs, ws, bs, conv_param(settings), out, state); });
+    interruptible([&] { conv_relu_forward<T>(xs, ws, bs, conv, out, state); });
     auto cache = make_cache<ConvReluCache>(kRelu, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);
@@ -59,11 +60,12 @@ py::tuple relu_backward(py::handle dout_, py::handle cache_) {
 }
 
 py::tuple bn_relu_forward(py::handle x_, py::handle w_, py::handle b_, py::handle gamma_, py::handle beta_,
-                          const py::tuple& settings, bool train, double eps, double momentum,
-                          py::handle running_mean, py::handle running_var) {
+                          const py::tuple& settings, bool train, double eps, double momentum, py::handle running_mean,
+                          py::handle running_var) {
   const py::array x = numbers(kBnRelu, "x", x_), w = numbers(kBnRelu, "w", w_),
                   gamma = numbers(kBnRelu, "gamma", gamma_), beta = numbers(kBnRelu, "beta", beta_);
   const Bias b(kBnRelu, b_);
+  const ConvParam conv = conv_param(settings);
   const BatchNormArguments bn(kBnRelu, train, eps, momentum, running_mean, running_var);
   const Type type = promoted({&x, &w, b.or_else(x), &gamma, &beta});
   return with_type(bn.computed(type), [&]<class T>() {
@@ -75,7 +77,7 @@ py::tuple bn_relu_forward(py::handle x_, py::handle w_, py::handle b_, py::handl
     ConvBnReluCache<T> state;
     interruptible([&] {
       param = before;
-      conv_bn_relu_forward<T>(xs, ws, bs, gammas, betas, conv_param(settings), param, out, state);
+      conv_bn_relu_forward<T>(xs, ws, bs, gammas, betas, conv, param, out, state);
     });
     auto cache = make_cache<ConvBnReluCache>(kBnRelu, std::move(state));
     cache->keep("x", x);
@@ -113,17 +115,18 @@ py::tuple bn_relu_backward(py::handle dout_, py::handle cache_) {
   });
 }
 
-py::tuple relu_pool_forward(py::handle x_, py::handle w_, py::handle b_, const py::tuple& settings,
-                            Index pool_height, Index pool_width, Index pool_stride) {
+py::tuple relu_pool_forward(py::handle x_, py::handle w_, py::handle b_, const py::tuple& settings, Index pool_height,
+                            Index pool_width, Index pool_stride) {
   const py::array x = numbers(kReluPool, "x", x_), w = numbers(kReluPool, "w", w_);
   const Bias b(kReluPool, b_);
+  const ConvParam conv = conv_param(settings);
   const Type type = promoted({&x, &w, b.or_else(x)});
   return with_type(type, [&]<class T>() {
     const Input<T> xs(kReluPool, "x", x), ws(kReluPool, "w", w), bs = b.input<T>();
     const PoolParam pool{.pool_height = pool_height, .pool_width = pool_width, .stride = pool_stride};
     Tensor<T> out;
     ConvReluPoolCache<T> state;
-    interruptible([&] { conv_relu_pool_forward<T>(xs, ws, bs, conv_param(settings), pool, out, state); });
+    interruptible([&] { conv_relu_pool_forward<T>(xs, ws, bs, conv, pool, out, state); });
     auto cache = make_cache<ConvReluPoolCache>(kReluPool, std::move(state));
     cache->keep("x", x);
     cache->keep("w", w);

@@ -27,6 +27,8 @@ TEST(BlockText, GoesToBlocksAndBack) {
             "conv 3 5x5 stride 1 | residual ( relu ) | leaky_relu | affine 2");
   EXPECT_EQ(to_text(parse_net("conv 3 5x5 init scale 1e-3 stride 2 pad 0")),
             "conv 3 5x5 stride 2 pad 0 init scale 0.001");
+  EXPECT_EQ(to_text(parse_net("conv 4 3x5 no_bias groups 2 pad 1 stride 2x1 dilation 2x2")),
+            "conv 4 3x5 stride 2x1 pad 1 dilation 2 groups 2 no_bias");
   EXPECT_EQ(to_text(parse_net("dropout 0.25 seed 7 | leaky_relu 0")), "dropout 0.25 seed 7 | leaky_relu 0");
 }
 
@@ -83,7 +85,10 @@ TEST(BlockText, ErrorsNameThePlace) {
   expect("affine 10 init scale", "[net] expected a number after 'init scale', got none at 20");
   expect("affine 10 init scale nan", "[net] expected init scale to be a number of 0 or more, got 'nan' at 21");
   expect("conv 4 3", "[net] expected a filter size such as 3x3, got '3' at 7");
-  expect("conv 4 3x5", "[net] expected square filters, such as 3x3, got '3x5' at 7");
+  expect("conv 4 3x0", "[net] expected a filter size such as 3x3, got '3x0' at 7");
+  expect("conv 4 3x3 pad 1x", "[net] expected pad to be two whole numbers of 0 or more such as 2x1, got '1x' at 15");
+  expect("conv 4 3x3 dilation 0x2",
+         "[net] expected dilation to be two whole numbers of 1 or more such as 2x1, got '0x2' at 20");
   expect("conv 4 3x3 stride 0", "[net] expected stride to be a whole number of 1 or more, got '0' at 18");
   expect("dropout 1.5", "[net] expected keep to be a number above 0 and at most 1, got '1.5' at 8");
   expect("gelu tanh tanh", "[net] expected tanh once after gelu, got it again at 10");
@@ -114,14 +119,18 @@ TEST(BlockText, OptionsOfListsInCppAreChecked) {
   EXPECT_EQ(error([] { return Blocks{Dropout{.keep = 0}}; }), "[dropout] expected keep above 0 and at most 1, got 0");
   EXPECT_EQ(error([] { return Blocks{Conv{.filters = 1, .stride = 0}}; }),
             "[conv] expected stride of 1 or more, got 0");
+  EXPECT_EQ(error([] {
+              return Blocks{Conv{.filters = 1, .size = {3, 0}}};
+            }),
+            "[conv] expected the sides of a filter of 1 or more, got 3x0");
   EXPECT_EQ(error([] { return Blocks{Concat{.branches = {{Relu{}}}}}; }),
             "[concat] expected two or more lists of blocks, got 1");
 }
 
 TEST(BlockText, GrammarHasALineForEachBlock) {
   const std::vector<std::string> lines = block_grammar();
-  EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxK [stride N] [pad N] [init he|xavier|zeros|scale X] "
-                                         "[rate X] [decay X] [frozen]"));
+  EXPECT_THAT(lines, ::testing::Contains("conv FILTERS KxL [stride N|NxM] [pad N|NxM] [dilation N|NxM] [groups N] "
+                                         "[no_bias] [init he|xavier|zeros|scale X] [rate X] [decay X] [frozen]"));
   EXPECT_THAT(lines, ::testing::Contains("affine OUTPUTS [no_bias] [init he|xavier|zeros|scale X] [rate X] [decay X] "
                                          "[frozen]"));
   EXPECT_THAT(lines, ::testing::Contains("layernorm [eps X] [init zeros] [rate X] [decay X] [frozen]"));

@@ -131,6 +131,21 @@ TEST(NetSummary, ThreeLayerConvNet) {
   EXPECT_EQ(s.layers[2].flops, 4915200);   // 3 * 2 * 8192 * 100
 }
 
+TEST(NetSummary, AnyConvolution) {
+  NetConfig config;
+  config.model = kNetOfBlocks;
+  config.net = "conv 32 3x5 stride 2x1 | conv 64 3x3 dilation 2x1 groups 4 no_bias | affine 10";
+  const NetSummary s = summary_of(config);
+  ASSERT_EQ(s.layers.size(), 3u);
+  EXPECT_EQ(s.layers[0].name, "conv 3x5, 32 filters, stride 2x1");
+  EXPECT_EQ(s.layers[0].output, (Shape{32, 16, 32}));
+  EXPECT_EQ(s.layers[1].name, "conv 3x3, 64 filters, stride 1, dilation 2x1, groups 4");
+  EXPECT_EQ(s.layers[1].parameters, "W2");
+  EXPECT_EQ(s.layers[1].parameter_count, 64 * 8 * 9);
+  EXPECT_EQ(s.layers[1].output, (Shape{64, 14, 32}));
+  EXPECT_EQ(s.layers[1].flops, 3.0 * 2 * 64 * 14 * 32 * 8 * 9);
+}
+
 TEST(NetSummary, AveragePools) {
   NetConfig config;
   config.model = kNetOfBlocks;

@@ -101,6 +101,8 @@ inline std::vector<NetCase> block_cases(Index size) {
       "residual ( conv 4 3x3 | batchnorm init zeros ) | tanh | affine 12 no_bias | batchnorm momentum 0.8 no_scale | "
       "relu | dropout 0.7 | affine 9 no_bias | tanh | batchnorm no_scale | affine 9 no_bias | relu | "
       "residual ( affine 9 no_bias | layernorm init zeros ) | affine 10 no_bias",
+      "conv 6 3x5 stride 2x1 pad 1x2 no_bias | relu | conv 6 3x3 groups 6 | batchnorm | relu | conv 8 1x1 no_bias | "
+      "batchnorm | relu | conv 4 2x3 pad 2 dilation 1x2 groups 2 no_bias | affine 10",
   };
   std::vector<NetCase> cases;
   for (const char* text : texts) {

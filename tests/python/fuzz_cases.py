@@ -211,8 +211,8 @@ def cases(rng):
 
 
 def as_arrays(value):
-    """An argument for the reference: an array in float64, or a dictionary."""
-    return value if isinstance(value, dict) else np.asarray(value).astype("f8")
+    """An argument for the reference: an array in float64, a dictionary, or None."""
+    return value if value is None or isinstance(value, dict) else np.asarray(value).astype("f8")
 
 
 def described(value):

@@ -237,6 +237,20 @@ TEST(Probe, LooksAtItsIterationsAndWhereTheLossIsNotFinite) {
   EXPECT_THROW(Probe<float>(*net, 0, 1), std::invalid_argument);
 }
 
+TEST(Probe, TakesALayerWithoutAShift) {
+  NetConfig config = testing::block_cases(kSize)[0].config;
+  config.net = "conv 4 3x3 no_bias | relu | affine 10";
+  RandomState random(7);
+  const auto net = make_net<double>(config, random);
+  const Batch<double> batch = testing::random_batch<double>(kImages, kSize, random);
+  Probe<double> probe(*net, 1, kImages);
+  probe.before_update({1, net->loss(batch.X, batch.y).loss});
+  const std::vector<LayerValues>& layers = probe.diagnostics().measurements[0].layers;
+  EXPECT_GT(layers[0][Quantity::gradient_norm], 0);
+  EXPECT_EQ(layers[0][Quantity::shift_gradient_norm], 0);
+  EXPECT_GT(layers[1][Quantity::shift_gradient_norm], 0);
+}
+
 /// Parameters after a training of a net, looked at or not.
 template <class T>
 std::vector<T> trained(const NetConfig& config, bool look) {
