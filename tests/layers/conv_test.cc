@@ -91,20 +91,11 @@ void check_against_naive(const Case& c, RandomState& random) {
   const auto g = naive::conv_backward(doutd, xd, wd, c.param, c.bias);
   const auto out_terms = naive::conv_forward(absolute(xd), absolute(wd), absolute(bd), c.param);
   const auto g_terms = naive::conv_backward(absolute(doutd), absolute(xd), absolute(wd), c.param);
-  const Index groups = c.param.groups;  // each is convolved by itself
-  const kernels::ConvShape s{.N = c.x[0],
-                             .H = c.x[2],
-                             .W = c.x[3],
-                             .C = c.w[1],
-                             .F = c.w[0] / groups,
-                             .HH = c.w[2],
-                             .WW = c.w[3],
-                             .stride = c.param.stride,
-                             .pad = c.param.pad,
-                             .OH = out.shape()[2],
-                             .OW = out.shape()[3],
-                             .dilation = c.param.dilation};
-  const double k = std::is_same_v<T, float> && kernels::winograd_suits(s) ? 20 : 4;
+  const kernels::ConvShape s{c.x[0], c.x[2],         c.x[3],      c.x[1],         c.w[0],         c.w[2],
+                             c.w[3], c.param.stride, c.param.pad, out.shape()[2], out.shape()[3], c.param.dilation};
+  // Groups other than depthwise may be convolved by Winograd's algorithm, several at a time.
+  const bool winograd = c.param.groups == 1 ? kernels::winograd_suits(s) : c.w[1] > 1 || c.w[0] > c.x[1];
+  const double k = std::is_same_v<T, float> && winograd ? 20 : 4;
   for (const Layout layout : {Layout::nchw, Layout::nhwc}) {
     const bool nhwc = layout == Layout::nhwc;
     SCOPED_TRACE(nhwc ? "nhwc" : "nchw");

@@ -10,6 +10,7 @@
 #include "lamina/kernels/elementwise.h"
 #include "lamina/kernels/machine/chunks.h"
 #include "lamina/kernels/machine/workspace.h"
+#include "lamina/kernels/products/gemm.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "lamina/kernels/convolution/conv.cc"
@@ -308,15 +309,15 @@ namespace lamina::kernels {
 
 template <class T>
 void conv_forward_direct(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out) {
-  LAMINA_DISPATCH(forward<T>)(s, x, w, b, relu, out);
+  LAMINA_DISPATCH(forward<T>)(with_long_rows(s), x, w, b, relu, out);
 }
 template <class T>
 void conv_backward_data_direct(const ConvShape& s, const T* dout, const T* w, T* dx) {
-  LAMINA_DISPATCH(data_gradient<T>)(s, dout, w, dx);
+  LAMINA_DISPATCH(data_gradient<T>)(with_long_rows(s), dout, w, dx);
 }
 template <class T>
 void conv_backward_filter_direct(const ConvShape& s, const T* x, const T* dout, T* dw) {
-  LAMINA_DISPATCH(filter_gradient<T>)(s, x, dout, dw);
+  LAMINA_DISPATCH(filter_gradient<T>)(with_long_rows(s), x, dout, dw);
 }
 
 template <class T>
@@ -340,6 +341,8 @@ void conv_backward_filter(const ConvShape& s, const T* x, const T* dout, T* dw, 
   if (db) column_sums(s.N * s.OH * s.OW, s.F, dout, db);
   if (s.depthwise()) return depthwise_backward_filter(s, x, dout, dw);
   if (s.groups > 1) return backward_filter_by_groups(s, x, dout, dw, conv_backward_filter<T>);
+  if (is_product(s))  // a long sum over all pixels, which gemm() cuts into pieces that fit into the cache
+    return gemm(true, false, s.F, s.C, s.N * s.H * s.W, dout, s.F, x, s.C, dw, s.C);
   if constexpr (std::is_same_v<T, float>)
     if (winograd_suits(s)) return winograd_backward_filter(s, x, dout, dw);
   conv_backward_filter_direct(s, x, dout, dw);

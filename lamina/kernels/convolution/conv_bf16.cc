@@ -333,7 +333,7 @@ void conv_forward_bf16(const ConvShape& s, const float* x, const float* w, const
   if (s.groups > 1) return forward_by_groups(s, x, w, b, relu, out, conv_forward_bf16);
   if (winograd_suits_bf16(s)) return winograd_forward_bf16(s, x, w, b, relu, out);
 #if HWY_TARGETS & HWY_AVX3
-  if (has_pairs(s)) return N_AVX3::forward(s, x, w, b, relu, out);
+  if (has_pairs(s)) return N_AVX3::forward(convolution::with_long_rows(s), x, w, b, relu, out);
 #endif
   conv_forward(s, rounded<RoundedX>(image_size(s), x), rounded<RoundedW>(filter_size(s), w), b, relu, out);
 }
@@ -343,7 +343,7 @@ void conv_backward_data_bf16(const ConvShape& s, const float* dout, const float*
   if (s.groups > 1) return backward_data_by_groups(s, dout, w, dx, conv_backward_data_bf16);
   if (winograd_suits_bf16(s)) return winograd_backward_data_bf16(s, dout, w, dx);
 #if HWY_TARGETS & HWY_AVX3
-  if (has_pairs(s)) return N_AVX3::data_gradient(s, dout, w, dx);
+  if (has_pairs(s)) return N_AVX3::data_gradient(convolution::with_long_rows(s), dout, w, dx);
 #endif
   conv_backward_data(s, rounded<RoundedGradient>(out_size(s), dout), rounded<RoundedW>(filter_size(s), w), dx);
 }
@@ -354,7 +354,7 @@ void conv_backward_filter_bf16(const ConvShape& s, const float* x, const float* 
   if (s.groups > 1) return backward_filter_by_groups(s, x, dout, dw, conv_backward_filter_bf16);
   if (winograd_suits_bf16(s)) return winograd_backward_filter_bf16(s, x, dout, dw);
 #if HWY_TARGETS & HWY_AVX3
-  if (has_pairs(s)) return N_AVX3::filter_gradient(s, x, dout, dw);
+  if (has_pairs(s)) return N_AVX3::filter_gradient(convolution::with_long_rows(s), x, dout, dw);
 #endif
   conv_backward_filter<float>(s, rounded<RoundedX>(image_size(s), x), rounded<RoundedGradient>(out_size(s), dout), dw,
                               nullptr);

@@ -250,12 +250,10 @@ void depthwise_backward_filter(const ConvShape& s, const T* x, const T* dout, T*
     std::fill_n(own, size, T{0});
     kernel(s, x, dout, own, first, length);
   });
+  for (Index chunk = 1; chunk < rows.count(); ++chunk)
+    for (Index i = 0; i < size; ++i) sums[i] += sums[chunk * size + i];
   for (Index c = 0; c < s.C; ++c)
-    for (Index tap = 0; tap < taps; ++tap) {
-      T sum = 0;
-      for (Index chunk = 0; chunk < rows.count(); ++chunk) sum += sums[chunk * size + tap * s.C + c];
-      dw[c * taps + tap] = sum;
-    }
+    for (Index tap = 0; tap < taps; ++tap) dw[c * taps + tap] = sums[tap * s.C + c];
 }
 
 LAMINA_FLOAT_AND_DOUBLE(depthwise_forward);

@@ -80,6 +80,21 @@ struct GradientRows {
   }
 };
 
+/// Whether a convolution is a product of matrices: (pixels, C) of the images and (C, F) of the filters.
+inline bool is_product(const ConvShape& s) {
+  return s.HH == 1 && s.WW == 1 && s.stride == 1 && s.pad == 0 && s.groups == 1;
+}
+
+/// The same convolution with each image as one row of pixels if it is a product, so that tiles are not cut at the ends
+/// of rows. The results have the same bits. With few images, rows are kept for threads to share.
+inline ConvShape with_long_rows(const ConvShape& s) {
+  if (!is_product(s) || s.N < 8) return s;
+  ConvShape r = s;
+  r.H = r.OH = 1;
+  r.W = r.OW = s.H * s.W;
+  return r;
+}
+
 /// Chunks of the rows of one image: the whole image if there are enough images, else several chunks per image.
 inline Chunks rows_of_images(Index images, Index rows) {
   return {rows, images >= 8 ? std::max<Index>(1, rows) : std::max<Index>(1, rows * images / 8)};

@@ -1,14 +1,12 @@
-// Grouped convolution: one group of channels and filters after another is copied to memory of its own and convolved.
+// Grouped convolution: one part of the channels and filters after another is copied to memory of its own and convolved.
 #pragma once
 
 #include "lamina/kernels/convolution/conv.h"
 
 namespace lamina::kernels {
 
-/// The sizes of one group.
-ConvShape shape_of_group(const ConvShape& s);
-
-/// conv_forward and the gradients by groups; `convolve` does it for one.
+/// conv_forward and the gradients by parts; `convolve` does it for one. Small groups share a part, whose filters are
+/// then zero for the channels of other groups: a NaN or an infinity in a channel also spoils these groups' outputs.
 template <class T>
 void forward_by_groups(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out,
                        void (*convolve)(const ConvShape&, const T*, const T*, const T*, bool, T*));
