@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 
+from nets import TEXTS
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SLOW = 1.5  # a way that is so many times slower than its side's best in two short looks takes no further part
 
@@ -78,7 +80,7 @@ def threads_text(threads):
 
 def torch_ways(rival, worker, kind, case, cores, compiled=(), precisions=("float32", "bfloat16")):
     """Eager ways, or, where `compiled` holds the best eager way of a precision, that one compiled."""
-    images = case[0] in "nab"
+    images = case[0] in "nabrs"
 
     def way(precision, layout, threads, compiles):
         name = ", ".join(filter(None, [layout.replace("_", " ") if images else "", threads_text(threads),
@@ -118,13 +120,15 @@ class Field:
     def ways(self, kind, case):
         """Every way but the compiled ones."""
         found = []
+        text = dict(zip(("net", "batch"), TEXTS.get(case, ())))
         for precision in ("float32", "bfloat16"):
-            found += [Way("lamina", precision, threads_text(t), self.lamina, kind=kind, case=case, threads=t)
-                  for t in sorted({1, self.cores})]
+            found += [Way("lamina", precision, threads_text(t), self.lamina, kind=kind, case=case, threads=t, **text)
+                      for t in sorted({1, self.cores})]
         for rival, worker in self.torches.items():
             found += torch_ways(rival, worker, kind, case, self.cores)
-        found += [Way("NumPy", "float32", threads_text(t), w, kind=kind, case=case, threads=t)
-                  for t, w in self.numpys.items()]
+        if not text:
+            found += [Way("NumPy", "float32", threads_text(t), w, kind=kind, case=case, threads=t)
+                      for t, w in self.numpys.items()]
         if self.onnx and kind == "predict":
             found += [Way("ONNX Runtime", "float32", threads_text(t), self.onnx, kind=kind, case=case, threads=t)
                       for t in sorted({1, self.cores})]

@@ -30,6 +30,14 @@ BENCHMARK_CAPTURE(activation, silu, lamina::kernels::silu<float>)->Arg(1 << 20)-
 BENCHMARK_CAPTURE(activation, gelu, lamina::kernels::gelu<float>)->Arg(1 << 20)->UseRealTime();
 BENCHMARK_CAPTURE(activation, gelu_tanh, lamina::kernels::gelu_tanh<float>)->Arg(1 << 20)->UseRealTime();
 
+void gelu_backward(benchmark::State& state) {
+  const auto x = bench::numbers<float>({state.range(0)});
+  Tensor<float> dx(x.shape());
+  for (auto _ : state) lamina::kernels::gelu_backward(x.size(), x.data(), x.data(), dx.data());
+  bench::report_bytes(state, 8.0 * static_cast<double>(x.size()));
+}
+BENCHMARK(gelu_backward)->Arg(1 << 20)->UseRealTime();
+
 void sum_of_squares(benchmark::State& state) {
   const auto x = bench::numbers<float>({state.range(0)});
   double sum = 0;

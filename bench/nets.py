@@ -1,4 +1,4 @@
-"""The nets that the benchmarks' Python programs train, as lists of layers; bench/steps.cc has the same ones."""
+"""The nets that the benchmarks train, as lists of layers, of which bench/steps.cc has the same ones, or as texts."""
 
 
 def convnet(filters, stride):
@@ -34,6 +34,33 @@ CASES = {  # name: (layers, update rule, batch size)
     "c128": (SIX, "sgd_momentum", 128),
     "d50": (fully_connected([50] * 7, norm=True), "adam", 50),
     "e100": (fully_connected([500], keep=0.75), "adam", 100),
+}
+
+
+def residual(filters, stride):
+    """A block of two convolutions of ResNet-20; where it changes the images' size, so does its shortcut."""
+    changes = f" stride {stride}" * (stride > 1)
+    shortcut = f" shortcut ( conv {filters} 1x1 stride {stride} no_bias | batchnorm )" * (stride > 1)
+    return (f"residual ( conv {filters} 3x3{changes} no_bias | batchnorm | relu | conv {filters} 3x3 no_bias | batchnorm )"
+            f"{shortcut} | relu")
+
+
+def separable():
+    """Six depthwise convolutions of 3x3, each followed by one of 1x1."""
+    blocks, channels = ["conv 32 3x3 no_bias | batchnorm | relu"], 32
+    for filters, stride in zip((64, 128, 128, 256, 256, 512), (1, 2, 1, 2, 1, 2)):
+        blocks.append(f"conv {channels} 3x3 stride {stride} groups {channels} no_bias | batchnorm | relu")
+        blocks.append(f"conv {filters} 1x1 no_bias | batchnorm | relu")
+        channels = filters
+    return " | ".join([*blocks, "global_average_pool", "affine 10"])
+
+
+RESNET20 = " | ".join(["conv 16 3x3 no_bias | batchnorm | relu", f"repeat 3 ( {residual(16, 1)} )", residual(32, 2),
+                       f"repeat 2 ( {residual(32, 1)} )", residual(64, 2), f"repeat 2 ( {residual(64, 1)} )",
+                       "global_average_pool", "affine 10"])
+TEXTS = {  # name: (text, batch size); trained by SGD with momentum
+    "r128": (RESNET20, 128),
+    "s128": (separable(), 128),
 }
 
 

@@ -2,6 +2,7 @@
 // input, and answers each with one line: {"seconds": [...]}, or {"error": ...} where it cannot do what is asked.
 //
 //   {"case": "n32", "kind": "train", "threads": 2, "steps": 10, "precision": "float32"}
+//   {"net": "conv 16 3x3 | ...", "batch": 128, ...}          a net given as text, besides its name as "case"
 //   {"kind": "peak", "threads": 2, "precision": "float32"}   {"gflops", "precision", "target"}: an FMA loop in
 //   registers: the processor's measured limit
 //   {"kind": "sweep", "threads": 2, "together": true}        {"total": seconds} of 40 small trainings
@@ -79,6 +80,14 @@ Case find_case(const std::string& name) {
   throw std::invalid_argument("[steps] expected the name of a case, got '" + name + "'");
 }
 
+Case text_case(const std::string& text, Index batch) {
+  Case c;
+  c.net.model = kNetOfBlocks;
+  c.net.net = text;
+  c.batch = batch;
+  return c;
+}
+
 // Bytes as CIFAR-10 has them; what they show does not matter for time.
 Split random_split(Index n) {
   auto bytes = std::make_shared<Tensor<std::uint8_t>>(Shape{n, 3, 32, 32});
@@ -139,7 +148,7 @@ nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
     return {{"error", "expected a precision of float32 or bfloat16, got " + precision}};
   if (kind == "sweep") return {{"total", bench::sweep_seconds(data, request.at("together").get<bool>())}};
   const auto name = request.at("case").get<std::string>();
-  Case c = find_case(name);
+  Case c = request.contains("net") ? text_case(request.at("net"), request.at("batch")) : find_case(name);
   c.net.precision = precision == "bfloat16" ? Precision::bf16 : Precision::full;
   auto& training = trainings[name + " " + precision];
   if (!training) training = std::make_unique<Training>(c, data);

@@ -11,7 +11,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from nets import CASES
+from nets import CASES, TEXTS
+from torch_net import net_of_text
 
 
 LAYERS = {
@@ -36,9 +37,13 @@ def net_of(layers):
 
 class Training:
     def __init__(self, case, layout, precision, compiled):
-        layers, rule, self.batch = CASES[case]
         self.format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-        self.net = net_of(layers)
+        if case in TEXTS:
+            (text, self.batch), rule = TEXTS[case], "sgd_momentum"
+            self.net = net_of_text(text, (3, 32, 32))
+        else:
+            layers, rule, self.batch = CASES[case]
+            self.net = net_of(layers)
         if layout == "channels_last":
             self.net = self.net.to(memory_format=self.format)
         self.bfloat16 = precision == "bfloat16"
