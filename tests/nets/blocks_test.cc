@@ -264,9 +264,9 @@ TEST(Blocks, ThatDoNotFitAreNamed) {
   EXPECT_EQ(
       error_of("conv 4 3x5 dilation 5x1 | affine 10"),
       "[Net] expected images of at least 11 x 5, padding included, before 'conv 4 3x5 dilation 5x1', got 10 x 12");
-  EXPECT_EQ(error_of("conv 4 3x3 dilation 9223372036854775807 | affine 10"),
-            "[Net] expected images of at least 4611686018427387904 x 4611686018427387904, padding included, before "
-            "'conv 4 3x3 dilation 9223372036854775807', got 10 x 10");
+  EXPECT_EQ(error_of("conv 4 3x3 dilation 4294967295 | affine 10"),
+            "[Net] expected images of at least 8589934591 x 8589934591, padding included, before "
+            "'conv 4 3x3 dilation 4294967295', got 10 x 10");
   EXPECT_EQ(error_of("conv 4 3x3 groups 2 | affine 10"),
             "[Net] expected groups that divide 3 channels and 4 filters, got 'conv 4 3x3 groups 2'");
   EXPECT_EQ(error_of("max_pool 9 | affine 10"),
