@@ -96,7 +96,7 @@ def conv_out(x, w, b, stride, pad, dilation=1, groups=1):
     view = np.lib.stride_tricks.sliding_window_view(padded, ((HH - 1) * dh + 1, (WW - 1) * dw + 1), axis=(2, 3))
     view = view[:, :, ::sh, ::sw, ::dh, ::dw]
     seen = view.reshape(N, groups, C, *view.shape[2:])
-    out = np.einsum("ngcijpq,gfcpq->ngfij", seen, w.reshape(groups, -1, C, HH, WW))
+    out = np.einsum("ngcijpq,gfcpq->ngfij", seen, w.reshape(groups, F // groups, C, HH, WW))
     return out.reshape(N, F, *view.shape[2:4]) + (0 if b is None else b.reshape(1, -1, 1, 1)), padded, seen
 
 
@@ -105,11 +105,11 @@ def conv(x, w, b, dout, stride, pad, dilation=1, groups=1):
     (sh, sw), (ph, pw), (dh, dw) = (np.broadcast_to(sides, 2) for sides in (stride, pad, dilation))
     out, padded, seen = conv_out(x, w, b, stride, pad, dilation, groups)
     (F, C, HH, WW), (N, _, OH, OW) = w.shape, dout.shape
-    grouped, filters = dout.reshape(N, groups, -1, OH, OW), w.reshape(groups, -1, C, HH, WW)
+    grouped, filters = dout.reshape(N, groups, F // groups, OH, OW), w.reshape(groups, F // groups, C, HH, WW)
     dpadded = np.zeros(padded.shape)
     for p in range(HH):
         for q in range(WW):
-            pixels = np.einsum("ngfij,gfc->ngcij", grouped, filters[..., p, q]).reshape(N, -1, OH, OW)
+            pixels = np.einsum("ngfij,gfc->ngcij", grouped, filters[..., p, q]).reshape(N, groups * C, OH, OW)
             top, left = p * dh, q * dw
             dpadded[:, :, top:top + (OH - 1) * sh + 1:sh, left:left + (OW - 1) * sw + 1:sw] += pixels
     dx = dpadded[:, :, ph:ph + x.shape[2], pw:pw + x.shape[3]]
