@@ -13,7 +13,7 @@ namespace {
 constexpr std::pair<const char*, const char*> kWrongTexts[] = {
     {"covn 32 3x3 | affine 10", "[net] expected a block, got 'covn' at 0; did you mean conv?"},
     {"conv 32 | affine 10",
-     "[net] expected a filter size such as 3x3 after conv, got none at 8; its form is 'conv FILTERS KxK'"},
+     "[net] expected a filter size such as 3x3 after conv, got none at 8; its form is 'conv FILTERS KxL'"},
     {"conv 3x3 32 | affine 10", "[net] expected filters to be a whole number of 1 or more, got '3x3' at 5"},
     {"conv 32, 3x3 | affine 10", "[net] expected filters to be a whole number of 1 or more, got '32,' at 5"},
     {"conv(32, 3) | affine 10", "[net] expected filters to be a whole number of 1 or more, got '(' at 4"},
