@@ -1,7 +1,5 @@
 #include "datasets/image_folder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "datasets/held_out.h"
 #include "datasets/image_files.h"
 #include "datasets/images.h"
 #include "lamina/check.h"
+#include "lamina/memory.h"
 #include "lamina/random.h"
 #include "lamina/threads.h"
 
@@ -30,12 +30,6 @@ struct Image {
   fs::path path;
   Label label;
 };
-
-// How many of the n images of a class to hold out.
-Index share(Index n, double fraction) {
-  if (fraction == 0 || n < 2) return 0;
-  return std::max<Index>(1, std::llround(static_cast<double>(n) * fraction));
-}
 
 struct Parts {
   std::vector<Image> train, val, test;
@@ -54,9 +48,7 @@ Parts split(const ImageFiles& found, const ImageFolderOptions& options) {
   const double test_fraction = found.has_val || found.has_test ? 0 : options.test_fraction;
   for (std::size_t c = 0; c < found.train.size(); ++c) {
     const auto n = static_cast<Index>(found.train[c].size());
-    const Index num_val = std::min(n - 1, share(n, val_fraction));
-    const Index num_test = std::min(n - 1 - num_val, share(n, test_fraction));
-    const auto order = random.permutation(n);
+    const auto [order, num_val, num_test] = hold_out(n, val_fraction, test_fraction, random);
     const auto label = static_cast<Label>(c);
     for (Index i = 0; i < n; ++i) {
       std::vector<Image>& part = i < num_val ? parts.val : i < num_val + num_test ? parts.test : parts.train;
@@ -198,11 +190,7 @@ void check_options(const ImageFolderOptions& options) {
       fail(kLoadImageFolder, "expected sides of 1 to ", kMaxImageSide, ", got ", side);
   if (options.channels != 0 && options.channels != 1 && options.channels != 3)
     fail(kLoadImageFolder, "expected 0, 1 or 3 channels, got ", options.channels);
-  for (const double fraction : {options.val_fraction, options.test_fraction})
-    if (!(fraction >= 0 && fraction < 1)) fail(kLoadImageFolder, "expected fractions of 0 to below 1, got ", fraction);
-  if (!(options.val_fraction + options.test_fraction < 1))
-    fail(kLoadImageFolder, "expected fractions that leave images to train on, got ", options.val_fraction, " and ",
-         options.test_fraction);
+  check_fractions(kLoadImageFolder, options.val_fraction, options.test_fraction);
 }
 
 // Says which shares have no effect, if they are other than the usual ones.
@@ -222,7 +210,7 @@ void check_fits_memory(const fs::path& directory, const ImageFiles& found, const
   for (const ImageFiles::Classes* part : {&found.train, &found.val, &found.test})
     for (const auto& files : *part) count += static_cast<double>(files.size());
   const double bytes = 3 * count * static_cast<double>(options.height) * static_cast<double>(options.width);
-  const double has = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double has = machine_memory();
   if (bytes > 0.8 * has)
     fail_file(kLoadImageFolder, directory, "expected images that fit into the machine's ", std::llround(has / 1e9),
               " GB of memory, found ", std::llround(count), ", which take ", std::llround(bytes / 1e9), " GB as ",

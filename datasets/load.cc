@@ -59,6 +59,11 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
   if (const fs::path place = find_cifar10(path); !place.empty()) return load_cifar10(place);
   if (is_idx(path)) return load_idx(path);
   if (is_npz(path)) return load_npz(path);
+  if (is_table(path)) {
+    TableOptions table = options.table;
+    table.say = options.say;
+    return load_table(path, table);
+  }
   if (is_image_folder(path)) {
     ImageFolderOptions images = options.images;
     images.say = options.say;
@@ -79,8 +84,9 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
   fail_file(
       kLoadDataset, path,
       fs::exists(path, error)
-          ? "expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file"
-          : "expected auto, cifar10, fashion-mnist, mnist, synthetic, a directory or a .npz file, found no such thing");
+          ? "expected a directory, CIFAR-10's .tar.gz, a table (.csv, .tsv) or a .npz file, found another file"
+          : "expected auto, cifar10, fashion-mnist, mnist, synthetic, a directory, a table or a .npz file, found no "
+            "such thing");
 }
 
 Dataset load_auto(const fs::path& data_dir, const LoadOptions& options) {

@@ -7,6 +7,7 @@
 
 #include "datasets/fetch.h"
 #include "datasets/image_folder.h"
+#include "datasets/table.h"
 #include "lamina/data/dataset.h"
 
 namespace lamina {
@@ -18,6 +19,8 @@ struct LoadOptions {
   FetchOptions fetch;
   /// For a directory with one folder for each class; its `say` is replaced by the one above.
   ImageFolderOptions images;
+  /// For a table; its `say` is replaced likewise.
+  TableOptions table;
 };
 
 /// The directory where downloaded data sets are put, and where they are looked for first: the first of `data_dir`
@@ -36,13 +39,13 @@ std::filesystem::path find_dataset(const std::string& name, const std::filesyste
 bool is_dataset_name(const std::string& name_or_dir);
 
 /// Whether load_dataset would load a set whose images have a size and splits of their own (a name, the files of
-/// CIFAR-10 or of an IDX set, a .npz file). ImageFolderOptions have no effect on such a set.
+/// CIFAR-10 or of an IDX set, a .npz file). ImageFolderOptions and TableOptions have no effect on such a set.
 bool has_own_splits(const std::string& name_or_dir);
 
 /// Loads a data set: "cifar10", "fashion-mnist", "mnist", "synthetic", or "auto", which is CIFAR-10 if it is found or
 /// can be downloaded to data_home(data_dir), and otherwise Fashion-MNIST; or the path of a directory or archive in one
-/// of their layouts, of a directory with one folder of images for each class, or of a .npz file (npz_dataset.h). Throws
-/// std::runtime_error with one line if there are no such data, or if they are damaged.
+/// of their layouts, of a directory with one folder of images for each class, of a table (table.h), or of a .npz file
+/// (npz_dataset.h). Throws std::runtime_error with one line if there are no such data, or if they are damaged.
 Dataset load_dataset(const std::string& name_or_dir, const std::filesystem::path& data_dir = {},
                      const LoadOptions& options = {});
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <new>
 
@@ -55,13 +56,8 @@ void free_block(void* start, std::size_t bytes) {
 
 // The most bytes to keep.
 std::size_t most_kept() {
-  std::size_t most = kMostBlocks * kLargePage;
-#if defined(__linux__)
-  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  if (pages > 0 && page > 0)
-    most = std::min(most, static_cast<std::size_t>(pages) / 32 * static_cast<std::size_t>(page));
-#endif
-  return most;
+  constexpr std::size_t kMost = kMostBlocks * kLargePage;
+  return static_cast<std::size_t>(std::min(static_cast<double>(kMost), machine_memory() / 32));
 }
 
 // The kept blocks, oldest first. A thread that finds the lock taken does not wait but asks the system instead. So does
@@ -130,6 +126,14 @@ void* from_system(std::size_t bytes) {
 }
 
 }  // namespace
+
+double machine_memory() {
+#if defined(__linux__)
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) return static_cast<double>(pages) * static_cast<double>(page);
+#endif
+  return std::numeric_limits<double>::infinity();
+}
 
 detail::Memory detail::allocate(std::size_t bytes) {
   if (bytes < kLarge) return {from_system(bytes), bytes};

@@ -1,7 +1,14 @@
-// The allocator of tensors' memory.
+// The machine's memory, and the allocator of tensors.
 #pragma once
 
 #include <cstddef>
+
+namespace lamina {
+
+/// The bytes of the machine's memory; infinite where the system does not say.
+double machine_memory();
+
+}  // namespace lamina
 
 namespace lamina::detail {
 

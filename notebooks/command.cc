@@ -94,8 +94,8 @@ int run_reproduce(const ReproduceFlags& flags) {
   load.say = [](std::string_view line) { tell(fmt::format("lamina reproduce: {}", line)); };
   load.images = image_options(config);
   const Dataset data = load_dataset(config.data, config.data_dir, load);
-  fmt::print("{}: {} train, {} val and {} test images of {}\n", on_one_line(data.name), with_commas(data.train.size()),
-             with_commas(data.val.size()), with_commas(data.test.size()), data.example_shape().to_string());
+  fmt::print("{}\n",
+             splits_line(data.name, data.train.size(), data.val.size(), data.test.size(), data.example_shape()));
 
   ReproduceWatcher watcher;
   watcher.print = [&](std::string_view text) {

@@ -29,7 +29,8 @@ struct Dataset {
   std::vector<std::string> target_names;  ///< of the K numbers of a target; none if the targets are labels
   Split train, val, test;
   std::shared_ptr<const Tensor<double>> mean;  ///< mean image of the whole training split, (C, H, W)
-  std::string identity;  ///< what a digest of the set includes besides the numbers, such as a user's own class names
+  std::string identity;     ///< what a digest of the set includes besides the numbers, such as a user's own class names
+  std::string preparation;  ///< of a table: how its rows became X, which a model file keeps; empty for other sets
   Shape example_shape() const { return train.X.example_shape(); }
   /// The names of what a net gives for an example: of the classes, or of the numbers of a target.
   const std::vector<std::string>& output_names() const { return target_names.empty() ? class_names : target_names; }

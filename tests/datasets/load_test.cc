@@ -91,10 +91,10 @@ TEST_F(Load, ADirectoryIsTakenForWhatItHolds) {
                 "none");
   EXPECT_EQ(said("cifar100"),
             "[load_dataset] cifar100: expected auto, cifar10, fashion-mnist, mnist, synthetic, a "
-            "directory or a .npz file, found no such thing");
+            "directory, a table or a .npz file, found no such thing");
   EXPECT_EQ(said(given() / "Fashion" / "train-images-idx3-ubyte"),
             "[load_dataset] " + (given() / "Fashion" / "train-images-idx3-ubyte").string() +
-                ": expected a directory, CIFAR-10's .tar.gz or a .npz file, found another file");
+                ": expected a directory, CIFAR-10's .tar.gz, a table (.csv, .tsv) or a .npz file, found another file");
 }
 
 TEST_F(Load, WhatIsNotFoundIsNamedWithThePlaces) {

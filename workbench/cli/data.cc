@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 struct DataFlags {
   std::string data, url, md5;
   fs::path data_dir;
-  ImageFolderOptions images;
+  LoadOptions options;
 };
 
 CLI::Validator md5_digest() {
@@ -57,7 +57,44 @@ void print_targets(const Dataset& data) {
              with_commas(data.test.size()));
 }
 
-void print_dataset(const Dataset& data) {
+/// The first of a column's categories: "3 categories: blue, green, red".
+std::string kind_text(const TableColumn& column) {
+  if (column.is_number)
+    return fmt::format("number, mean {:.4g}, deviation {:.4g}{}", column.mean, column.deviation,
+                       column.deviation > 0 ? "" : " (constant)");
+  constexpr std::size_t kListed = 6;
+  const std::vector<std::string>& all = column.categories;
+  std::vector<std::string> listed(all.begin(),
+                                  all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), kListed)));
+  for (std::string& name : listed) name = on_one_line(name);
+  return fmt::format("{}: {}{}", several(static_cast<Index>(all.size()), "category", "categories"),
+                     fmt::join(listed, ", "), all.size() > kListed ? ", ..." : "");
+}
+
+/// A table's columns, and what they are to the net.
+void print_inputs(const Dataset& data) {
+  const TablePreparation table = table_preparation_from_json(data.preparation);
+  fmt::print("{}: {} that become {}\n\n", on_one_line(data.name),
+             several(static_cast<Index>(table.inputs.size()), "column", "columns"),
+             several(table.num_inputs(), "number", "numbers"));
+  std::size_t width = 6;
+  for (const TableColumn& column : table.inputs) width = std::max(width, column.name.size());
+  for (const TableColumn& column : table.inputs)
+    fmt::print("{:<{}}  {}\n", on_one_line(column.name), width, kind_text(column));
+}
+
+/// The columns of a table of which nothing else is known yet.
+int run_columns(const std::string& path) {
+  const CsvTable table = read_csv(path);
+  std::vector<std::string> names;
+  for (const std::string& name : table.columns()) names.push_back(on_one_line(name));
+  fmt::print("{}: {}, {}: {}\nMore with the column that is to be predicted: --target COLUMN\n", on_one_line(path),
+             several(table.rows(), "row", "rows"), several(static_cast<Index>(names.size()), "column", "columns"),
+             fmt::join(names, ", "));
+  return 0;
+}
+
+void print_images(const Dataset& data) {
   const Shape shape = data.example_shape();
   const bool numbers = !data.target_names.empty();
   fmt::print("{}: images of {} channel{}, {} x {} pixels, {} {}\n", on_one_line(data.name), shape[0],
@@ -73,7 +110,11 @@ void print_dataset(const Dataset& data) {
     }
     fmt::print("Mean of the training images by channel, of 0 to 255: {}\n", fmt::join(means, ", "));
   }
-  if (numbers) return print_targets(data);
+}
+
+/// How many examples of each class are for what.
+void print_splits(const Dataset& data) {
+  if (!data.target_names.empty()) return print_targets(data);
   const std::size_t classes = data.class_names.size();
   const auto train = counts(data.train, classes), val = counts(data.val, classes), test = counts(data.test, classes);
   fmt::print("\n{:<20} {:>10} {:>10} {:>10}\n", "class", "train", "val", "test");
@@ -86,14 +127,17 @@ void print_dataset(const Dataset& data) {
 
 int run_info(const DataFlags& flags) {
   if (!flags.data.empty()) {
-    LoadOptions options;
+    LoadOptions options = flags.options;
     options.say = [](std::string_view line) { tell(fmt::format("lamina data info: {}", line)); };
-    options.images = flags.images;
     const Dataset data = load_dataset(flags.data, flags.data_dir, options);
     RunConfig run;
     run.data = kept_name(flags.data);
     check_can_be_kept(run, data);
-    print_dataset(data);
+    if (data.preparation.empty())
+      print_images(data);
+    else
+      print_inputs(data);
+    print_splits(data);
     return 0;
   }
   check_data_dir(flags.data_dir);
@@ -145,11 +189,13 @@ std::vector<Command> add_data(CLI::App& app) {
 
   CLI::App* info = data->add_subcommand("info", "Which data sets are found and where; or all about one of them");
   info->add_option("data", flags->data,
-                   "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory, archive or .npz file")
+                   "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory, archive, table or .npz file")
       ->type_name("NAME|PATH");
-  run_flags().add_to(*info, {"image-size", "skip-broken"});
+  run_flags().add_to(*info, {"image-size", "skip-broken", "target", "ignore-columns", "categories", "split-column"});
   add_data_dir(*info, flags->data_dir);
-  info->footer("Examples:\n  lamina data info\n  lamina data info fashion-mnist");
+  info->footer(
+      "Examples:\n  lamina data info\n  lamina data info fashion-mnist\n"
+      "  lamina data info iris.csv --target species");
 
   CLI::App* fetch = data->add_subcommand("fetch", "Download a data set; a broken download is resumed");
   auto name = std::make_shared<std::string>();
@@ -163,12 +209,17 @@ std::vector<Command> add_data(CLI::App& app) {
   fetch->footer("Example: lamina data fetch cifar10 --data-dir ~/data");
   const auto checked_info = [flags, info] {
     FlagValues values = run_flags().given(*info);
-    for (const char* flag : {"image-size", "skip-broken"})
-      if (flags->data.empty() && value_of(values, flag))
-        throw UsageError(fmt::format("--{} belongs to a directory with one folder of images a class, got none", flag));
-    check_folder_flags(values, flags->data);
+    std::erase_if(values, [](const auto& each) { return each.first == "data-dir"; });
+    if (flags->data.empty() && !values.empty())
+      throw UsageError(fmt::format("--{}: expected the data that it is about, got none", values.front().first));
+    check_data_flags(values, flags->data);
+    if (is_table(flags->data) && !value_of(values, "target")) return run_columns(flags->data);
     values.emplace_back("data", flags->data);
-    if (!flags->data.empty()) flags->images = image_options(run_config_of(values));
+    if (!flags->data.empty()) {
+      const RunConfig config = run_config_of(values);
+      flags->options.images = image_options(config);
+      flags->options.table = table_options(config);
+    }
     return run_info(*flags);
   };
   return {{info, checked_info}, {fetch, [flags, name] { return run_fetch(*flags); }}};

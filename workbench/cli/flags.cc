@@ -124,6 +124,13 @@ std::string on_one_line(std::string text) {
   return text;
 }
 
+std::string splits_line(const std::string& name, Index train, Index val, Index test, const Shape& example) {
+  const bool rows = example[1] == 1 && example[2] == 1;
+  return fmt::format(
+      "{}: {} train, {} val and {} test {}", on_one_line(name), with_commas(train), with_commas(val), with_commas(test),
+      rows ? fmt::format("rows of {}", several(example[0], "number", "numbers")) : "images of " + example.to_string());
+}
+
 std::string outputs_line(const std::vector<std::string>& classes, const std::vector<std::string>& targets) {
   constexpr std::size_t kRoom = 100;
   const std::vector<std::string>& names = targets.empty() ? classes : targets;
@@ -162,7 +169,7 @@ std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && app.get_subcommands({}).empty()) {
     const std::string name = text.substr(0, text.find(' '));
     if (name == "run") text = "expected a run: a run directory or a model.safetensors, got none";
-    if (name == "images") text = "expected an image, a PNG or JPEG file, got none";
+    if (name == "inputs") text = "expected an image (a PNG or JPEG file) or a table, got none";
     if (name == "data") text = "expected the name of a data set, got none";
     for (const std::string& word : app.remaining())
       if (word.starts_with('-')) {

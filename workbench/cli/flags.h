@@ -59,6 +59,9 @@ void tell(const std::string& line);
 /// The text with a space for each control character.
 std::string on_one_line(std::string text);
 
+/// "wine.csv: 142 train, 18 val and 18 test rows of 13 numbers"; "images of (3, 32, 32)" where examples are images.
+std::string splits_line(const std::string& name, Index train, Index val, Index test, const Shape& example);
+
 /// "3 classes: ant, bee, cat" or, where there are no classes, "2 targets: height, width"; of many the first ones and
 /// the last, in one line of about 100 characters.
 std::string outputs_line(const std::vector<std::string>& classes, const std::vector<std::string>& targets);

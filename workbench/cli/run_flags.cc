@@ -79,6 +79,20 @@ void check_rule(const FlagValues& values, RunConfig& config) {
   });
 }
 
+// A table's rows are standardised and often few, so that a run on one has other defaults. They stand before the flags
+// that are given: the last value of a flag counts.
+FlagValues with_defaults_of_table(const FlagValues& given) {
+  const std::string* data = value_of(given, "data");
+  if (data == nullptr || !is_table(*data)) return given;
+  FlagValues values = {{"update-rule", "adam"}, {"batch-size", "32"}, {"epochs", "100"}};
+  if (!value_of(given, "net")) {
+    if (!value_of(given, "model")) values.emplace_back("model", "fc");
+    if (!value_of(given, "weight-scale")) values.emplace_back("init", "he");
+  }
+  values.insert(values.end(), given.begin(), given.end());
+  return values;
+}
+
 // What flags of the training together make no sense.
 void check_training(const RunConfig& config) {
   const SolverOptions& solver = config.solver;
@@ -119,23 +133,36 @@ NetConfig net_config_of(const FlagValues& values) {
   return net;
 }
 
-RunConfig run_config_of(const FlagValues& values) {
+RunConfig run_config_of(const FlagValues& given) {
   RunConfig config;
+  const FlagValues values = with_defaults_of_table(given);
   run_flags().set(values, [&](const VisitOption& visit) { visit_options(config, visit); });
   check_net(config.net, values);
   check_rule(values, config);
   auto& learning_rate = config.solver.optim_config.learning_rate;
-  if (!learning_rate && diverges_at_default(config.net)) learning_rate = 1e-3;
+  const bool table = is_table(config.data);
+  if (!learning_rate && !table && diverges_at_default(config.net)) learning_rate = 1e-3;
   check_training(config);
-  check_folder_flags(values, config.data);
+  check_data_flags(values, config.data);
+  if (table && config.target.empty())
+    throw UsageError(
+        fmt::format("--target: expected the column of {} to predict, got none; "
+                    "'lamina data info {}' shows its columns",
+                    config.data, shown(config.data)));
   return config;
 }
 
-void check_folder_flags(const FlagValues& values, const std::string& data) {
-  for (const char* flag : {"image-size", "split-seed", "val-fraction", "test-fraction", "skip-broken"})
-    if (value_of(values, flag) && has_own_splits(data))
-      throw UsageError(
-          fmt::format("--{} belongs to a directory with one folder of images a class, got {}", flag, data));
+void check_data_flags(const FlagValues& values, const std::string& data) {
+  const bool table = is_table(data), folder = !table && !has_own_splits(data);
+  const auto check = [&](std::initializer_list<const char*> flags, bool belongs, const char* where) {
+    for (const char* flag : flags)
+      if (value_of(values, flag) && !belongs)
+        throw UsageError(fmt::format("--{} belongs to {}, got {}", flag, where, data));
+  };
+  check({"image-size", "skip-broken"}, folder, "a directory with one folder of images a class");
+  check({"split-seed", "val-fraction", "test-fraction"}, folder || table,
+        "a directory with one folder of images a class or a table");
+  check({"target", "ignore-columns", "categories", "split-column"}, table, "a table (.csv, .tsv)");
 }
 
 }  // namespace lamina::cli

@@ -16,7 +16,7 @@ NetConfig net_config_of(const FlagValues& values);
 RunConfig run_config_of(const FlagValues& values);
 /// Throws UsageError where the precision of a net's products does not go with --dtype.
 void check_precision(const NetConfig& net, const std::string& dtype);
-/// Throws UsageError where one of the flags that are for images in folders alone is given with other data.
-void check_folder_flags(const FlagValues& values, const std::string& data);
+/// Throws UsageError where one of the flags that are for images in folders or for tables is given with other data.
+void check_data_flags(const FlagValues& values, const std::string& data);
 
 }  // namespace lamina::cli

@@ -274,9 +274,9 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   Screen screen(plan, trials, flags.quiet);
   const Dataset data = load_data(plan, trials, resuming, screen);
   if (!flags.quiet)
-    fmt::print("{}: {} train, {} val and {} test images of {}\n{}\n", on_one_line(data.name),
-               with_commas(data.train.size()), with_commas(data.val.size()), with_commas(data.test.size()),
-               data.example_shape().to_string(), outputs_line(data.class_names, data.target_names));
+    fmt::print("{}\n{}\n",
+               splits_line(data.name, data.train.size(), data.val.size(), data.test.size(), data.example_shape()),
+               outputs_line(data.class_names, data.target_names));
   if (flags.overwrite) remove_search(directory);
 
   catch_signals();

@@ -56,9 +56,8 @@ class RunScreen {
     iteration_ = start.first_iteration;
     began_ = Clock::now();
     if (quiet_) return;
-    fmt::print("{}: {} train, {} val and {} test images of {}\n", on_one_line(start.data_name),
-               with_commas(start.num_train), with_commas(start.num_val), with_commas(start.num_test),
-               start.config.net.input_dim.to_string());
+    fmt::print("{}\n", splits_line(start.data_name, start.num_train, start.num_val, start.num_test,
+                                   start.config.net.input_dim));
     fmt::print("{}\n", outputs_line(start.class_names, start.target_names));
     fmt::print("{}: {} parameters\n", start.net_title, with_commas(start.parameter_count));
     if (start.first_iteration > 0)
@@ -136,7 +135,7 @@ void print_result(const RunResult& result) {
   fmt::print("Report:        {}\n", shown(result.directory / "report.html"));
   fmt::print("Model:         {}\n", shown(result.directory / "model.safetensors"));
   fmt::print("Next:          lamina eval {} --split {}\n", directory, result.has_test ? "test" : "val");
-  fmt::print("               lamina predict {} IMAGE.png\n", directory);
+  fmt::print("               lamina predict {} {}\n", directory, result.of_table ? "NEW.csv" : "IMAGE.png");
 }
 
 /// Only what decides nothing may be given to a run that goes on, and how long it is and where its data are now.

@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/images.h"
+#include "lamina/io/atomic_file.h"
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
 #include "workbench/cli/evaluation_text.h"
 #include "workbench/cli/progress_bar.h"
 #include "workbench/runs/evaluation.h"
+#include "workbench/runs/table_predictions.h"
 
 namespace lamina::cli {
 namespace {
@@ -21,11 +23,12 @@ using nlohmann::ordered_json;
 
 struct UseFlags {
   fs::path run, data_dir;
-  std::string split = "val", data;
-  std::vector<std::string> images;
+  std::string split, data;
+  std::vector<std::string> inputs;  ///< images, or one table
+  fs::path out;
   Index top = 3;
   int threads = 0;
-  bool json = false, mirror = false;
+  bool json = false, mirror = false, allow_unknown = false;
 };
 
 TrainedNet open_net(const UseFlags& flags, std::string_view command) {
@@ -41,9 +44,11 @@ TrainedNet open_net(const UseFlags& flags, std::string_view command) {
 
 int run_eval(const UseFlags& flags) {
   const TrainedNet net = open_net(flags, "eval");
-  const Dataset data = load_data_of(net.info(), flags.data, flags.data_dir,
-                                    [](std::string_view line) { tell(fmt::format("lamina eval: {}", line)); });
-  const Evaluation found = evaluate(net, data, flags.split);
+  const Dataset data = load_data_of(
+      net.info(), flags.data, flags.data_dir, [](std::string_view line) { tell(fmt::format("lamina eval: {}", line)); },
+      flags.allow_unknown);
+  const char* usual = flags.data.empty() || data.train.size() > 0 ? "val" : "all";
+  const Evaluation found = evaluate(net, data, flags.split.empty() ? usual : flags.split);
   if (flags.json)
     fmt::print("{}\n", evaluation_json(found));
   else
@@ -71,10 +76,33 @@ std::string answer(const TrainedNet& net, const std::string& path, const UseFlag
   return fmt::format("{}: {}", on_one_line(path), fmt::join(words, ", "));
 }
 
+/// Answers all rows of a table, in a file or on standard output.
+int predict_table(const UseFlags& flags, const TrainedNet& net, const TablePreparation& preparation) {
+  if (flags.inputs.size() > 1)
+    throw UsageError(
+        fmt::format("expected one table for a net that was trained on a table, got {} files", flags.inputs.size()));
+  for (const auto& [given, name] : {std::pair{flags.json, "--json"}, {flags.mirror, "--mirror-averaging"}})
+    if (given) throw UsageError(fmt::format("{} belongs to images, got a net that was trained on a table", name));
+  const UnknownCells unknown = {.allowed = flags.allow_unknown, .say = [](std::string_view line) {
+                                  tell(fmt::format("lamina predict: {}", on_one_line(std::string(line))));
+                                }};
+  const std::string text = predictions_csv(net, preparation, read_csv(flags.inputs.front()), unknown);
+  if (flags.out.empty())
+    fmt::print("{}", text);
+  else
+    write_file_atomically(flags.out, text);
+  return 0;
+}
+
 int run_predict(const UseFlags& flags) {
   const TrainedNet net = open_net(flags, "predict");
+  if (const std::optional<TablePreparation> table = preparation_of(net.info()))
+    return predict_table(flags, net, *table);
+  if (!flags.out.empty() || flags.allow_unknown)
+    throw UsageError(fmt::format("--{} belongs to a net that was trained on a table, got one for images",
+                                 flags.out.empty() ? "allow-unknown" : "out"));
   int code = 0;
-  for (const std::string& path : flags.images) {
+  for (const std::string& path : flags.inputs) {
     try {
       fmt::print("{}\n", answer(net, path, flags));
     } catch (const std::exception& error) {
@@ -96,6 +124,11 @@ void add_mirror(CLI::App& app, UseFlags& flags) {
                "Take the mean of an image's scores and those of its mirror image, also where training did not");
 }
 
+void add_allow_unknown(CLI::App& app, UseFlags& flags) {
+  app.add_flag("--allow-unknown", flags.allow_unknown,
+               "In a table, count a category that training did not have as none, instead of failing");
+}
+
 }  // namespace
 
 Command add_eval(CLI::App& app) {
@@ -107,27 +140,35 @@ Command add_eval(CLI::App& app) {
                    "train, val, test, or all (the three together); on val the score is the run's best_val_acc")
       ->type_name("NAME")
       ->check(one_of({"train", "val", "test", "all"}))
-      ->capture_default_str();
+      ->default_str("val; all rows of another table");
   eval->add_option("--data", flags->data,
                    "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, a directory that "
-                   "holds one, a directory with one folder of PNG and JPEG images a class, or a .npz file")
+                   "holds one, a directory with one folder of PNG and JPEG images a class, a table, or a .npz file")
       ->type_name("NAME|PATH");
   add_data_dir(*eval, flags->data_dir);
   add_threads(*eval, flags->threads);
   add_mirror(*eval, *flags);
+  add_allow_unknown(*eval, *flags);
   eval->add_flag("--json", flags->json, "Print one JSON object");
   eval->footer("Example: lamina eval runs/cnn --split test");
   return {eval, [flags] { return run_eval(*flags); }};
 }
 
 Command add_predict(CLI::App& app) {
-  CLI::App* predict = app.add_subcommand("predict", "What a trained net sees in PNG and JPEG images of any size");
+  CLI::App* predict =
+      app.add_subcommand("predict", "What a trained net sees in images, or says of the rows of a table");
   auto flags = std::make_shared<UseFlags>();
   add_run(*predict, *flags);
   predict
-      ->add_option("images", flags->images, "PNG or JPEG files; cropped in the middle and resized to the net's input")
-      ->type_name("IMAGE...")
+      ->add_option(
+          "inputs", flags->inputs,
+          "PNG or JPEG files, which are cropped in the middle and resized to the net's input; or one table, for "
+          "a net that was trained on a table")
+      ->type_name("FILE...")
       ->required();
+  predict->add_option("--out", flags->out, "The file for a table's rows with their predictions [standard output]")
+      ->type_name("FILE");
+  add_allow_unknown(*predict, *flags);
   predict->add_option("--top", flags->top, "Classes or labels to name, the most probable first")
       ->type_name("N")
       ->check(whole_number(1))
@@ -137,7 +178,8 @@ Command add_predict(CLI::App& app) {
   predict->add_flag("--json", flags->json, "Print one JSON object an image");
   predict->footer(
       "An image that cannot be read gets a line on standard error; the others are answered, and the exit\n"
-      "code is 1. Example: lamina predict runs/cnn cat.jpg dog.png");
+      "code is 1. Examples:\n  lamina predict runs/cnn cat.jpg dog.png\n"
+      "  lamina predict runs/iris new.csv --out predictions.csv");
   return {predict, [flags] { return run_predict(*flags); }};
 }
 

@@ -10,6 +10,7 @@
 #include "workbench/runs/run_config.h"
 #include "workbench/runs/run_data.h"
 #include "workbench/runs/run_output.h"
+#include "workbench/runs/table_predictions.h"
 
 namespace lamina {
 namespace {
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 /// Throws std::runtime_error if the images or their classes do not fit the net.
 void check_fits(const ModelInfo& info, const Dataset& data) {
   if (!(data.example_shape() == info.config.input_dim))
-    throw std::runtime_error(detail::message("evaluate", "expected images of ", info.config.input_dim,
+    throw std::runtime_error(detail::message("evaluate", "expected examples of ", info.config.input_dim,
                                              ", as the net takes them, found ", data.example_shape(), " in ",
                                              data.name));
   const auto check_names = [&](const std::vector<std::string>& found, const std::vector<std::string>& expected,
@@ -111,7 +112,7 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
   for (const Split* split : splits) found.count += split->size();
   if (found.count == 0)
     throw std::runtime_error(
-        detail::message("evaluate", "expected images in the ", split_name, " split of ", data.name, ", found none"));
+        detail::message("evaluate", "expected examples in the ", split_name, " split of ", data.name, ", found none"));
   if (!found.target_names.empty()) {
     found.predicted.resize({found.count, data.num_outputs()});
     found.targets.resize(found.predicted.shape());
@@ -146,7 +147,9 @@ std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& 
 }
 
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::path& data_dir,
-                     const std::function<void(std::string_view)>& say) {
+                     const std::function<void(std::string_view)>& say, bool allow_unknown) {
+  const std::optional<TablePreparation> table = preparation_of(info);
+  if (table && !data.empty()) return load_whole_table(data, *table, {.allowed = allow_unknown, .say = say});
   RunConfig config = kept_config(info).value_or(RunConfig{});
   const std::string digest = config.data_digest;
   config.data_digest.clear();
@@ -157,6 +160,7 @@ Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::p
   config.image_size = {.height = info.config.input_dim[1], .width = info.config.input_dim[2]};
   LoadOptions options;
   options.say = say;
+  options.table.known = table;
   if (const Index channels = info.config.input_dim[0]; channels == 1 || channels == 3)
     options.images.channels = channels;
   Dataset dataset = load_run_data(config, options);

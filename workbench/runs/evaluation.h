@@ -62,8 +62,10 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
 std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count = 3);
 
 /// Loads `data`, or, if it is empty, the data that the net was trained on ("auto", if no run wrote the model). If they
-/// are not the data that it was trained on, `say` is called with one line about it.
+/// are not the data that it was trained on, `say` is called with one line about it. A net that was trained on a table
+/// gets its rows as they were prepared then; all rows of another table are its test split, in which a category that
+/// training did not have is an error unless `allow_unknown`.
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const std::filesystem::path& data_dir,
-                     const std::function<void(std::string_view)>& say);
+                     const std::function<void(std::string_view)>& say, bool allow_unknown = false);
 
 }  // namespace lamina

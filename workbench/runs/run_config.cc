@@ -1,13 +1,12 @@
 #include "workbench/runs/run_config.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "lamina/check.h"
+#include "lamina/memory.h"
 #include "lamina/option_json.h"
 
 namespace lamina {
@@ -45,7 +44,8 @@ void visit_data(RunConfig& config, const VisitOption& visit) {
          .help =
              "auto (CIFAR-10, found or downloaded, else Fashion-MNIST), cifar10, fashion-mnist, mnist, synthetic, a "
              "directory that holds one, a directory with one folder of PNG and JPEG images a class (or with train, val "
-             "and test of such folders), or a .npz file with X_train, y_train, X_val, ...",
+             "and test of such folders), a table (.csv, .tsv, also with .gz), or a .npz file with X_train, y_train, "
+             "X_val, ...",
          .type = "NAME|PATH"},
         &config.data);
   visit({.name = "image_size",
@@ -54,17 +54,18 @@ void visit_data(RunConfig& config, const VisitOption& visit) {
          .newer = true},
         &config.image_size);
   visit({.name = "val_fraction",
-         .help = "Share of each folder's images that are for validation",
+         .help = "Share of each folder's images, or of a table's rows, that are for validation",
          .range = {.most = 1, .open_least = true, .open_most = true},
          .newer = true},
         &config.val_fraction);
   visit({.name = "test_fraction",
-         .help = "Share of each folder's images that are for testing",
+         .help = "Share of each folder's images, or of a table's rows, that are for testing",
          .range = {.most = 1, .open_most = true},
          .newer = true},
         &config.test_fraction);
   visit({.name = "split_seed",
-         .help = "Seed that says which images in folders are for validation and testing, 0 to 4294967295",
+         .help = "Seed that says which images in folders, or rows of a table, are for validation and testing, 0 to "
+                 "4294967295",
          .range = {0, std::numeric_limits<std::uint32_t>::max()},
          .newer = true},
         &config.split_seed);
@@ -72,6 +73,23 @@ void visit_data(RunConfig& config, const VisitOption& visit) {
          .help = "Leave out images in folders that cannot be read, and say which, instead of failing",
          .newer = true},
         &config.skip_broken);
+  visit({.name = "target", .help = "The column of a table that is to be predicted", .type = "COLUMN", .newer = true},
+        &config.target);
+  visit({.name = "ignore_columns",
+         .help = "Columns of a table that the net does not see, comma-separated",
+         .type = "COLUMN,...",
+         .newer = true},
+        &config.ignore_columns);
+  visit({.name = "categories",
+         .help = "Columns of a table that are categories though their cells are numbers, such as codes",
+         .type = "COLUMN,...",
+         .newer = true},
+        &config.categories);
+  visit({.name = "split_column",
+         .help = "A table's column that says which rows are for what: train, val or test",
+         .type = "COLUMN",
+         .newer = true},
+        &config.split_column);
   visit({.name = "data_dir",
          .help = "Where data sets lie and downloads go [$LAMINA_DATA, or ~/.cache/lamina where it is not set]"},
         &config.data_dir);
@@ -97,10 +115,6 @@ void bring_up_to_date(json& object) {
     if (object.contains(name) && object[name] == 0) object.erase(name);
   for (const auto& [before, now] : {std::pair("epochs", "num_epochs"), std::pair("average_decay", "average_weights")})
     if (object.contains(before)) object[now] = object[before], object.erase(before);
-}
-
-double memory_bytes() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
 
 }  // namespace
@@ -140,7 +154,7 @@ RunConfig run_config_from_json(const std::string& text) {
 void check_fits_memory(const NetConfig& net, int scalar_bytes) {
   double count = 0;
   for (const auto& entry : parameter_layout(net)) count += static_cast<double>(entry.second.size());
-  const double bytes = 5 * count * scalar_bytes, has = memory_bytes();
+  const double bytes = 5 * count * scalar_bytes, has = machine_memory();
   if (bytes > has)
     fail(net.model, "expected a net that fits into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
          std::llround(count), " parameters, which take ", std::llround(bytes / 1e9), " GB to train");
@@ -149,7 +163,7 @@ void check_fits_memory(const NetConfig& net, int scalar_bytes) {
 void check_batch_fits_memory(const NetSummary& net, Index batch_size) {
   const double parameters = 5.0 * static_cast<double>(net.parameter_count()) * net.scalar_bytes;
   const double example = static_cast<double>(net.input.size() + 2 * net.activation_count()) * net.scalar_bytes;
-  const double bytes = static_cast<double>(batch_size) * example, has = memory_bytes();
+  const double bytes = static_cast<double>(batch_size) * example, has = machine_memory();
   if (parameters + bytes > has)
     fail("train", "expected batches that fit into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
          batch_size, " images a batch, which take ", std::llround(bytes / 1e9), " GB to train on; with this net ",

@@ -26,10 +26,11 @@ struct RunConfig {
   std::string data = "auto";  ///< as load_dataset takes it
   std::filesystem::path data_dir;
   ImageSize image_size;          ///< what images in folders are resized to
-  std::uint32_t split_seed = 0;  ///< of their splits
+  std::uint32_t split_seed = 0;  ///< of their splits, and those of tables
   double val_fraction = 0.1, test_fraction = 0.1;
-  bool skip_broken = false;  ///< images in folders that cannot be read are left out
-  std::string data_digest;   ///< of the data that the run saw first; empty: not known yet
+  std::string target, ignore_columns, categories, split_column;  ///< of a table, as TableOptions has them
+  bool skip_broken = false;                                      ///< images in folders that cannot be read are left out
+  std::string data_digest;  ///< of the data that the run saw first; empty: not known yet
 };
 
 /// The options of a run with its model. Each says in Option::group where it stands in the command's help.

@@ -70,7 +70,8 @@ std::string data_digest(const Dataset& data) {
   Digest digest;
   if (data.mean)
     for (const double value : *data.mean) digest.add(value);
-  if (!data.identity.empty()) digest.add(data.identity);
+  for (const std::string& text : {data.identity, data.preparation})
+    if (!text.empty()) digest.add(text);
   for (const std::string& name : data.target_names) digest.add(name);
   digest.add(data.train, !data.mean || !data.identity.empty());
   digest.add(data.val, true);
@@ -93,11 +94,23 @@ ImageFolderOptions image_options(const RunConfig& config) {
           .skip_broken = config.skip_broken};
 }
 
+TableOptions table_options(const RunConfig& config) {
+  return {.target = config.target,
+          .ignore_columns = config.ignore_columns,
+          .categories = config.categories,
+          .split_column = config.split_column,
+          .split_seed = config.split_seed,
+          .val_fraction = config.val_fraction,
+          .test_fraction = config.test_fraction};
+}
+
 Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   LoadOptions options = given;
   options.images = image_options(config);
   options.images.channels = given.images.channels;
   options.images.say = given.images.say;
+  options.table = table_options(config);
+  options.table.known = given.table.known;
   if (!config.data_dir.empty()) config.data_dir = fs::absolute(config.data_dir);
   Dataset data = load_dataset(config.data, config.data_dir, options);
   config.data = config.data == "auto" ? own_name(data) : kept_name(config.data);

@@ -17,8 +17,9 @@ SolverData solver_data(const RunConfig& config, const Dataset& data);
 /// How many images it trains on.
 Index num_train(const RunConfig& config, const Dataset& data);
 
-/// How the run reads images in folders.
+/// How the run reads images in folders, or a table.
 ImageFolderOptions image_options(const RunConfig& config);
+TableOptions table_options(const RunConfig& config);
 
 /// Loads config.data and completes the configuration: the set's own name in place of "auto", absolute paths, the net's
 /// input and classes, the digest. Throws std::runtime_error if the data cannot be read, or if the configuration already

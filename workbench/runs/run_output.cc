@@ -74,6 +74,7 @@ void write_best_model(const fs::path& directory, const RunConfig& config, const 
   if (data.mean) info.mean = *data.mean;
   info.mirror_averaging = config.solver.mirror_averaging;
   info.metadata = {{"data", data.name}, {"run_config", to_json(config)}};
+  if (!data.preparation.empty()) info.metadata["table"] = data.preparation;
   if (state.best_params.size() == 0) {
     save_model(model_path(directory), net, info);
     return;

@@ -36,6 +36,7 @@ template <class T>
 RunResult result_of(const fs::path& directory, const RunConfig& config, const SolverState<T>& state, bool finished) {
   RunResult result;
   result.directory = directory;
+  result.of_table = is_table(config.data);
   result.finished = finished;
   result.patience = patience_that_ended(config, state);
   result.epochs = state.epoch;
@@ -268,6 +269,7 @@ std::string missing_files(const fs::path& directory) {
 /// Whether the data of a finished run, which are not loaded, have test images; true where it cannot be told.
 bool may_have_test(const RunConfig& config) {
   try {
+    if (is_table(config.data)) return !config.split_column.empty() || config.test_fraction > 0;
     return has_own_splits(config.data) || has_test_images(config.data, image_options(config));
   } catch (const std::runtime_error&) {
     return true;

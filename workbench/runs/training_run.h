@@ -49,6 +49,7 @@ struct RunResult {
   bool finished = false;  ///< false: it was stopped by should_stop and can be resumed
   bool already_finished = false;
   bool has_test = true;                ///< whether its data have test images
+  bool of_table = false;               ///< whether its data are a table
   std::optional<Index> patience = {};  ///< so many checks without a better accuracy ended it early
   Index epochs = 0, iterations = 0;    ///< finished so far
   double best_val_acc = 0;

@@ -188,22 +188,22 @@ def main():
                "--warmup-epochs", "1.5")
         for flags in [["--learning-rate", "1e-2", "--weight-decay", "100"], ["--weight-decay", "2000"]]:  # 1e-3, two-layer's
             expect(2, r"--weight-decay: expected less than 1 / --learning-rate 0.0+1, got \d+: ", "train", *small, *flags)
-        for flag, value in [("--image-size", "16"), ("--split-seed", "0"), ("--val-fraction", "0.1"), ("--test-fraction", "0.1")]:
+        for flag, value, table in [("--image-size", "16", ""), ("--split-seed", "0", " or a table"),
+                                   ("--val-fraction", "0.1", " or a table"), ("--test-fraction", "0.1", " or a table")]:
             for where in ["auto", "cifar10", data]:
-                expect(2, flag + r" belongs to a directory with one folder of images a class, got " + where, "train",
+                expect(2, flag + r" belongs to a directory with one folder of images a class" + table + ", got " + where, "train",
                        *small[:-1], where, flag, value)
         expect(2, r"--split-seed belongs to a directory", "search", "--search", "reg=uniform:0:1", "--split-seed", "1")
         expect(2, r"--image-size belongs to a directory", "reproduce", "dropout", "--data", "synthetic", "--image-size", "16")
-        for sets in [], ["synthetic"]:
-            expect(2, r"--image-size belongs to a directory .* got " + (sets or ["none"])[0], "data", "info", *sets,
-                   "--image-size", "16")
+        expect(2, r"--image-size: expected the data that it is about, got none", "data", "info", "--image-size", "16")
+        expect(2, r"--image-size belongs to a directory .* got synthetic", "data", "info", "synthetic", "--image-size", "16")
         expect(1, r"nowhere", "train", "--data", path("nowhere"), "--image-size", "16", "--out", path("x"))
         expect(2, r"--seed: expected a whole number of 0 to 4294967295", "train", "--seed", "4294967296")
         expect(2, r"--threads", "train", "--threads", "-1")
         expect(2, r"--resume goes on with the run's own settings: --seed cannot", "train", "--resume", base, "--seed", "5")
         expect(2, r"--split: expected one of train, val, test, all, got 'dev'", "eval", base, "--split", "dev")
         expect(2, r": expected a run: a run directory or a model.safetensors, got none", "eval")
-        expect(2, r": expected an image, a PNG or JPEG file, got none \(", "predict", base)
+        expect(2, r": expected an image \(a PNG or JPEG file\) or a table, got none \(", "predict", base)
         expect(2, r"'-x.png' was taken for a flag, a file of that name is ./-x.png", "predict", base, "-x.png")
         expect(2, r": expected the name of a data set, got none", "data", "fetch")
         expect(2, r"data: expected one of cifar10, got 'imagenet'", "data", "fetch", "imagenet")
@@ -282,7 +282,7 @@ def main():
         expect(1, r"plain", "eval", path("plain"))
         grey = os.path.join(base, "grey")
         write_idx(grey)
-        expect(1, r"expected images of \(3, 32, 32\).*found \(1, 28, 28\)", "eval", done, "--data", grey)
+        expect(1, r"expected examples of \(3, 32, 32\).*found \(1, 28, 28\)", "eval", done, "--data", grey)
         expect(1, r"a b.png", "predict", done, "a\nb.png")
         expect(1, r"no where: expected", "eval", "no\nwhere")
         expect(1, r"File name too long", "eval", "x" * 300)
