@@ -8,6 +8,7 @@ Wrong arguments raise ValueError or TypeError, broken files ValueError, missing 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Union
 
@@ -170,34 +171,36 @@ def load_pickle(f: BinaryIO) -> Any:
 
     ValueError if it is broken or refers to anything else, TypeError if f is not an open file.
     """
-    return _load_pickle("load_pickle", f, False)
-
-
-def _load_pickle(where: str, f: Any, nets: bool) -> Any:
     if not hasattr(f, "read") or not hasattr(f, "readline"):
-        raise TypeError(f"[{where}] expected f to be a file opened to read bytes, got {type(f).__name__}")
+        raise TypeError(f"[load_pickle] expected f to be a file opened to read bytes, got {type(f).__name__}")
     try:
-        return _pickles.read(f, nets)
+        return _pickles.read(f)
     except Exception as error:
-        raise ValueError(f"[{where}] expected a pickle of arrays, numbers and text, got a broken file: "
+        raise ValueError(f"[load_pickle] expected a pickle of arrays, numbers and text, got a broken file: "
                          f"{' '.join(str(error).split())}") from error
 
 
 def load_models(models_dir: _Path) -> dict[str, Any]:
     """The nets in a folder of Solver's checkpoints, by the files' names.
 
-    Other files are skipped, and so are checkpoints of nets that are not lamina's own, because no code of a pickle is
-    run. OSError if the folder cannot be read, TypeError if models_dir is not a path.
+    Other files are skipped with a UserWarning each, and so are checkpoints of nets that are not lamina's own, because no
+    code of a pickle is run. OSError if the folder cannot be read, TypeError if models_dir is not a path.
     """
     folder = _arguments.path("load_models", "models_dir", models_dir)
     models = {}
     for name in sorted(os.listdir(folder)):
-        if os.path.isfile(os.path.join(folder, name)):
-            with open(os.path.join(folder, name), "rb") as file:
-                try:
-                    models[name] = _load_pickle("load_models", file, True)["model"]
-                except (ValueError, TypeError, LookupError):
-                    continue
+        path = os.path.join(folder, name)
+        if not os.path.isfile(path):
+            continue
+        with open(path, "rb") as file:
+            try:
+                checkpoint = _pickles.read(file, nets=True)
+                if not isinstance(checkpoint, dict) or "model" not in checkpoint:
+                    raise ValueError("a pickle without a model")
+                models[name] = checkpoint["model"]
+            except Exception as error:
+                warnings.warn(f"[load_models] expected a checkpoint of a net of lamina, skipped {path}: "
+                              f"{' '.join(str(error).split()) or type(error).__name__}", stacklevel=2)
     return models
 
 

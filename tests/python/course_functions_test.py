@@ -5,8 +5,10 @@ import importlib
 import os
 import pathlib
 import pickle
+import re
 import tempfile
 import unittest
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -248,8 +250,19 @@ class Files(Case):
                    checkpoint_name=str(self.folder / name)).train()
         (self.folder / "README.txt").write_text("no pickle")
         (self.folder / "other.pkl").write_bytes(pickle.dumps([1]))
+        (self.folder / "params.pkl").write_bytes(pickle.dumps({"W1": np.zeros(2)}))
         (self.folder / "evil.pkl").write_bytes(pickle.dumps({"model": Evil(str(self.folder / "made"))}))
-        models = data.load_models(self.folder)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            models = data.load_models(self.folder)
+        reasons = {"README.txt": "", "evil.pkl": r"got \w+\.mkdir", "other.pkl": "a pickle without a model",
+                   "own_epoch_0.pkl": r"got __main__\.Own", "own_epoch_1.pkl": r"got __main__\.Own",
+                   "params.pkl": "a pickle without a model"}
+        self.assertEqual(len(caught), len(reasons))
+        for warning, (name, reason) in zip(caught, reasons.items()):
+            self.assertRegex(str(warning.message), r"^\[load_models\] expected a checkpoint of a net of lamina, skipped "
+                             f"{re.escape(str(self.folder / name))}: .*{reason}$")
+            self.assertEqual(warning.filename, __file__)
         self.assertEqual(sorted(models), ["conv_epoch_0.pkl", "conv_epoch_1.pkl", "fc_epoch_0.pkl", "fc_epoch_1.pkl"])
         self.assertEqual(models["fc_epoch_1.pkl"].loss(X).shape, (8, 3))
         self.assertEqual(models["conv_epoch_0.pkl"].loss(X, y)[1]["W_1"].shape, (2, 3, 3, 3))
