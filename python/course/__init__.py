@@ -6,4 +6,7 @@ names that a student added to a module of the course are found although lamina's
 """
 import pkgutil
 
+from lamina import _own
+
 __path__ = pkgutil.extend_path(__path__, __name__)
+__getattr__ = _own.names_of(__name__)
