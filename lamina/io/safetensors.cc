@@ -22,6 +22,12 @@ namespace fs = std::filesystem;
 constexpr const char* kWhere = "read_safetensors";
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 
+// A file that breaks the rules of the format.
+template <class... Parts>
+[[noreturn]] void fail_damaged(const fs::path& file, const Parts&... parts) {
+  fail_file(kWhere, file, "damaged (cut off or changed): ", parts...);
+}
+
 struct Entry {
   std::string name;
   std::optional<std::string> dtype;
@@ -75,9 +81,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::tensor) {
       const Entry& entry = entries_.back();
       if (!entry.dtype || !entry.shape || !entry.data_offsets)
-        fail_file(kWhere, file_, "expected dtype, shape and data_offsets for tensor ", quoted_name(entry.name),
-                  ", got only ", entry.dtype.has_value() + entry.shape.has_value() + entry.data_offsets.has_value(),
-                  " of them");
+        fail_damaged(file_, "expected dtype, shape and data_offsets for tensor ", quoted_name(entry.name),
+                     ", got only ", entry.dtype.has_value() + entry.shape.has_value() + entry.data_offsets.has_value(),
+                     " of them");
     }
     place_ = place_ == Place::top ? Place::end : Place::top;
     return true;
@@ -95,10 +101,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       fresh = !(value == "dtype" && entry.dtype) && !(value == "shape" && entry.shape) &&
               !(value == "data_offsets" && entry.data_offsets);
     }
-    if (!fresh) fail_file(kWhere, file_, "expected each key of the header once, got ", quoted_name(value), " twice");
+    if (!fresh) fail_damaged(file_, "expected each key of the header once, got ", quoted_name(value), " twice");
     if (!known)
-      fail_file(kWhere, file_, "expected dtype, shape and data_offsets for tensor ", quoted_name(entries_.back().name),
-                ", got ", quoted_name(value));
+      fail_damaged(file_, "expected dtype, shape and data_offsets for tensor ", quoted_name(entries_.back().name),
+                   ", got ", quoted_name(value));
     key_ = value;
     return true;
   }
@@ -113,7 +119,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    fail_file(kWhere, file_, "expected a header of JSON text, got something else at its byte ", position);
+    fail_damaged(file_, "expected a header of JSON text, got something else at its byte ", position);
   }
 
  private:
@@ -121,7 +127,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   std::string key_name() const { return key_.empty() ? std::string("the header") : quoted_name(key_); }
   bool unexpected(const char* found) {
-    fail_file(kWhere, file_, "expected a header {name: {dtype, shape, data_offsets}}, got ", found, " in ", key_name());
+    fail_damaged(file_, "expected a header {name: {dtype, shape, data_offsets}}, got ", found, " in ", key_name());
   }
 
   const fs::path& file_;
@@ -220,13 +226,13 @@ void write_safetensors(const fs::path& path, std::span<const NamedStoredView> te
 }
 
 Safetensors parse_safetensors(std::string_view bytes, const fs::path& name) {
-  if (bytes.size() < 8) fail_file(kWhere, name, "expected a header length of 8 bytes, got a file of ", bytes.size());
+  if (bytes.size() < 8) fail_damaged(name, "expected a header length of 8 bytes, got a file of ", bytes.size());
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   if (length > kMaxHeader)
     fail_file(kWhere, name, "expected a model file or a checkpoint (safetensors), got a file of another kind");
   if (length > bytes.size() - 8)
-    fail_file(kWhere, name, "expected a header of ", length, " bytes, got ", bytes.size() - 8, " bytes until the end");
+    fail_damaged(name, "expected a header of ", length, " bytes, got ", bytes.size() - 8, " bytes until the end");
   const std::string_view text = bytes.substr(8, length);
   const std::string_view data = bytes.substr(8 + length);
   if (text.empty() || text[0] != '{')
@@ -256,13 +262,13 @@ Safetensors parse_safetensors(std::string_view bytes, const fs::path& name) {
     if (!wrong.empty()) fail_file(kWhere, name, "tensor ", quoted_name(entry.name), ": ", wrong);
     const auto& offsets = *entry.data_offsets;
     if (offsets.size() != 2)
-      fail_file(kWhere, name, "expected 2 data_offsets for tensor ", quoted_name(entry.name), ", got ", offsets.size());
+      fail_damaged(name, "expected 2 data_offsets for tensor ", quoted_name(entry.name), ", got ", offsets.size());
     if (offsets[0] > offsets[1] || offsets[1] > data.size())
-      fail_file(kWhere, name, "expected data_offsets of tensor ", quoted_name(entry.name), " in order and within ",
-                data.size(), " bytes of data, got [", offsets[0], ", ", offsets[1], "]");
+      fail_damaged(name, "expected data_offsets of tensor ", quoted_name(entry.name), " in order and within ",
+                   data.size(), " bytes of data, got [", offsets[0], ", ", offsets[1], "]");
     if (offsets[1] - offsets[0] != size)
-      fail_file(kWhere, name, "expected ", size, " bytes for tensor ", quoted_name(entry.name), " of dtype ",
-                known->name, " and shape ", shape, ", got data_offsets of ", offsets[1] - offsets[0], " bytes");
+      fail_damaged(name, "expected ", size, " bytes for tensor ", quoted_name(entry.name), " of dtype ", known->name,
+                   " and shape ", shape, ", got data_offsets of ", offsets[1] - offsets[0], " bytes");
     found.push_back({offsets[0], offsets[1], &entry.name, known->name, shape});
   }
   std::vector<const Found*> by_place;
@@ -272,12 +278,12 @@ Safetensors parse_safetensors(std::string_view bytes, const fs::path& name) {
   std::uint64_t at = 0;
   for (const Found* tensor : by_place) {
     if (tensor->begin != at)
-      fail_file(kWhere, name, "expected tensor ", quoted_name(*tensor->name), " to start at byte ", at,
-                " of the data, where the one before ends, got ", tensor->begin < at ? "an overlap" : "a gap",
-                ": it starts at ", tensor->begin);
+      fail_damaged(name, "expected tensor ", quoted_name(*tensor->name), " to start at byte ", at,
+                   " of the data, where the one before ends, got ", tensor->begin < at ? "an overlap" : "a gap",
+                   ": it starts at ", tensor->begin);
     at = tensor->end;
   }
-  if (at != data.size()) fail_file(kWhere, name, "expected ", at, " bytes of data after the header, got ", data.size());
+  if (at != data.size()) fail_damaged(name, "expected ", at, " bytes of data after the header, got ", data.size());
 
   for (const Found& tensor : found)
     result.tensors.push_back(

@@ -58,7 +58,8 @@ void check_checksum(const Safetensors& file, const fs::path& path) {
   const std::string& written = value_of(file, path, kChecksum);
   const std::string found = checksum_of(file.metadata, std::move(tensors));
   if (written != found)
-    fail_file(kLoad, path, "expected the checksum ", quoted_name(written), " of an undamaged file, got '", found, "'");
+    fail_file(kLoad, path, "damaged (changed after it was written): expected the checksum ", quoted_name(written),
+              ", got '", found, "'");
 }
 
 // A net with such weights answers every question with NaN.
@@ -143,6 +144,8 @@ ModelFile load_model(const fs::path& path) {
     fail_file(kLoad, path, "expected the format '", kFormat, "', got ", quoted_name(file.metadata["lamina.format"]));
   ModelFile model;
   model.path = path;
+  model.info.has_checksum = format == kFormat;
+  if (model.info.has_checksum) check_checksum(file, path);  // before what it says is looked at
   model.lamina_version = value_of(file, path, "lamina.version");
   model.dtype = value_of(file, path, "lamina.dtype");
   if (model.dtype != "float32" && model.dtype != "float64")
@@ -191,8 +194,6 @@ ModelFile load_model(const fs::path& path) {
     if (!(shape_of(*tensor) == shape))
       fail_file(kLoad, path, "expected parameter ", name, " of shape ", shape, ", got ", shape_of(*tensor));
   }
-  model.info.has_checksum = format == kFormat;
-  if (model.info.has_checksum) check_checksum(file, path);
   for (const NamedStoredTensor& tensor : file.tensors) check_finite(tensor, path);
   for (NamedStoredTensor& tensor : file.tensors)
     if (tensor.name != kMean) model.tensors.push_back(std::move(tensor));

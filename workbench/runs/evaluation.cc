@@ -1,6 +1,7 @@
 #include "workbench/runs/evaluation.h"
 
 #include <algorithm>
+#include <fstream>
 #include <numeric>
 #include <optional>
 
@@ -68,6 +69,19 @@ std::optional<RunConfig> kept_config(const ModelInfo& info) {
   return run_config_from_json(kept->second);
 }
 
+/// The net of a model file. Where that of a run is damaged, the error says how to get it back.
+TrainedNet load_trained_net(const fs::path& file) {
+  try {
+    return TrainedNet(file);
+  } catch (const std::runtime_error& error) {
+    const fs::path run = file.has_parent_path() ? file.parent_path() : ".";
+    const bool can_be_read = std::ifstream(file).good();
+    if (!can_be_read || file.filename() != model_path(run).filename() || !fs::exists(checkpoint_path(run))) throw;
+    throw std::runtime_error(std::string(error.what()) + "; 'lamina train --resume " + run.string() +
+                             "' writes it again from the run's checkpoint");
+  }
+}
+
 }  // namespace
 
 double precision(const LabelCounts& label) { return label.predicted > 0 ? label.right / label.predicted : 0; }
@@ -87,7 +101,11 @@ TrainedNet open_trained_net(const fs::path& path) {
     fail_file("load_model", path,
               fs::is_directory(path) ? "expected a run directory with model.safetensors, found none in it"
                                      : "expected a run directory or a model file, found nothing");
-  TrainedNet net(file);
+  if (file.filename() == checkpoint_path({}).filename())
+    fail_file("load_model", file,
+              "expected a run directory or its model.safetensors, found the run's checkpoint; give ",
+              file.has_parent_path() ? file.parent_path().string() : ".", " or its model.safetensors");
+  TrainedNet net = load_trained_net(file);
   try {
     const std::optional<RunConfig> config = kept_config(net.info());
     if (!net.info().mirror_averaging) net.mirror_averaging = config && config->solver.mirror_averaging;

@@ -15,6 +15,7 @@
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/checkpoint.h"
 #include "lamina/solver/diagnostics.h"
+#include "lamina/solver/model_file.h"
 #include "lamina/solver/solver.h"
 #include "workbench/pages/diagnostics_file.h"
 #include "workbench/runs/directory_lock.h"
@@ -258,12 +259,21 @@ void change_epochs(RunConfig& config, SolverState<T>& state, Index num_epochs, I
         std::to_string(num_epochs) + " epochs, so far it was that of a run of " + std::to_string(before));
 }
 
-/// What of a finished run's files is missing: "model.safetensors and report.html".
-std::string missing_files(const fs::path& directory) {
-  std::string missing;
-  for (const fs::path& path : {model_path(directory), directory / "report.html"})
-    if (!fs::exists(path)) missing += (missing.empty() ? "" : " and ") + path.filename().string();
-  return missing;
+bool is_whole_model(const fs::path& path) {
+  try {
+    load_model(path);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
+/// What of a finished run's files is missing or damaged: "model.safetensors and report.html".
+std::string lost_files(const fs::path& directory) {
+  std::string lost;
+  if (!is_whole_model(model_path(directory))) lost = "model.safetensors";
+  if (!fs::exists(directory / "report.html")) lost += std::string(lost.empty() ? "" : " and ") + "report.html";
+  return lost;
 }
 
 /// Whether the data of a finished run, which are not loaded, have test images; true where it cannot be told.
@@ -282,8 +292,8 @@ RunResult resume(RunConfig config, const fs::path& directory, const ResumeChange
   SolverState<T>& state = checkpoint.state;
   const bool other_epochs = changes.num_epochs && *changes.num_epochs != config.solver.num_epochs;
   const bool finished = is_finished(state) && !other_epochs;
-  const std::string missing = finished ? missing_files(directory) : std::string();
-  if (finished && missing.empty()) {
+  const std::string lost = finished ? lost_files(directory) : std::string();
+  if (finished && lost.empty()) {
     RunResult result = result_of(directory, config, state, true);
     result.already_finished = true;
     result.has_test = may_have_test(config);
@@ -305,7 +315,8 @@ RunResult resume(RunConfig config, const fs::path& directory, const ResumeChange
     run.set_state(state, false);
     RunResult result = run.write_again();
     result.already_finished = true;
-    if (watcher.on_notice) watcher.on_notice("what was missing is written again from the checkpoint: " + missing);
+    if (watcher.on_notice)
+      watcher.on_notice("what was missing or damaged is written again from the checkpoint: " + lost);
     return result;
   }
   run.check_memory();

@@ -113,7 +113,7 @@ def moved_data(base, data):
 
 
 def files_of_a_finished_run(base, data):
-    """Its model and report are written again where they are missing: the same model."""
+    """Its model and report are written again where they are missing or damaged: the same model."""
     out = os.path.join(base, "finished")
     succeeded(run("train", *NET, *WAYS[1], "--data", data, "--epochs", "3", "--out", out))
     before = model(out)
@@ -124,6 +124,19 @@ def files_of_a_finished_run(base, data):
     check("nothing is left to do" in done.stdout and model(out) == before, done.stdout)
     check(os.path.exists(os.path.join(out, "report.html")), "the report")
     check(succeeded(run("train", "--resume", out)).stderr == "", "nothing is missing now")
+    for damaged in [before[:-2] + b"abc"[:2], before[:-100], before.replace(b"conv 4", b"conv 5"), b""]:
+        with open(os.path.join(out, "model.safetensors"), "wb") as file:
+            file.write(damaged)
+        failed(run("eval", out), 1, "model.safetensors: damaged (",
+               "; 'lamina train --resume %s' writes it again from the run's checkpoint" % out)
+        done = succeeded(run("train", "--resume", out))
+        check("missing or damaged is written again from the checkpoint: model.safetensors\n" in done.stderr, done.stderr)
+        check(model(out) == before, "the damaged model is written again")
+    failed(run("eval", os.path.join(out, "checkpoint")), 1, "found the run's checkpoint; give %s or its model.safetensors" % out)
+    alone = os.path.join(base, "alone.safetensors")
+    with open(alone, "wb") as file:
+        file.write(before[:-100])
+    check("--resume" not in run("eval", alone).stderr, "a model without its run")
 
 
 def no_test_images(base):
