@@ -68,7 +68,10 @@ const OptionFlag* OptionFlags::find(const std::string& name) const {
 }
 
 void OptionFlags::add_to(CLI::App& app) const {
-  for (const OptionFlag& flag : flags_) add_one(app, flag)->group(flag.group);
+  for (const OptionFlag& flag : flags_) {
+    CLI::Option* option = add_one(app, flag);
+    if (!flag.group.empty()) option->group(flag.group);  // an option of the group "" would be hidden, its name too
+  }
 }
 
 void OptionFlags::add_to(CLI::App& app, const std::vector<std::string>& names) const {

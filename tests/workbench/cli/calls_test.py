@@ -9,16 +9,7 @@ import subprocess
 import sys
 import time
 
-from command_testing import LAMINA, Directory, check, environment, history, run, succeeded, write_cifar10
-
-
-def expect(code, pattern, *args, **options):
-    done = run(*args, **options)
-    lines = done.stderr.splitlines()
-    text = "%s gave %d: %s" % (" ".join(map(str, args)), done.returncode, done.stderr)
-    check(done.returncode == code, text)
-    check(len(lines) == 1, "expected one line on standard error;", text)
-    check(re.search(pattern, lines[0]), "expected", repr(pattern) + ";", text)
+from command_testing import LAMINA, Directory, check, environment, expect, history, run, succeeded, write_cifar10
 
 
 def threads_of(args, env):

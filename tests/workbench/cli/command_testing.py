@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def check(condition, *what):
 def succeeded(process):
     check(process.returncode == 0, process.args, "gave", process.returncode, process.stdout, process.stderr)
     return process
+
+
+def expect(code, pattern, *args, **options):
+    """A call that fails, with one line on standard error in which the pattern is found."""
+    done = run(*args, **options)
+    lines = done.stderr.splitlines()
+    text = "%s gave %d: %s" % (" ".join(map(str, args)), done.returncode, done.stderr)
+    check(done.returncode == code, text)
+    check(len(lines) == 1, "expected one line on standard error;", text)
+    check(re.search(pattern, lines[0]), "expected", repr(pattern) + ";", text)
 
 
 def write_cifar10(directory, per_file=400, test=1000, seed=1):
