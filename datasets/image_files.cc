@@ -337,7 +337,8 @@ void check_no_loose_images(const fs::path& directory) {
               "expected one folder of images a class, found images without classes: ", how_to_sort(directory));
 }
 
-ImageFiles find_image_files(const fs::path& given, const std::function<void(std::string_view line)>& say) {
+ImageFiles find_image_files(const fs::path& given, const std::function<void(std::string_view line)>& say,
+                            bool only_warnings) {
   PassedOver passed_over;
   const fs::path directory = follow_only_folders(given);
   ImageFiles found;
@@ -355,8 +356,8 @@ ImageFiles find_image_files(const fs::path& given, const std::function<void(std:
   found.val.resize(found.class_names.size());
   found.test.resize(found.class_names.size());
   if (!say) return found;
-  if (directory != given) say("the images are taken from " + directory.string());
-  if (split) {
+  if (directory != given && !only_warnings) say("the images are taken from " + directory.string());
+  if (split && !only_warnings) {
     std::vector<std::string> parts = {"training"};
     if (found.has_val) parts.emplace_back("validation");
     if (found.has_test) parts.emplace_back("testing");

@@ -26,10 +26,10 @@ void check_no_loose_images(const std::filesystem::path& directory);
 /// The images of a directory with one folder for each class, or with a split: folders train, val (valid, validation)
 /// and test that have the folders of the classes, in any case of letters. Both may also lie in a folder that is the
 /// only one with images. A class's images may lie in folders below its own. `say`, if not empty, is called with one
-/// line for each thing that the user may not expect: where the images were found, and what was skipped. Throws
-/// std::runtime_error with one line for fewer than 2 classes, for a class without images, and for a split with images
-/// but without the folders of classes.
+/// line for each thing that the user may not expect: where the images were found (unless `only_warnings`), and what was
+/// skipped. Throws std::runtime_error with one line for fewer than 2 classes, for a class without images, and for a
+/// split with images but without the folders of classes.
 ImageFiles find_image_files(const std::filesystem::path& directory,
-                            const std::function<void(std::string_view line)>& say = {});
+                            const std::function<void(std::string_view line)>& say = {}, bool only_warnings = false);
 
 }  // namespace lamina

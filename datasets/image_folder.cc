@@ -139,18 +139,31 @@ std::array<Pixels, 3> rearranged(const std::array<Pixels, 3>& pixels, const Part
   return result;
 }
 
-// "3 files: ant/1.png (expected a PNG or JPEG image, got an empty file), bee/7.png (...), ..."
+// "3 files: ant/1.png, bee/7.png (expected a PNG or JPEG image, got an empty file), ...": each fault once, behind the
+// first files that have it.
 std::string list_of_broken(const fs::path& directory, std::vector<std::pair<fs::path, std::string>> broken) {
   constexpr std::size_t kListed = 10;
   std::sort(broken.begin(), broken.end());
-  std::string text = std::to_string(broken.size()) + (broken.size() == 1 ? " file: " : " files: ");
-  for (std::size_t i = 0; i < std::min(broken.size(), kListed); ++i) {
-    const auto& [path, fault] = broken[i];
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // of a fault, by its first file
+  for (const auto& [path, fault] : broken) {
     const std::size_t start = fault.find("] ") + 2 + path.native().size() + 2;  // "[read_image] path: what is wrong"
-    text += (i > 0 ? ", " : "") + path.lexically_relative(directory).string() + " (" +
-            (start < fault.size() ? fault.substr(start) : fault) + ")";
+    const std::string reason = start < fault.size() ? fault.substr(start) : fault;
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& each) { return each.first == reason; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {reason, {}});
+    group->second.push_back(path.lexically_relative(directory).string());
   }
-  return broken.size() > kListed ? text + " and " + std::to_string(broken.size() - kListed) + " others" : text;
+  std::string text = std::to_string(broken.size()) + (broken.size() == 1 ? " file: " : " files: ");
+  std::size_t listed = 0, told = 0;
+  for (const auto& [reason, files] : groups) {
+    if (listed == kListed) break;
+    const std::size_t count = std::min(files.size(), kListed - listed);
+    for (std::size_t i = 0; i < count; ++i) text += (listed + i > 0 ? ", " : "") + files[i];
+    if (count < files.size()) text += " and " + std::to_string(files.size() - count) + " others";
+    text += " (" + reason + ")";
+    listed += count;
+    told += files.size();
+  }
+  return told < broken.size() ? text + " and " + std::to_string(broken.size() - told) + " others" : text;
 }
 
 // Fails for images that cannot be read, or says that they are left out and draws the split among the others.
@@ -167,8 +180,7 @@ void settle_broken(const fs::path& directory, ImageFiles& found, Parts& parts, s
   if (broken.empty()) return;
   const std::string list = list_of_broken(directory, std::move(broken));
   if (!options.skip_broken)
-    fail_file("read_image", directory, "expected images that can be read (--skip-broken trains on the others), found ",
-              list);
+    fail_file("read_image", directory, "expected images that can be read (", options.remedy, "), found ", list);
   if (options.say) options.say("skipped what cannot be read in " + directory.string() + ": " + list);
   drop_broken(found, paths);
   const Parts read = std::exchange(parts, split(found, options));
@@ -228,7 +240,7 @@ bool has_test_images(const fs::path& directory, const ImageFolderOptions& option
 
 Dataset load_image_folder(const fs::path& directory, const ImageFolderOptions& options) {
   check_options(options);
-  ImageFiles found = find_image_files(directory, options.say);
+  ImageFiles found = find_image_files(directory, options.say, options.only_warnings);
   tell_unused_fractions(found, options);
   check_fits_memory(directory, found, options);
   Parts parts = split(found, options);

@@ -17,6 +17,8 @@ struct ImageFolderOptions {
   std::uint32_t split_seed = 0;
   double val_fraction = 0.1, test_fraction = 0.1;  ///< of each class, where the folder does not say what is for which
   bool skip_broken = false;                        ///< leave out images that cannot be read, instead of failing
+  std::string_view remedy = "--skip-broken leaves out those that cannot";  ///< what to do about them, for the error
+  bool only_warnings = false;  ///< `say` is not called to tell where the images were found
   /// Called with lines that say where the images were found and what was skipped (image_files.h).
   std::function<void(std::string_view line)> say = {};
 };

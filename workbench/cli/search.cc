@@ -239,8 +239,9 @@ SearchPlan plan_to_resume(const SearchFlags& flags, const CLI::App& app) {
 }
 
 /// Loads the data, once for all trials, and completes plan and trials with them.
-Dataset load_data(SearchPlan& plan, std::vector<SearchTrial>& trials, bool resuming, Screen& screen) {
+Dataset load_data(SearchPlan& plan, std::vector<SearchTrial>& trials, bool resuming, bool quiet, Screen& screen) {
   LoadOptions options;
+  options.images.only_warnings = quiet;
   options.say = [&](std::string_view line) { screen.notice(std::string(line)); };
   RunConfig base = trials.front().config;
   if (resuming) check_still_there(base, "");
@@ -272,7 +273,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   if (directory.empty()) directory = default_directory("search-" + trials.front().config.net.model);
 
   Screen screen(plan, trials, flags.quiet);
-  const Dataset data = load_data(plan, trials, resuming, screen);
+  const Dataset data = load_data(plan, trials, resuming, flags.quiet, screen);
   if (!flags.quiet)
     fmt::print("{}\n{}\n",
                splits_line(data.name, data.train.size(), data.val.size(), data.test.size(), data.example_shape()),

@@ -175,6 +175,7 @@ int run_train(TrainFlags& flags, CLI::App& app) {
   const bool terminal = on_terminal();
   RunScreen screen(flags.quiet, terminal);
   RunWatcher watcher;
+  watcher.quiet = flags.quiet;
   if (!terminal && !flags.quiet) watcher.lines = &std::cout;
   watcher.on_start = [&](const RunStart& start) { screen.start(start); };
   watcher.on_iteration = [&](const IterationEvent& event) { screen.iteration(event); };

@@ -12,6 +12,7 @@
 #include "workbench/cli/commands.h"
 #include "workbench/cli/evaluation_text.h"
 #include "workbench/cli/progress_bar.h"
+#include "workbench/cli/run_flags.h"
 #include "workbench/runs/evaluation.h"
 #include "workbench/runs/table_predictions.h"
 
@@ -28,7 +29,8 @@ struct UseFlags {
   fs::path out;
   Index top = 3;
   int threads = 0;
-  bool json = false, mirror = false, allow_unknown = false;
+  bool json = false, mirror = false;
+  Lenience lenience;
 };
 
 TrainedNet open_net(const UseFlags& flags, std::string_view command) {
@@ -46,7 +48,7 @@ int run_eval(const UseFlags& flags) {
   const TrainedNet net = open_net(flags, "eval");
   const Dataset data = load_data_of(
       net.info(), flags.data, flags.data_dir, [](std::string_view line) { tell(fmt::format("lamina eval: {}", line)); },
-      flags.allow_unknown);
+      flags.lenience);
   const char* usual = flags.data.empty() || data.train.size() > 0 ? "val" : "all";
   const Evaluation found = evaluate(net, data, flags.split.empty() ? usual : flags.split);
   if (flags.json)
@@ -83,7 +85,7 @@ int predict_table(const UseFlags& flags, const TrainedNet& net, const TablePrepa
         fmt::format("expected one table for a net that was trained on a table, got {} files", flags.inputs.size()));
   for (const auto& [given, name] : {std::pair{flags.json, "--json"}, {flags.mirror, "--mirror-averaging"}})
     if (given) throw UsageError(fmt::format("{} belongs to images, got a net that was trained on a table", name));
-  const UnknownCells unknown = {.allowed = flags.allow_unknown, .say = [](std::string_view line) {
+  const UnknownCells unknown = {.allowed = flags.lenience.allow_unknown, .say = [](std::string_view line) {
                                   tell(fmt::format("lamina predict: {}", on_one_line(std::string(line))));
                                 }};
   const std::string text = predictions_csv(net, preparation, read_csv(flags.inputs.front()), unknown);
@@ -98,7 +100,7 @@ int run_predict(const UseFlags& flags) {
   const TrainedNet net = open_net(flags, "predict");
   if (const std::optional<TablePreparation> table = preparation_of(net.info()))
     return predict_table(flags, net, *table);
-  if (!flags.out.empty() || flags.allow_unknown)
+  if (!flags.out.empty() || flags.lenience.allow_unknown)
     throw UsageError(fmt::format("--{} belongs to a net that was trained on a table, got one for images",
                                  flags.out.empty() ? "allow-unknown" : "out"));
   int code = 0;
@@ -125,7 +127,7 @@ void add_mirror(CLI::App& app, UseFlags& flags) {
 }
 
 void add_allow_unknown(CLI::App& app, UseFlags& flags) {
-  app.add_flag("--allow-unknown", flags.allow_unknown,
+  app.add_flag("--allow-unknown", flags.lenience.allow_unknown,
                "In a table, count a category that training did not have as none, instead of failing");
 }
 
@@ -145,13 +147,19 @@ Command add_eval(CLI::App& app) {
                    "Other data than those of the run: cifar10, fashion-mnist, mnist, synthetic, a directory that "
                    "holds one, a directory with one folder of PNG and JPEG images a class, a table, or a .npz file")
       ->type_name("NAME|PATH");
+  run_flags().add_to(*eval, {"skip-broken"});
   add_data_dir(*eval, flags->data_dir);
   add_threads(*eval, flags->threads);
   add_mirror(*eval, *flags);
   add_allow_unknown(*eval, *flags);
   eval->add_flag("--json", flags->json, "Print one JSON object");
   eval->footer("Example: lamina eval runs/cnn --split test");
-  return {eval, [flags] { return run_eval(*flags); }};
+  return {eval, [flags, eval] {
+            const FlagValues values = run_flags().given(*eval);
+            if (!flags->data.empty()) check_folder_flags(values, flags->data);
+            flags->lenience.skip_broken = value_of(values, "skip-broken") != nullptr;
+            return run_eval(*flags);
+          }};
 }
 
 Command add_predict(CLI::App& app) {

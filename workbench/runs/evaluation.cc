@@ -165,14 +165,15 @@ std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& 
 }
 
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::path& data_dir,
-                     const std::function<void(std::string_view)>& say, bool allow_unknown) {
+                     const std::function<void(std::string_view)>& say, const Lenience& lenience) {
   const std::optional<TablePreparation> table = preparation_of(info);
-  if (table && !data.empty()) return load_whole_table(data, *table, {.allowed = allow_unknown, .say = say});
+  if (table && !data.empty()) return load_whole_table(data, *table, {.allowed = lenience.allow_unknown, .say = say});
   RunConfig config = kept_config(info).value_or(RunConfig{});
   const std::string digest = config.data_digest;
   config.data_digest.clear();
   const bool own_data = data.empty() && kept_config(info).has_value();
   if (!data.empty()) config.data = data;
+  config.skip_broken = config.skip_broken || lenience.skip_broken;
   if (!data_dir.empty()) config.data_dir = data_dir;
   if (own_data) check_still_there(config, "--data NEW says where they are now");
   config.image_size = {.height = info.config.input_dim[1], .width = info.config.input_dim[2]};

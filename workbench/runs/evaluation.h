@@ -61,11 +61,16 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
 /// classes or labels, or all numbers, in their order.
 std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count = 3);
 
+/// What evaluation may pass over instead of failing.
+struct Lenience {
+  bool skip_broken = false;    ///< images in folders that cannot be read; also where the run passed over them
+  bool allow_unknown = false;  ///< categories in a table that training did not have
+};
+
 /// Loads `data`, or, if it is empty, the data that the net was trained on ("auto", if no run wrote the model). If they
 /// are not the data that it was trained on, `say` is called with one line about it. A net that was trained on a table
-/// gets its rows as they were prepared then; all rows of another table are its test split, in which a category that
-/// training did not have is an error unless `allow_unknown`.
+/// gets its rows as they were prepared then; all rows of another table are its test split.
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const std::filesystem::path& data_dir,
-                     const std::function<void(std::string_view)>& say, bool allow_unknown = false);
+                     const std::function<void(std::string_view)>& say, const Lenience& lenience = {});
 
 }  // namespace lamina

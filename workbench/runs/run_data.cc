@@ -107,10 +107,12 @@ TableOptions table_options(const RunConfig& config) {
 Dataset load_run_data(RunConfig& config, const LoadOptions& given) {
   LoadOptions options = given;
   options.images = image_options(config);
+  if (!config.data_digest.empty()) options.images.remedy = "the run could read them when it started: restore them";
   options.images.channels = given.images.channels;
   options.images.say = given.images.say;
   options.table = table_options(config);
   options.table.known = given.table.known;
+  options.images.only_warnings = given.images.only_warnings;
   if (!config.data_dir.empty()) config.data_dir = fs::absolute(config.data_dir);
   Dataset data = load_dataset(config.data, config.data_dir, options);
   config.data = config.data == "auto" ? own_name(data) : kept_name(config.data);

@@ -220,6 +220,7 @@ LoadOptions load_options(const RunWatcher& watcher) {
   LoadOptions options;
   if (watcher.on_notice) options.say = [&watcher](std::string_view line) { watcher.on_notice(std::string(line)); };
   options.fetch.progress = watcher.on_download;
+  options.images.only_warnings = watcher.quiet;
   return options;
 }
 

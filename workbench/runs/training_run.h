@@ -33,6 +33,7 @@ struct RunStart {
 
 /// Callbacks of a run. Each may be empty.
 struct RunWatcher {
+  bool quiet = false;             ///< of on_notice: only what may be wrong
   std::ostream* lines = nullptr;  ///< where the notebooks' lines are printed
   std::function<void(const RunStart&)> on_start;
   std::function<void(const IterationEvent&)> on_iteration;

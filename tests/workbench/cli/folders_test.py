@@ -61,6 +61,20 @@ def broken(base):
     check(json.loads(found.stdout)["images"] == 57 and "3 files" in found.stderr, found.stdout, found.stderr)
     check("not those" not in found.stderr, found.stderr)
     failed(run("data", "info", data), "3 files: ant/07.png")
+    advice = "--skip-broken leaves out those that cannot"
+    whole, later = os.path.join(base, "whole"), os.path.join(base, "whole-run")
+    write_images(whole, 20)
+    succeeded(train(whole, later))
+    with open(os.path.join(whole, "ant", "07.png"), "w"):
+        pass
+    failed(run("eval", later), "1 file: ant/07.png", advice)
+    found = succeeded(run("eval", later, "--skip-broken", "--split", "all", "--json"))
+    check(json.loads(found.stdout)["images"] == 59 and "are not those" in found.stderr, found.stdout, found.stderr)
+    refused = run("train", "--resume", later, "--epochs", "2")
+    failed(refused, "1 file: ant/07.png", "the run could read them when it started: restore them")
+    check("--skip-broken" not in refused.stderr, refused.stderr)
+    for command in train(data, out, "--overwrite"), run("data", "info", data):
+        failed(command, advice)
     table = succeeded(run("data", "info", data, "--skip-broken")).stdout
     check(sum(map(int, table.splitlines()[-1].split()[1:])) == 57, "data info --skip-broken", table)
     # A further broken file makes the set another one.
