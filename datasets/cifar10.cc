@@ -22,6 +22,7 @@ constexpr const char* kMeta = "batches.meta.txt";
 constexpr std::array<const char*, 6> kFiles = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                                "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
 constexpr std::size_t kTrainingFiles = 5;
+constexpr const char* kPythonFile = "data_batch_1";
 constexpr Index kImage = 3 * 32 * 32, kRecord = 1 + kImage;
 constexpr Index kMostRecords = 100000;
 constexpr Index kLargestMeta = 4096;
@@ -142,12 +143,28 @@ Cifar10 read_directory(const fs::path& directory) {
   return all.finish(directory);
 }
 
+[[noreturn]] void fail_python_version(const fs::path& path) {
+  fail_file(
+      kReadCifar10, path,
+      "expected CIFAR-10 in its binary version, found its Python version; 'lamina data fetch cifar10' downloads the "
+      "binary one, and in Python lamina.data.load_CIFAR10 reads the unpacked folder of this one");
+}
+
+[[noreturn]] void fail_cifar100(const fs::path& path) {
+  fail_file(
+      kReadCifar10, path,
+      "expected CIFAR-10 in its binary version, found CIFAR-100; 'lamina data fetch cifar10' downloads CIFAR-10, and "
+      "CIFAR-100 can be read from a .npz file (X_train, y_train, X_val, ...) or one folder of images a class");
+}
+
 Cifar10 read_archive(const fs::path& path) {
   Collector all;
   ArchiveReader archive(kReadCifar10, path);
   const Read read = [&](void* to, Index size) { return archive.read(to, size); };
   while (archive.next()) {
     const std::string name = archive.name().filename().string();
+    if (name == kPythonFile) fail_python_version(path);
+    if (archive.name().begin()->string().starts_with("cifar-100-")) fail_cifar100(path);
     if (name == kMeta) all.take_meta(path, name + ": ", archive.size(), read);
     for (std::size_t i = 0; i < kFiles.size(); ++i)
       if (name == kFiles[i]) all.take(i, path, name + ": ", archive.size(), read);
@@ -170,6 +187,30 @@ bool is_cifar10(const fs::path& path) {
   if (fs::is_directory(path, error)) return !directory_of(path).empty();
   const std::string name = path.filename().string();
   return fs::is_regular_file(path, error) && (name.ends_with(".tar.gz") || name.ends_with(".tgz"));
+}
+
+void refuse_other_cifar(const fs::path& path) {
+  std::error_code error;
+  const auto has = [&](const fs::path& place, const char* name) { return fs::is_regular_file(place / name, error); };
+  const auto check_folder = [&](const fs::path& folder, const fs::path& named) {
+    if (has(folder, kPythonFile)) fail_python_version(named);
+    if (has(folder, "train") && has(folder, "test") && has(folder, "meta")) fail_cifar100(named);
+    if (has(folder, "train.bin") && has(folder, "test.bin")) fail_cifar100(named);
+  };
+  const std::string name = path.filename().string();
+  if (fs::is_directory(path, error)) {
+    check_folder(path, path);
+    for (const char* folder : {"cifar-10-batches-py", "cifar-100-python", "cifar-100-binary"})
+      check_folder(path / folder, path / folder);
+    if (has(path, "cifar-10-python.tar.gz")) fail_python_version(path / "cifar-10-python.tar.gz");
+    for (const char* archive : {"cifar-100-python.tar.gz", "cifar-100-binary.tar.gz"})
+      if (has(path, archive)) fail_cifar100(path / archive);
+  } else if (name.starts_with("data_batch_") || name.starts_with("test") || name.starts_with("train")) {
+    check_folder(path.parent_path(), path);  // one of the set's files
+    if (name.ends_with(".bin") && has(path.parent_path(), kFiles[0]))
+      fail_file(kReadCifar10, path,
+                "expected the directory of CIFAR-10's files, found one of them; give its directory");
+  }
 }
 
 Cifar10 read_cifar10(const fs::path& path) {

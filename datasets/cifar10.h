@@ -18,6 +18,10 @@ struct Cifar10 {
 /// file whose name ends in .tar.gz. The contents are not checked.
 bool is_cifar10(const std::filesystem::path& path);
 
+/// Throws std::runtime_error, with the way on, if `path` is, or is a directory that holds, CIFAR-10 in its version for
+/// Python or CIFAR-100, or if it is a single file of one of them or of CIFAR-10.
+void refuse_other_cifar(const std::filesystem::path& path);
+
 /// Reads a directory (or its folder cifar-10-batches-bin) with data_batch_1.bin to data_batch_5.bin, test_batch.bin
 /// and, if present, batches.meta.txt with the class names; or the official cifar-10-binary.tar.gz, unpacked in memory.
 /// A file may hold any whole number of records up to 100,000 (officially 10,000), the same in all five training files.

@@ -69,13 +69,8 @@ Dataset load_path(const fs::path& path, const LoadOptions& options) {
     images.say = options.say;
     return load_image_folder(path, images);
   }
+  refuse_other_cifar(path);
   std::error_code error;
-  for (const fs::path& place : {path, path / "cifar-10-batches-py"})
-    if (fs::exists(place / "data_batch_1", error))
-      fail_file(
-          kLoadDataset, place,
-          "expected CIFAR-10 in its binary version, found its Python version; 'lamina data fetch cifar10' downloads "
-          "the binary one, and in Python lamina.data.load_CIFAR10 reads this one");
   if (fs::is_directory(path, error)) check_no_loose_images(path);
   if (fs::is_directory(path, error))
     fail_file(kLoadDataset, path,
@@ -163,6 +158,9 @@ Dataset load_dataset(const std::string& name, const fs::path& data_dir, const Lo
   if (!is_dataset_name(name)) return load_path(name, options);
   check_data_dir(data_dir);
   const fs::path place = find_dataset(name, data_dir);
+  if (place.empty() && name == "cifar10")
+    for (const fs::path& root : roots(data_dir))
+      for (const fs::path& here : {root, root / "cifar10", root / "cifar-10"}) refuse_other_cifar(here);
   if (place.empty())
     fail_file(kLoadDataset, name, "expected it in ", listed(roots(data_dir)), ", found it in none", package_hint(name));
   return load_found(name, place);

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import time
 
 from command_testing import LAMINA, Directory, check, environment, expect, history, run, succeeded, write_cifar10
@@ -72,6 +73,31 @@ def damaged_data(base, data):
     with open(archive, "wb") as file:
         file.write(b"\x1f\x8b\x08" + b"\0" * 200)
     expect(1, r"cifar-10-binary.tar.gz: ", "data", "info", archive)
+
+
+def other_cifar(base):
+    """CIFAR-10's Python version and CIFAR-100 are named in all their forms."""
+    place = os.path.join(base, "others")
+    sets = [("cifar-10-batches-py", ["data_batch_1", "data_batch_2", "test_batch"], "cifar-10-python.tar.gz", "found its Python version"),
+            ("cifar-100-python", ["train", "test", "meta"], "cifar-100-python.tar.gz", "found CIFAR-100"),
+            ("cifar-100-binary", ["train.bin", "test.bin"], "cifar-100-binary.tar.gz", "found CIFAR-100")]
+    for folder, files, archive, found in sets:
+        os.makedirs(os.path.join(place, folder))
+        for name in files:
+            with open(os.path.join(place, folder, name), "w") as file:
+                file.write("a pickle")
+        forms = [[place], [os.path.join(place, folder)], *([os.path.join(place, folder, name)] for name in files if name != "meta"),
+                 ["cifar10", "--data-dir", place], ["cifar10", "--data-dir", os.path.join(place, folder)]]
+        for form in forms:
+            expect(1, found + r"; 'lamina data fetch cifar10' downloads", "data", "info", *form)
+        packed = os.path.join(base, "packed")
+        os.makedirs(packed)
+        with tarfile.open(os.path.join(packed, archive), "w:gz") as tar:
+            tar.add(os.path.join(place, folder), folder)
+        for form in [[packed], [os.path.join(packed, archive)], ["cifar10", "--data-dir", packed]]:
+            expect(1, archive + r": .*" + found + r"; 'lamina data fetch cifar10' downloads", "data", "info", *form)
+        shutil.rmtree(packed)
+        shutil.rmtree(place)
 
 
 def without_rights(base, done):
@@ -141,6 +167,7 @@ def main():
         for place in (path("python"), path("python/cifar-10-batches-py")):
             expect(1, r"expected CIFAR-10 in its binary version, found its Python version", "train", "--data", place, "--out",
                    path("x"))
+        other_cifar(base)
 
         # Words that many people know.
         short = path("short")
@@ -241,7 +268,7 @@ def main():
         expect(2, r"pipe.toml: expected a regular file", "train", "--config", path("pipe.toml"), timeout=60)
         expect(2, r"g.toml:2: num_filters: expected each key once, got num-filters as well", "train", "--config",
                path("g.toml", "num-filters = [4]\nnum_filters = [8]\n"))
-        expect(2, r"f.toml:1: resume: unknown key", "train", "--config", path("f.toml", "resume = 'x'\n"))
+        expect(2, r"f.toml:1: resume: --resume belongs on the command line", "train", "--config", path("f.toml", "resume = 'x'\n"))
 
         # Data.
         expect(1, r"nowhere", "train", "--data", path("nowhere"), "--out", path("x"))
@@ -255,6 +282,8 @@ def main():
         os.makedirs(path("empty"))
         expect(1, r"empty", "data", "info", path("empty"))
         damaged_data(base, data)
+        expect(1, r"data_batch_1.bin: expected the directory of CIFAR-10's files, found one of them", "data", "info",
+               os.path.join(data, "data_batch_1.bin"))
 
         # Runs.
         done = path("done")
