@@ -72,6 +72,22 @@ const char* other_format(std::string_view bytes) {
     return "a BMP image; convert it to PNG or JPEG";
   if (bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4)))
     return "a TIFF image; convert it to PNG or JPEG";
+  if (bytes.substr(4, 4) == "ftyp") {
+    const std::string_view brand = bytes.substr(8, 4);
+    if (brand == "avif" || brand == "avis") return "an AVIF image; convert it to PNG or JPEG";
+    for (const char* heif : {"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"})
+      if (brand == heif) return "a HEIC image; convert it to PNG or JPEG";
+  }
+  if (bytes.starts_with(std::string_view("\0\0\0\x0cjP  \r\n", 10)) || bytes.starts_with("\xff\x4f\xff\x51"))
+    return "a JPEG 2000 image; convert it to PNG or JPEG";
+  if (bytes.size() >= 22 && bytes.starts_with(std::string_view("\0\0\1\0", 4)))
+    return "an ICO image; convert it to PNG or JPEG";
+  if (bytes.starts_with("%PDF-")) return "a PDF document; convert it to PNG or JPEG";
+  if (bytes.starts_with("version https://git-lfs.github.com/spec/"))
+    return "a Git LFS pointer instead of the image; 'git lfs pull' fetches it";
+  const std::string_view start = bytes.substr(0, 1024);
+  if (start.find("<svg") != std::string_view::npos && start.find("<html") == std::string_view::npos)
+    return "an SVG image; convert it to PNG or JPEG";
   return "a file that starts like neither";
 }
 

@@ -60,6 +60,31 @@ TEST(OtherImages, AreNamedAsWhatTheyAre) {
   EXPECT_EQ(said("GIF89a"), got + "a GIF image; convert it to PNG or JPEG");
   EXPECT_EQ(said(std::string_view("BM1234\0\0\0\0", 10)), got + "a BMP image; convert it to PNG or JPEG");
   EXPECT_EQ(said("BMW is a car"), got + "a file that starts like neither");
+  const std::string convert = "; convert it to PNG or JPEG";
+  EXPECT_EQ(said(std::string_view("\0\0\0\x18"
+                                  "ftypheic\0\0",
+                                  14)),
+            got + "a HEIC image" + convert);
+  EXPECT_EQ(said(std::string_view("\0\0\0\x18"
+                                  "ftypmif1\0\0",
+                                  14)),
+            got + "a HEIC image" + convert);
+  EXPECT_EQ(said(std::string_view("\0\0\0\x18"
+                                  "ftypavif\0\0",
+                                  14)),
+            got + "an AVIF image" + convert);
+  EXPECT_EQ(said(std::string_view("\0\0\0\x18"
+                                  "ftypisom\0\0",
+                                  14)),
+            got + "a file that starts like neither");
+  EXPECT_EQ(said(std::string_view("\0\0\0\x0cjP  \r\n\x87\n", 12)), got + "a JPEG 2000 image" + convert);
+  EXPECT_EQ(said("\xff\x4f\xff\x51"), got + "a JPEG 2000 image" + convert);
+  EXPECT_EQ(said(std::string("\0\0\1\0", 4) + std::string(30, '\1')), got + "an ICO image" + convert);
+  EXPECT_EQ(said("%PDF-1.7"), got + "a PDF document" + convert);
+  EXPECT_EQ(said("<?xml version=\"1.0\"?>\n<svg xmlns="), got + "an SVG image" + convert);
+  EXPECT_EQ(said("<html><svg>"), got + "a file that starts like neither");
+  EXPECT_EQ(said("version https://git-lfs.github.com/spec/v1\noid sha256:12\n"),
+            got + "a Git LFS pointer instead of the image; 'git lfs pull' fetches it");
 }
 
 // Pillow writes every kind of file, and beside it the pixels that are expected, as raw bytes.
