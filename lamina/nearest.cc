@@ -21,24 +21,51 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return above.back();
 }
 
+namespace {
+
+std::string in_small_letters(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return small;
+}
+
+// Whether the letters of `word` are letters of `whole` in the same order, the first letter the same.
+bool abbreviates(std::string_view word, std::string_view whole) {
+  std::size_t at = 0;
+  for (const char c : whole) at += at < word.size() && word[at] == c ? 1 : 0;
+  return at == word.size() && word.starts_with(whole.substr(0, 1));
+}
+
+}  // namespace
+
 std::vector<std::string> nearest(std::string_view word, const std::vector<std::string>& known, std::size_t count) {
   const auto bare = [](std::string_view text) {
     return text.substr(std::min(text.find_first_not_of('-'), text.size()));
   };
-  const std::string_view wanted = bare(word);
+  const std::string wanted = in_small_letters(bare(word));
   if (wanted.empty() || wanted.size() > 40) return {};
   const std::size_t most = std::max<std::size_t>(1, wanted.size() / 3);
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& candidate : known) {
-    const std::size_t far = edit_distance(wanted, bare(candidate));
-    const bool part = wanted.size() >= 3 && bare(candidate).find(wanted) != std::string_view::npos;
-    if (far <= most || part) ranked.emplace_back(std::min(far, most + 1), candidate);
+    const std::string known_word = in_small_letters(bare(candidate));
+    const std::size_t far = edit_distance(wanted, known_word);
+    const bool related = wanted.size() >= 3 && (known_word.find(wanted) != std::string::npos ||
+                                                (known_word.size() >= 4 && wanted.starts_with(known_word)) ||
+                                                abbreviates(wanted, known_word));
+    if (far <= most || related) ranked.emplace_back(std::min(far, most + 1), candidate);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> result;
   for (const auto& [distance, candidate] : ranked)
     if (result.size() < count && distance == ranked.front().first) result.push_back(candidate);
   return result;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  std::string text;
+  for (const std::string& candidate : nearest(word, known, 2)) text += (text.empty() ? "" : " or ") + candidate;
+  return text.empty() ? text : "; did you mean " + text + "?";
 }
 
 }  // namespace lamina

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "lamina/check.h"
+#include "lamina/nearest.h"
 
 namespace lamina {
 namespace {
@@ -202,7 +203,10 @@ std::string text_of(const OptionValue& value) {
 void read_text(const Option& option, const OptionValue& value, const std::string& text) {
   if (read(option, value, text)) return;
   const std::string shown = text.size() > 60 ? text.substr(0, 60) + "..." : text;
-  throw std::invalid_argument(fmt::format("expected {}, got '{}'", wanted(option, value), shown));
+  std::string meant;
+  if (const Choice* choice = std::get_if<Choice>(&value))
+    meant = did_you_mean(text, {choice->words.begin(), choice->words.end()});
+  throw std::invalid_argument(fmt::format("expected {}, got '{}'{}", wanted(option, value), shown, meant));
 }
 
 void check_options(std::string_view where, const VisitOptions& visit_all) {

@@ -186,6 +186,12 @@ TEST(Nearest, FindsWhatWasMeant) {
   EXPECT_EQ(nearest("--size", flags, 2), (std::vector<std::string>{"--batch-size", "--image-size"}));
   EXPECT_TRUE(nearest("foo", {"pool", "mode"}, 2).empty());
   EXPECT_TRUE(nearest("--", flags, 2).empty());
+  EXPECT_EQ(nearest("EPOCHS", flags, 2), std::vector<std::string>{"--epochs"});
+  EXPECT_EQ(nearest("cnn", {"fc", "convnet", "three-layer-convnet"}, 2), std::vector<std::string>{"convnet"});
+  EXPECT_EQ(nearest("dataset", {"data", "set", "out"}, 2), std::vector<std::string>{"data"});
+  EXPECT_TRUE(nearest("nnc", {"convnet"}, 2).empty());
+  EXPECT_EQ(did_you_mean("size", flags), "; did you mean --batch-size or --image-size?");
+  EXPECT_EQ(did_you_mean("zzzzzzz", flags), "");
 }
 
 }  // namespace

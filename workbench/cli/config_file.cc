@@ -119,6 +119,8 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTa
       read_search_table(value, where, search);
       continue;
     }
+    if (name == "help" || name == "config" || name == "resume")
+      throw UsageError(fmt::format("{}: --{} belongs on the command line", where, name));
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       const auto near = nearest(name, known, 3);
       throw UsageError(fmt::format("{}: unknown key; {} {}", where, near.empty() ? "known are" : "did you mean",
@@ -146,7 +148,7 @@ void read_config_file(CLI::App& app, const std::filesystem::path& path, SearchTa
       option->run_callback();
     } catch (const CLI::ParseError& error) {
       std::string reason = error.what();
-      const std::string prefix = "--" + name + ": ";
+      const std::string prefix = option->get_name() + ": ";
       if (reason.starts_with(prefix)) reason = reason.substr(prefix.size());
       throw UsageError(fmt::format("{}: {}", where, reason));
     }

@@ -14,6 +14,39 @@ bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  return names;
+}
+
+constexpr std::uint32_t kNoCharacter = 0xffffffff;
+
+// The character of UTF-8 that begins at a byte, and how many bytes it has; kNoCharacter and 1 where none does.
+std::pair<std::uint32_t, std::size_t> character_at(const std::string& text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const std::uint32_t first = byte(at);
+  if (first < 0x80) return {first, 1};
+  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  std::uint32_t point = first & (0x7fu >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(at + i) & 0xc0u) != 0x80u) return {kNoCharacter, 1};
+    point = point << 6 | (byte(at + i) & 0x3fu);
+  }
+  constexpr std::uint32_t kLeast[] = {0x80, 0x800, 0x10000};
+  const bool surrogate = point >= 0xd800 && point < 0xe000;
+  if (first < 0xc0 || first > 0xf4 || point < kLeast[bytes - 2] || point > 0x10ffff || surrogate)
+    return {kNoCharacter, 1};
+  return {point, bytes};
+}
+
+// Control characters, Unicode's ends of lines and paragraphs, and the marks that turn the direction of a text, with
+// which a name can look like another one.
+bool breaks_lines_or_turns_text(std::uint32_t point) {
+  return point < ' ' || (point >= 0x7f && point < 0xa0) || point == 0x61c || (point >= 0x200e && point <= 0x200f) ||
+         (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
 // What stands between $' and ' in a shell for a text with control characters.
 std::string escaped(const std::string& text) {
   std::string word;
@@ -50,7 +83,7 @@ CLI::Validator one_of(std::vector<std::string> words) {
   return CLI::Validator(
       [words = std::move(words)](std::string& text) -> std::string {
         if (contains(words, text)) return {};
-        return fmt::format("expected one of {}, got '{}'", fmt::join(words, ", "), text);
+        return fmt::format("expected one of {}, got '{}'{}", fmt::join(words, ", "), text, did_you_mean(text, words));
       },
       "");
 }
@@ -113,15 +146,17 @@ void check_values(CLI::App& app) {
   for (CLI::App* sub : app.get_subcommands({})) check_values(*sub);
 }
 
-std::string on_one_line(std::string text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    // Those of Unicode, U+0080 to U+009F, take two bytes of UTF-8.
-    const bool two = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (c < ' ' || c == 127 || two) text[i] = ' ';
-    if (two) text[++i] = ' ';
+std::string on_one_line(const std::string& text) {
+  std::string line;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto [point, bytes] = character_at(text, at);
+    if (point == kNoCharacter)
+      line += "\xef\xbf\xbd";  // U+FFFD, the replacement character
+    else
+      line += breaks_lines_or_turns_text(point) ? std::string(" ") : text.substr(at, bytes);
+    at += bytes;
   }
-  return text;
+  return line;
 }
 
 std::string splits_line(const std::string& name, Index train, Index val, Index test, const Shape& example) {
@@ -152,6 +187,35 @@ std::string outputs_line(const std::vector<std::string>& classes, const std::vec
   return whole.size() <= line.size() ? whole : line;
 }
 
+std::string unknown_word(const CLI::App& app, const std::string& word) {
+  const bool is_flag = word.starts_with("-");
+  std::vector<std::string> known = command_names(app);
+  if (is_flag) {
+    known.clear();
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  std::string meant = did_you_mean(word, known);
+  if (meant.empty() && !is_flag && !known.empty()) meant = fmt::format("; the commands are {}", fmt::join(known, ", "));
+  return fmt::format("unknown {} '{}'{}", is_flag ? "flag" : "argument", word, meant);
+}
+
+std::string in_typed_names(const CLI::App& app, const std::vector<std::string>& typed, std::string line) {
+  const auto is_typed = [&](const std::string& name) {
+    return std::any_of(typed.begin(), typed.end(),
+                       [&](const auto& word) { return word.substr(0, word.find('=')) == name; });
+  };
+  for (const CLI::Option* option : app.get_options()) {
+    const std::vector<std::string>& names = option->get_lnames();
+    if (names.size() < 2 || is_typed("--" + names[0])) continue;
+    const std::string name = "--" + names[0];
+    for (std::size_t i = 1; i < names.size(); ++i)
+      if (const std::size_t at = line.find(name); at != std::string::npos && is_typed("--" + names[i]))
+        line.replace(at, name.size(), "--" + names[i]);
+  }
+  return line;
+}
+
 std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
   std::string text = error.what();
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
@@ -162,9 +226,9 @@ std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
       text = fmt::format("{}: expected a value, got none", name);
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !app.get_subcommands({}).empty()) {
-    std::vector<std::string> known;
-    for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
-    text = fmt::format("expected one of the commands {}, got none", fmt::join(known, ", "));
+    const std::vector<std::string> words = app.remaining();
+    text = words.empty() ? fmt::format("expected one of the commands {}, got none", fmt::join(command_names(app), ", "))
+                         : unknown_word(app, words.front());
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && app.get_subcommands({}).empty()) {
     const std::string name = text.substr(0, text.find(' '));
@@ -183,17 +247,7 @@ std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
     std::string first;
     for (std::string word; words >> word;)
       if (first.empty() || (word.starts_with("-") && !first.starts_with("-"))) first = word;
-    first = first.substr(0, first.find('='));
-    const bool is_flag = first.starts_with("-");
-    std::vector<std::string> known;
-    if (is_flag)
-      for (const CLI::Option* option : app.get_options())
-        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-    else
-      for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
-    const auto near = nearest(first, known, 2);
-    text = fmt::format("unknown {} '{}'", is_flag ? "flag" : "argument", first);
-    if (!near.empty()) text += fmt::format("; did you mean {}?", fmt::join(near, " or "));
+    text = unknown_word(app, first.substr(0, first.find('=')));
   }
   return on_one_line(text);
 }

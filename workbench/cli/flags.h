@@ -56,8 +56,9 @@ std::string shown(const std::filesystem::path& path);
 /// Writes a line to standard error. A standard error that is closed or full is no reason to fail.
 void tell(const std::string& line);
 
-/// The text with a space for each control character.
-std::string on_one_line(std::string text);
+/// The text with a space for each control character and each mark that turns the direction of a text (U+202E, ...), and
+/// U+FFFD for each byte that is not UTF-8: one line that cannot send commands to a terminal.
+std::string on_one_line(const std::string& text);
 
 /// "wine.csv: 142 train, 18 val and 18 test rows of 13 numbers"; "images of (3, 32, 32)" where examples are images.
 std::string splits_line(const std::string& name, Index train, Index val, Index test, const Shape& example);
@@ -68,6 +69,12 @@ std::string outputs_line(const std::vector<std::string>& classes, const std::vec
 
 /// An error's text without the name of the library's function before it: "[conv_forward] ...".
 std::string without_tag(const std::string& text);
+
+/// "unknown flag '--epoch'; did you mean --epochs?", of a word that `app` does not know: a flag or one of its commands.
+std::string unknown_word(const CLI::App& app, const std::string& word);
+
+/// An error's line with flags as they were `typed`: --lr instead of --learning-rate, say.
+std::string in_typed_names(const CLI::App& app, const std::vector<std::string>& typed, std::string line);
 
 /// What of a CLI11 error fits into one line.
 std::string one_line(const CLI::App& app, const CLI::ParseError& error);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <new>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "lamina/kernels/machine/target.h"
 #include "lamina/threads.h"
@@ -37,12 +39,29 @@ std::string full_name(const CLI::App* app) {
   return app->get_parent() == nullptr ? "lamina" : full_name(app->get_parent()) + " " + app->get_name();
 }
 
-int report(const CLI::App* app, const std::string& text, int code) {
-  std::string line = on_one_line(without_tag(text));
+int report(const CLI::App* app, const std::vector<std::string>& words, const std::string& text, int code) {
+  std::string line = in_typed_names(*app, words, on_one_line(without_tag(text)));
   const std::string name = full_name(app);
   if (code == 2) line += fmt::format(" (see {} --help)", name);
   tell(fmt::format("{}: {}", name, line));
   return code;
+}
+
+/// `lamina help COMMAND` as `lamina COMMAND --help`, and `lamina version` as `lamina --version`.
+std::vector<std::string> help_as_flag(const CLI::App& app, std::vector<std::string> words) {
+  if (words.size() == 1 && words[0] == "version") return {"--version"};
+  if (words[0] != "help") return words;
+  words.erase(words.begin());
+  const CLI::App* at = &app;
+  for (const std::string& word : words) {
+    const auto commands = at->get_subcommands({});
+    const auto found =
+        std::find_if(commands.begin(), commands.end(), [&](const auto* c) { return c->get_name() == word; });
+    if (found == commands.end()) throw UsageError(unknown_word(*at, word));
+    at = *found;
+  }
+  words.emplace_back("--help");
+  return words;
 }
 
 int run(int argc, char** argv) {
@@ -50,7 +69,7 @@ int run(int argc, char** argv) {
       "Trains neural networks on the CPU: fully connected and convolutional nets on CIFAR-10, MNIST,\n"
       "Fashion-MNIST or a directory of one's own."};
   app.name("lamina");
-  app.set_version_flag("--version", version, "Version, instruction set and threads");
+  app.set_version_flag("-v,-V,--version", version, "Version, instruction set and threads");
   app.set_help_flag("-h,--help", "This help");
   app.formatter(help_layout());
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -69,29 +88,31 @@ int run(int argc, char** argv) {
     std::cout << app.help();
     return 0;
   }
+  const std::vector<std::string> words(argv + 1, argv + argc);
   try {
-    app.parse(argc, argv);
+    const std::vector<std::string> asked = help_as_flag(app, words);
+    app.parse(std::vector<std::string>(asked.rbegin(), asked.rend()));
     for (const Command& command : commands)
       if (command.app->parsed()) return command.run();
     throw UsageError("expected a command");
-  } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+  } catch (const CLI::Success& answer) {  // --help, --version
+    return app.exit(answer);
   } catch (const CLI::ParseError& error) {
     const CLI::App* at = deepest(&app);
-    return report(at, one_line(*at, error), 2);
+    return report(at, words, one_line(*at, error), 2);
   } catch (const UsageError& error) {
-    return report(deepest(&app), error.what(), 2);
+    return report(deepest(&app), words, error.what(), 2);
   } catch (const std::invalid_argument& error) {
-    return report(deepest(&app), error.what(), 2);
+    return report(deepest(&app), words, error.what(), 2);
   } catch (const std::bad_alloc&) {
-    return report(deepest(&app), "out of memory", 1);
+    return report(deepest(&app), words, "out of memory", 1);
   } catch (const std::filesystem::filesystem_error& error) {
     return report(
-        deepest(&app),
+        deepest(&app), words,
         fmt::format("{}: expected a place that can be used, got: {}", error.path1().string(), error.code().message()),
         1);
   } catch (const std::exception& error) {
-    return report(deepest(&app), error.what(), 1);
+    return report(deepest(&app), words, error.what(), 1);
   }
 }
 
