@@ -63,17 +63,22 @@ void detail::check_image_size(const fs::path& name, std::uint64_t height, std::u
 
 namespace {
 
+// Some of the bytes; fewer where there are not so many.
+std::string_view part(std::string_view bytes, std::size_t from, std::size_t count) {
+  return bytes.substr(std::min(from, bytes.size()), count);
+}
+
 // What bytes that are neither PNG nor JPEG are.
 const char* other_format(std::string_view bytes) {
   if (bytes.empty()) return "an empty file";
-  if (bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP") return "a WebP image; convert it to PNG or JPEG";
+  if (bytes.starts_with("RIFF") && part(bytes, 8, 4) == "WEBP") return "a WebP image; convert it to PNG or JPEG";
   if (bytes.starts_with("GIF8")) return "a GIF image; convert it to PNG or JPEG";
-  if (bytes.starts_with("BM") && bytes.substr(6, 4) == std::string_view("\0\0\0\0", 4))
+  if (bytes.starts_with("BM") && part(bytes, 6, 4) == std::string_view("\0\0\0\0", 4))
     return "a BMP image; convert it to PNG or JPEG";
   if (bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4)))
     return "a TIFF image; convert it to PNG or JPEG";
-  if (bytes.substr(4, 4) == "ftyp") {
-    const std::string_view brand = bytes.substr(8, 4);
+  if (part(bytes, 4, 4) == "ftyp") {
+    const std::string_view brand = part(bytes, 8, 4);
     if (brand == "avif" || brand == "avis") return "an AVIF image; convert it to PNG or JPEG";
     for (const char* heif : {"heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"})
       if (brand == heif) return "a HEIC image; convert it to PNG or JPEG";

@@ -35,12 +35,6 @@ std::string list_of(const std::vector<std::string>& words) {
   return words.size() > kListed ? text + ", ..." : text;
 }
 
-// "; did you mean 'red'?"
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
-  const std::vector<std::string> near = nearest(word, known, 1);
-  return near.empty() ? "" : "; did you mean " + quoted_cell(near.front()) + "?";
-}
-
 std::string found_text(std::string_view cell) {
   return cell.empty() ? "found an empty cell" : "found " + quoted_cell(cell);
 }

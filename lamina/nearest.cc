@@ -45,7 +45,7 @@ std::vector<std::string> nearest(std::string_view word, const std::vector<std::s
   };
   const std::string wanted = in_small_letters(bare(word));
   if (wanted.empty() || wanted.size() > 40) return {};
-  const std::size_t most = std::max<std::size_t>(1, wanted.size() / 3);
+  const std::size_t most = wanted.size() < 2 ? 0 : std::max<std::size_t>(1, wanted.size() / 3);
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& candidate : known) {
     const std::string known_word = in_small_letters(bare(candidate));

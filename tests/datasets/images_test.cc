@@ -60,6 +60,8 @@ TEST(OtherImages, AreNamedAsWhatTheyAre) {
   EXPECT_EQ(said("GIF89a"), got + "a GIF image; convert it to PNG or JPEG");
   EXPECT_EQ(said(std::string_view("BM1234\0\0\0\0", 10)), got + "a BMP image; convert it to PNG or JPEG");
   EXPECT_EQ(said("BMW is a car"), got + "a file that starts like neither");
+  for (const char* cut : {"RIFF", "BM", "II", "ftyp", "12ft"})
+    EXPECT_EQ(said(cut), got + "a file that starts like neither") << cut;
   const std::string convert = "; convert it to PNG or JPEG";
   EXPECT_EQ(said(std::string_view("\0\0\0\x18"
                                   "ftypheic\0\0",

@@ -44,7 +44,7 @@ class Files(unittest.TestCase):
             for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
                 again = pickle.loads(pickle.dumps(model, protocol))
                 self.assertEqual(again.loss(X, y)[0], model.loss(X, y)[0])
-                examples = _core.Examples("test", X, y)
+                examples = _core.Examples("test", X, y, 1.0, False, None)
                 with self.assertRaisesRegex(TypeError, r"^\[pickle\] expected what can be pickled, got Examples"):
                     pickle.dumps(examples, protocol)
 

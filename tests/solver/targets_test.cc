@@ -216,7 +216,9 @@ TEST(Targets, MistakesAreNamed) {
             "[Solver] expected a model with loss(X, const BatchTargets&) for targets that are numbers or have weights, "
             "got one with loss(X, labels) alone");
   Net<double> yes_or_no = linear_net(Loss::sigmoid, random);
-  EXPECT_EQ(error(yes_or_no, good, good).substr(0, 41), "[sigmoid_loss] expected t of 0 to 1, got ");
+  EXPECT_TRUE(error(yes_or_no, good, good)
+                  .starts_with("[Solver] expected training targets of 0 to 1 for the sigmoid loss, got "))
+      << error(yes_or_no, good, good);
   EXPECT_EQ(message_of([&] {
               Net<double>({3}, {Affine{.outputs = 2}}, random, {.loss = {.loss = Loss::svm}, .label_smoothing = 0.1});
             }),

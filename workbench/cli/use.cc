@@ -156,7 +156,7 @@ Command add_eval(CLI::App& app) {
   eval->footer("Example: lamina eval runs/cnn --split test");
   return {eval, [flags, eval] {
             const FlagValues values = run_flags().given(*eval);
-            if (!flags->data.empty()) check_folder_flags(values, flags->data);
+            if (!flags->data.empty()) check_data_flags(values, flags->data);
             flags->lenience.skip_broken = value_of(values, "skip-broken") != nullptr;
             return run_eval(*flags);
           }};

@@ -24,8 +24,9 @@ def environment(**changes):
 def run(*args, timeout=1800, **options):
     """The finished process of `lamina args`, its output as text."""
     options.setdefault("env", environment())
+    options.setdefault("errors", "replace")
     return subprocess.run([LAMINA, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=timeout, encoding="utf-8", errors="replace", **options)
+                          stderr=subprocess.PIPE, timeout=timeout, encoding="utf-8", **options)
 
 
 def on_a_terminal(*args, env=None):

@@ -122,7 +122,7 @@ def killed_and_resumed(base, data):
 
 def wrong_calls(base, data, out):
     refused(run("train", "--data", data), "--target: expected the column of %s to predict" % data, code=2)
-    refused(run("train", "--data", data, "--target", "knd"), "expected a column 'knd'", "did you mean 'kind'?")
+    refused(run("train", "--data", data, "--target", "knd"), "expected a column 'knd'", "did you mean kind?")
     refused(run("train", "--data", data, "--target", "kind", "--image-size", "9"), "--image-size belongs to a directory", code=2)
     refused(run("train", "--data", "synthetic", "--target", "kind"), "--target belongs to a table (.csv, .tsv), got synthetic", code=2)
     refused(run("data", "info", "--target", "kind"), "--target: expected the data", code=2)
