@@ -91,7 +91,8 @@ TableColumn column_from(const json& object) {
     column.mean = object.at("mean").get<double>();
     column.deviation = object.at("deviation").get<double>();
     if (!std::isfinite(column.mean) || !std::isfinite(column.deviation) || column.deviation < 0)
-      fail(kPreparationFromJson, "expected a finite mean and deviation of the column ", quoted_cell(column.name), ", got others");
+      fail(kPreparationFromJson, "expected a finite mean and deviation of the column ", quoted_cell(column.name),
+           ", got others");
     return column;
   }
   column.categories = object.at("categories").get<std::vector<std::string>>();
@@ -233,7 +234,8 @@ TablePreparation table_preparation_from_json(const std::string& text) {
   try {
     const auto kind = object.at("target").get<std::string>();
     const auto* const found = std::find(std::begin(kTargetKinds), std::end(kTargetKinds), kind);
-    if (found == std::end(kTargetKinds)) fail(kPreparationFromJson, "expected classes, numbers or labels, got ", quoted_cell(kind));
+    if (found == std::end(kTargetKinds))
+      fail(kPreparationFromJson, "expected classes, numbers or labels, got ", quoted_cell(kind));
     preparation.kind = static_cast<TableTarget>(found - std::begin(kTargetKinds));
     for (const json& column : object.at("inputs")) preparation.inputs.push_back(column_from(column));
     for (const json& column : object.at("targets")) preparation.targets.push_back(column_from(column));

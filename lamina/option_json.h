@@ -18,8 +18,8 @@ nlohmann::json options_to_json(const VisitOptions& visit_all);
 /// are no options are left alone.
 void options_from_json(std::string_view where, const nlohmann::json& object, const VisitOptions& visit_all);
 
-/// Whether a JSON text nests brackets more than 100 deep. No file of lamina does, and the JSON library, which recurses for
-/// each, could overflow the stack.
+/// Whether a JSON text nests brackets more than 100 deep. No file of lamina does, and the JSON library, which recurses
+/// for each, could overflow the stack.
 bool nests_deeply(std::string_view text);
 /// The JSON object of a text. Throws std::invalid_argument, as the function `where`, where the text is none.
 nlohmann::json parse_json_object(std::string_view where, std::string_view text);

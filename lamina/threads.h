@@ -15,9 +15,9 @@ namespace lamina {
 /// use. Throws std::invalid_argument for a number outside 0 to 4096, and for a LAMINA_NUM_THREADS outside 1 to 4096.
 void set_num_threads(int threads);
 int num_threads();
-/// How many threads kernels really use: num_threads(), but no more than there are processors, since threads that take the
-/// processors from one another only cost time. The processors are those of the process's affinity or, if that is less,
-/// of its control groups' quota, rounded up. The environment variable LAMINA_MOST_THREADS gives another limit.
+/// How many threads kernels really use: num_threads(), but no more than there are processors, since threads that take
+/// the processors from one another only cost time. The processors are those of the process's affinity or, if that is
+/// less, of its control groups' quota, rounded up. The environment variable LAMINA_MOST_THREADS gives another limit.
 int used_threads();
 
 /// While an Alone exists, the kernels that its thread calls compute on that thread only. Other threads are not

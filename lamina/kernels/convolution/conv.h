@@ -27,8 +27,8 @@ struct ConvShape {
 };
 
 /// out (N, OH, OW, F) = x * w [+ b, unless null] [then max(0, out)]. This and the gradients take the fastest of several
-/// algorithms: those of depthwise.h and grouped.h where there are groups, for floats that of winograd.h if it is faster,
-/// and otherwise the direct one.
+/// algorithms: those of depthwise.h and grouped.h where there are groups, for floats that of winograd.h if it is
+/// faster, and otherwise the direct one.
 template <class T>
 void conv_forward(const ConvShape& s, const T* x, const T* w, const T* b, bool relu, T* out);
 /// dx (N, H, W, C) = the gradient of x, overwritten.
