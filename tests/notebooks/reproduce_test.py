@@ -251,7 +251,9 @@ def other_data(base):
 def main():
     with Directory() as base:
         out = os.path.join(base, "all")
+        start = time.monotonic()
         succeeded(run("reproduce", "all", "--quick", *DATA, "--out", out, timeout=1400))
+        took = time.monotonic() - start
         found = results(out)
         structure(found, out)
         one_net_has_one_accuracy(found)
@@ -263,7 +265,8 @@ def main():
         start = time.monotonic()
         again = succeeded(run("reproduce", "all", "--quick", *DATA, "--out", out)).stdout
         check(again.count("(taken from results.json)") == sum(map(len, CELLS.values())), again)
-        check(time.monotonic() - start < 10 and results(out) == found, "a second run does nothing")
+        # It only loads the data; under a sanitizer and beside other programs that takes its time too.
+        check(time.monotonic() - start < max(10, took / 10) and results(out) == found, "a second run does nothing")
         killed_and_run_again(base, found)
         refusals(base, out)
         other_data(base)
