@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLoadTable = "load_table";
+constexpr const char* kNumbersNeedALoss = "; numbers are predicted with the loss squared, absolute or huber";
 constexpr Index kMostCategories = 1000;
 constexpr Index kMostForcedCategories = 1 << 16;
 constexpr Index kFewCategories = 20;  // so many are never taken for names of rows
@@ -120,8 +121,9 @@ class Fit {
       if (cell.empty()) fail_cell(table_, row, name, "expected a class, found an empty cell");
       if (const double number = number_in(cell); number != std::floor(number))  // NaN, a text, is equal to nothing
         if (!std::isnan(number))
-          fail_cell(table_, row, name,
-                    "expected classes, which are texts or whole numbers, found " + quoted_cell(cell));
+          fail_cell(
+              table_, row, name,
+              "expected classes, which are texts or whole numbers, found " + quoted_cell(cell) + kNumbersNeedALoss);
       texts.insert(cell);
     }
     TableColumn column{.name = name, .is_number = false, .categories = sorted(texts)};
@@ -130,7 +132,8 @@ class Fit {
       fail_file(kLoadTable, table_.path(), "column ", quoted_cell(name), ": expected 2 classes or more, found ", count);
     if (count > kMostCategories || (count > kFewCategories && 5 * count > table_.rows()))
       fail_file(kLoadTable, table_.path(), "column ", quoted_cell(name),
-                ": expected classes of several rows each, found ", count, " in ", table_.rows(), " rows");
+                ": expected classes of several rows each, found ", count, " in ", table_.rows(), " rows",
+                kNumbersNeedALoss);
     return column;
   }
 

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <span>
 #include <utility>
 
+#include "lamina/layers/loss_naive.h"
 #include "lamina/tensor.h"
 
 namespace lamina::naive {
@@ -14,20 +14,10 @@ namespace lamina::naive {
 template <class T>
 std::pair<T, Tensor<T>> huber_loss(const TensorView<T>& x, const TensorView<T>& t, T delta = 1,
                                    std::span<const double> weights = {}) {
-  const Index N = x.dim(0), K = x.dim(1);
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  std::pair<T, Tensor<T>> result{T{0}, Tensor<T>(x.shape())};
-  auto& [loss, dx] = result;
-  for (Index i = 0; i < N; ++i) {
-    const double weight = weights.empty() ? 1.0 / static_cast<double>(N) : weights[static_cast<std::size_t>(i)] / total;
-    const T share = static_cast<T>(weight / static_cast<double>(K));
-    for (Index j = 0; j < K; ++j) {
-      const T d = x(i, j) - t(i, j), size = std::abs(d);
-      loss += (size <= delta ? d * d / 2 : delta * (size - delta / 2)) * share;
-      dx(i, j) = std::max(-delta, std::min(delta, d)) * share;
-    }
-  }
-  return result;
+  return mean_loss(x, t, weights, [delta](T prediction, T target) {
+    const T d = prediction - target, size = std::abs(d);
+    return std::pair(size <= delta ? d * d / 2 : delta * (size - delta / 2), std::max(-delta, std::min(delta, d)));
+  });
 }
 
 }  // namespace lamina::naive

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cmath>
-#include <numeric>
 #include <span>
 #include <utility>
 
+#include "lamina/layers/loss_naive.h"
 #include "lamina/tensor.h"
 
 namespace lamina::naive {
@@ -13,20 +13,10 @@ namespace lamina::naive {
 template <class T>
 std::pair<T, Tensor<T>> sigmoid_loss(const TensorView<T>& x, const TensorView<T>& t,
                                      std::span<const double> weights = {}) {
-  const Index N = x.dim(0), K = x.dim(1);
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  std::pair<T, Tensor<T>> result{T{0}, Tensor<T>(x.shape())};
-  auto& [loss, dx] = result;
-  for (Index i = 0; i < N; ++i) {
-    const double weight = weights.empty() ? 1.0 / static_cast<double>(N) : weights[static_cast<std::size_t>(i)] / total;
-    const T share = static_cast<T>(weight / static_cast<double>(K));
-    for (Index j = 0; j < K; ++j) {
-      const T p = 1 / (1 + std::exp(-x(i, j)));
-      loss += (-t(i, j) * std::log(p) - (1 - t(i, j)) * std::log(1 - p)) * share;
-      dx(i, j) = (p - t(i, j)) * share;
-    }
-  }
-  return result;
+  return mean_loss(x, t, weights, [](T score, T target) {
+    const T p = 1 / (1 + std::exp(-score));
+    return std::pair(-target * std::log(p) - (1 - target) * std::log(1 - p), p - target);
+  });
 }
 
 }  // namespace lamina::naive

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <span>
 #include <utility>
 
+#include "lamina/layers/loss_naive.h"
 #include "lamina/tensor.h"
 
 namespace lamina::naive {
@@ -28,12 +28,10 @@ template <class T>
 std::pair<T, Tensor<T>> softmax_loss(const TensorView<T>& x, std::span<const Label> y, T label_smoothing = 0,
                                      std::span<const double> weights = {}) {
   const Index N = x.dim(0), C = x.dim(1);
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   std::pair<T, Tensor<T>> result{T{0}, softmax(x)};
   auto& [loss, dx] = result;
   for (Index i = 0; i < N; ++i) {
-    const T share =
-        static_cast<T>(weights.empty() ? 1.0 / static_cast<double>(N) : weights[static_cast<std::size_t>(i)] / total);
+    const T share = share_of<T>(i, N, weights);
     const Label label = y[static_cast<std::size_t>(i)];
     T max = x(i, 0), sum = 0;
     for (Index j = 1; j < C; ++j) max = std::max(max, x(i, j));

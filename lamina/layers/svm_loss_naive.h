@@ -1,10 +1,10 @@
 // The specification of svm_loss.h, in plain loops.
 #pragma once
 
-#include <numeric>
 #include <span>
 #include <utility>
 
+#include "lamina/layers/loss_naive.h"
 #include "lamina/tensor.h"
 
 namespace lamina::naive {
@@ -13,12 +13,10 @@ template <class T>
 std::pair<T, Tensor<T>> svm_loss(const TensorView<T>& x, std::span<const Label> y,
                                  std::span<const double> weights = {}) {
   const Index N = x.dim(0), C = x.dim(1);
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   std::pair<T, Tensor<T>> result{T{0}, Tensor<T>(x.shape())};
   auto& [loss, dx] = result;
   for (Index i = 0; i < N; ++i) {
-    const T share =
-        static_cast<T>(weights.empty() ? 1.0 / static_cast<double>(N) : weights[static_cast<std::size_t>(i)] / total);
+    const T share = share_of<T>(i, N, weights);
     const Label label = y[static_cast<std::size_t>(i)];
     for (Index j = 0; j < C; ++j) {
       const T margin = x(i, j) - x(i, label) + 1;

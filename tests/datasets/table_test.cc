@@ -263,7 +263,9 @@ TEST_F(Table, ErrorsNameLineAndColumn) {
   EXPECT_EQ(error("x,y\n1,a\n2,\n", y), "line 3, column 'y': expected a class, found an empty cell");
   EXPECT_EQ(error("x,y\n1,a\n2,a\n", y), "column 'y': expected 2 classes or more, found 1");
   EXPECT_EQ(error("x,y\n1,1\n2,1.5\n", y),
-            "line 3, column 'y': expected classes, which are texts or whole numbers, found '1.5'");
+            "line 3, column 'y': expected classes, which are texts or whole numbers, found '1.5'; numbers are "
+            "predicted with the loss "
+            "squared, absolute or huber");
   EXPECT_EQ(error("x,y,z\n1,1,2\n2,1,2\n", {.target = "y,z"}), "expected one column of classes to predict, got 2");
   EXPECT_EQ(error("x,y\n1,a\n2,b\n", {.target = "y,y"}), "expected each column once, got 'y' twice");
   EXPECT_EQ(error("x,y\n1,a\n2,b\n", {.target = "y", .ignore_columns = "y"}),
@@ -302,7 +304,9 @@ TEST_F(Table, AColumnThatNamesEachRowIsNoCategory) {
   options = kOwnSplit;
   options.categories = "id";
   EXPECT_EQ(load_table(path_, options).example_shape(), (Shape{41, 1, 1}));
-  EXPECT_EQ(error(text, {.target = "id"}), "column 'id': expected classes of several rows each, found 50 in 50 rows");
+  EXPECT_EQ(error(text, {.target = "id"}),
+            "column 'id': expected classes of several rows each, found 50 in 50 rows; "
+            "numbers are predicted with the loss squared, absolute or huber");
 }
 
 TEST_F(Table, AListMayBeTheNameOfAColumn) {

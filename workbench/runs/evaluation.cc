@@ -49,6 +49,14 @@ void add_classes(const std::vector<Label>& best, const std::vector<Label>& y, Ev
   }
 }
 
+/// Numbers that the net predicts, in the unit of their columns if it was trained on a table.
+Tensor<double> in_units(const std::optional<TablePreparation>& table, const Tensor<double>& numbers) {
+  Tensor<double> converted = numbers;
+  if (table)
+    for (Index i = 0; i < numbers.size(); ++i) converted[i] = table->in_unit(numbers[i], i % numbers.dim(1));
+  return converted;
+}
+
 /// The targets and predictions (n, K) of a split go behind the `first` ones, and into the sums of each of the K.
 void add_targets(const Tensor<double>& predicted, const Tensor<double>& targets, Index first, Evaluation& found) {
   const Index K = targets.dim(1);
@@ -127,6 +135,7 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
   found.class_names = net.class_names();
   found.confusion.assign(classes, std::vector<Index>(classes));
   found.target_names = net.target_names();
+  const std::optional<TablePreparation> table = preparation_of(net.info());
   for (const Split* split : splits) found.count += split->size();
   if (found.count == 0)
     throw std::runtime_error(
@@ -140,7 +149,7 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
     if (split->size() == 0) continue;
     const Predictions predictions = net.predict(split->X);
     if (split->targets)
-      add_targets(predictions.scores, *split->targets, first, found);
+      add_targets(in_units(table, predictions.scores), in_units(table, *split->targets), first, found);
     else
       add_classes(predictions.classes, split->y, found);
     first += split->size();

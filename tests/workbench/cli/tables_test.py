@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import random
 import shutil
@@ -80,6 +81,40 @@ def trains_and_answers(base):
     return data, out
 
 
+def numbers_and_labels(base):
+    """Numbers in the unit of their columns, several labels at once, and what eval says of them against predict's table."""
+    data = os.path.join(base, "numbers.csv")
+    draws = random.Random(7)
+    with open(data, "w") as file:
+        file.write("a,b,price,weight,cheap,heavy\n")
+        for _ in range(300):
+            a, b = draws.gauss(0, 1), draws.gauss(0, 1)
+            price, weight = 20000 + 3000 * a - 1000 * b + draws.gauss(0, 300), 5 + 0.1 * b
+            file.write(f"{a},{b},{price},{weight},{int(price < 20000)},{int(weight > 5)}\n")
+    out = os.path.join(base, "two")
+    succeeded(run("train", "--data", data, "--target", "price,weight", "--ignore-columns", "cheap,heavy", "--loss", "squared",
+                  "--epochs", "30", "--learning-rate", "0.01", "--out", out, "-q"))
+    found = json.loads(succeeded(run("eval", out, "--split", "all", "--json")).stdout)
+    rows = cells(succeeded(run("predict", out, data)).stdout)
+    check([t["name"] for t in found["targets"]] == ["price", "weight"], found)
+    for target in found["targets"]:
+        errors = [float(row["predicted " + target["name"]]) - float(row[target["name"]]) for row in rows]
+        rmse = math.sqrt(sum(e * e for e in errors) / len(errors))
+        check(abs(target["rmse"] - rmse) < 1e-4 * rmse and target["r2"] > 0.9, target, rmse)
+    check(abs(history(out)["best_val_acc"] - json.loads(succeeded(run("eval", out, "--json")).stdout)["mean_r2"]) < 1e-6, "R^2")
+    check("price" in succeeded(run("data", "info", data, "--target", "price", "--loss", "squared")).stdout, "data info")
+    refused(run("train", "--data", data, "--target", "price"), "numbers are predicted with the loss squared, absolute or huber")
+
+    out = os.path.join(base, "labels")
+    succeeded(run("train", "--data", data, "--target", "cheap,heavy", "--ignore-columns", "price,weight", "--loss", "sigmoid",
+                  "--epochs", "30", "--out", out, "-q"))
+    rows = cells(succeeded(run("predict", out, data)).stdout)
+    for name in "cheap", "heavy":
+        check(sum(row["predicted " + name] == row[name] for row in rows) > 280, name)
+        check(all((float(row["probability " + name]) > 0.5) == (row["predicted " + name] == "1") for row in rows), name)
+    refused(run("train", "--data", data, "--target", "price", "--loss", "sigmoid"), "expected a label of 0 or 1")
+
+
 def unknown_cells(base, out):
     path = os.path.join(base, "unknown.csv")
     with open(path, "w") as file:
@@ -145,6 +180,7 @@ def other_nets(base, data):
 def main():
     with Directory() as base:
         data, out = trains_and_answers(base)
+        numbers_and_labels(base)
         unknown_cells(base, out)
         killed_and_resumed(base, data)
         wrong_calls(base, data, out)
