@@ -32,6 +32,10 @@ struct Initial {
   static Initial scaled(double scale) { return {Kind::scale, scale}; }
 };
 
+/// How the weights of the course's nets are initialized: by their weight_scale, as in the notebooks, or by the Initial
+/// of that name, without reading it.
+enum class FirstWeights { normal, he, xavier };
+
 /// How the update of a block's parameters differs from that of the others: `rate X`, `decay X` and `frozen` in the
 /// text.
 struct UpdateFactors {

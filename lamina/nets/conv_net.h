@@ -23,7 +23,7 @@ struct ConvNetOptions {
   /// only.
   std::vector<Index> pools = {};
   bool global_average = false;  ///< the affine layer takes each channel's mean instead of all pixels
-  bool he_init = false;         ///< use He et al.'s initial weights; weight_scale is then ignored
+  FirstWeights init = FirstWeights::normal;
 };
 
 /// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.

@@ -22,7 +22,7 @@ struct FullyConnectedNetOptions {
   double weight_scale = 1e-2;
   std::optional<std::uint32_t> seed;      ///< if given, each dropout layer first re-seeds the run's stream with it
   Precision precision = Precision::full;  ///< of the matrix products
-  bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
+  FirstWeights init = FirstWeights::normal;
 };
 
 /// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.

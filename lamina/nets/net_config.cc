@@ -68,12 +68,13 @@ void visit_common(NetConfig& config, const VisitOption& visit) {
 }
 
 void visit_initial_weights(NetConfig& config, const VisitOption& visit) {
-  constexpr std::string_view kFirstWeights[] = {"normal", "he"};
+  constexpr std::string_view kFirstWeights[] = {"normal", "he", "xavier"};  // as in FirstWeights
   visit_choice(visit,
                {.name = "init",
-                .help = "First weights: normal (of deviation --weight-scale) or he (of deviation sqrt(2 / inputs))",
+                .help = "First weights: normal (of deviation --weight-scale), he (of deviation sqrt(2 / inputs)) or "
+                        "xavier (sqrt(2 / (inputs + outputs)))",
                 .newer = true},
-               config.he_init, kFirstWeights);
+               config.init, kFirstWeights);
   visit({.name = "weight_scale",
          .help = "Standard deviation of the first weights [1e-3; fc: 1e-2]",
          .range = {.open_least = true},
@@ -119,7 +120,7 @@ Options completed(const NetConfig& config, Options options) {
   if (config.weight_scale) options.weight_scale = *config.weight_scale;
   options.reg = config.reg;
   options.precision = config.precision;
-  options.he_init = config.he_init;
+  options.init = config.init;
   if constexpr (std::is_same_v<decltype(options.input_dim), Shape>)
     options.input_dim = config.input_dim;
   else

@@ -27,9 +27,9 @@ struct NetConfig {
   /// The text of the net (block_text.h); empty: the model's own. Its parameters have the names of the model's, and
   /// examples of shape (D, 1, 1) are vectors.
   std::string net;
-  Shape input_dim = {3, 32, 32};            ///< (C, H, W)
-  Index num_classes = 10;                   ///< scores: classes, labels, or numbers to predict
-  bool he_init = false;                     ///< weights begin as He et al. propose; weight_scale is not read
+  Shape input_dim = {3, 32, 32};  ///< (C, H, W)
+  Index num_classes = 10;         ///< scores: classes, labels, or numbers to predict
+  FirstWeights init = FirstWeights::normal;
   std::optional<double> weight_scale = {};  ///< none: the model's default
   LossOptions loss;
   double label_smoothing = 0;  ///< of the softmax loss in training

@@ -37,7 +37,8 @@ inline void check_filter_size(std::string_view where, std::string_view name, Ind
 /// How the weights of one of the course's nets are initialized.
 template <class Options>
 Initial initial_of(const Options& options) {
-  return options.he_init ? Initial{} : Initial::scaled(options.weight_scale);
+  if (options.init == FirstWeights::normal) return Initial::scaled(options.weight_scale);
+  return {options.init == FirstWeights::he ? Initial::Kind::he : Initial::Kind::xavier};
 }
 
 }  // namespace lamina::detail

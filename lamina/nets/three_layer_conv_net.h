@@ -16,7 +16,7 @@ struct ThreeLayerConvNetOptions {
   double weight_scale = 1e-3;
   double reg = 0;
   Precision precision = Precision::full;  ///< of the matrix products
-  bool he_init = false;                   ///< use He et al.'s initial weights; weight_scale is then ignored
+  FirstWeights init = FirstWeights::normal;
 };
 
 /// Visits the options that this net has and others do not; NetConfig (net_config.h) has those of all nets.

@@ -54,7 +54,7 @@ TYPED_TEST(NetCalls, ParametersAreDrawnInLayerOrder) {
       const Tensor<double> draws = name[0] == 'W' ? random.randn(value.shape()) : Tensor<double>(value.shape());
       for (Index i = 0; i < value.size(); ++i) {
         T expected = static_cast<T>(name.starts_with("gamma") ? 1 : 0);
-        if (name[0] == 'W' && c.config.he_init) {
+        if (name[0] == 'W' && c.config.init == FirstWeights::he) {
           const Index inputs = value.rank() == 4 ? value.size() / value.dim(0) : value.dim(0);
           const double scale = std::sqrt(2 / static_cast<double>(inputs));
           expected = static_cast<T>(scale * static_cast<double>(static_cast<T>(draws[i])));

@@ -35,7 +35,7 @@ std::vector<NetConfig> unusual() {
   config.weight_scale = 0.1 + 0.2;
   config.reg = 1e-300;
   config.precision = Precision::bf16;
-  config.he_init = true;
+  config.init = FirstWeights::he;
   config.label_smoothing = 0.1;
   config.loss = {Loss::huber, 0.3};
   config.two_layer.hidden_dim = 31;
@@ -130,7 +130,7 @@ TEST(NetConfig, ReadsFilesOfEarlierVersions) {
       R"("weight_scale":0.0})";
   NetConfig config = net_config_from_json(before);
   EXPECT_EQ(config.convnet.conv_strides, std::vector<Index>{2});
-  EXPECT_TRUE(config.he_init);
+  EXPECT_EQ(config.init, FirstWeights::he);
   EXPECT_FALSE(config.weight_scale.has_value());
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string text = before;
@@ -376,13 +376,19 @@ TEST(NetConfig, HesWeightsAreScaledByTheirInputs) {
   config.input_dim = {3, 8, 8};
   config.convnet.num_filters = {4, 6};
   config.convnet.filter_sizes = {5, 3};
-  config.he_init = true;
+  config.init = FirstWeights::he;
   RandomState random(7), draws(7);
   const auto net = make_net<double>(config, random);
   for (const auto& [name, inputs] : {std::pair("W_1", 3 * 25), {"W_2", 4 * 9}, {"W_3", 6 * 16}})
     for (const double w : net->params()[name]) ASSERT_NEAR(w, std::sqrt(2.0 / inputs) * draws.randn(), 1e-15) << name;
   for (const double gamma : net->params()["gamma1"]) EXPECT_EQ(gamma, 1);
   EXPECT_EQ(random.state(), draws.state());
+  config.init = FirstWeights::xavier;
+  RandomState others(7), same_draws(7);
+  const auto xavier = make_net<double>(config, others);
+  for (const auto& [name, sum] : {std::pair("W_1", 7 * 25), {"W_2", 10 * 9}, {"W_3", 6 * 16 + 10}})
+    for (const double w : xavier->params()[name])
+      ASSERT_NEAR(w, std::sqrt(2.0 / sum) * same_draws.randn(), 1e-15) << name;
 }
 
 TEST(NetConfig, StridesAndPoolsOfEachConvolution) {

@@ -58,14 +58,14 @@ inline std::vector<NetCase> net_cases(Index size) {
   add("convnet, the mean of each channel", "convnet", [](NetConfig& c) {
     c.convnet.global_average = true;
     c.convnet.pools = {2, 1};
-    c.he_init = true;
+    c.init = FirstWeights::he;
   });
   add("convnet, means after a pooling, no batch norm", "convnet", [](NetConfig& c) {
     c.convnet.global_average = true;
     c.convnet.use_batch_norm = false;
   });
   add("fc, He's weights", "fc", [](NetConfig& c) {
-    c.he_init = true;
+    c.init = FirstWeights::he;
     c.label_smoothing = 0.1;
   });
   add("three-layer-convnet", "three-layer-convnet", [](NetConfig& c) {

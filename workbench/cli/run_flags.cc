@@ -87,7 +87,7 @@ FlagValues with_defaults_of_table(const FlagValues& given) {
   FlagValues values = {{"update-rule", "adam"}, {"batch-size", "32"}, {"epochs", "100"}};
   if (!value_of(given, "net")) {
     if (!value_of(given, "model")) values.emplace_back("model", "fc");
-    if (!value_of(given, "weight-scale")) values.emplace_back("init", "he");
+    if (!value_of(given, "weight-scale")) values.emplace_back("init", "xavier");
   }
   values.insert(values.end(), given.begin(), given.end());
   return values;

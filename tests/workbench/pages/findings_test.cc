@@ -58,7 +58,7 @@ Training deep() {
   training.net.model = "fc";
   training.net.input_dim = {3, kSize, kSize};
   training.net.fc.hidden_dims = {40, 40, 40, 40, 40};
-  training.net.he_init = true;
+  training.net.init = FirstWeights::he;
   return training;
 }
 
@@ -145,7 +145,7 @@ TEST(Findings, NothingIsWrongWithAHealthyNet) {
   healthy("layernorm", training);
   // Batch normalization mends a scale that is too small with the first update.
   training.net.fc.normalization = Normalization::batchnorm;
-  training.net.he_init = false;
+  training.net.init = FirstWeights::normal;
   training.net.weight_scale = 1e-3;
   healthy("batchnorm", training);
   training = deep();
@@ -160,7 +160,7 @@ TEST(Findings, NothingIsWrongWithAHealthyNet) {
 TEST(Findings, AShortRunIsTooShortToTell) {
   // 1 iteration, whose update is larger than the weights; 99; and 300, of which the first 10 alone were measured.
   Training training = deep();
-  training.net.he_init = false;
+  training.net.init = FirstWeights::normal;
   training.net.fc.hidden_dims = {40};
   training.net.weight_scale = 1e-3;
   training.learning_rate = 10;
@@ -185,7 +185,7 @@ TEST(Findings, AShortRunIsTooShortToTell) {
 
 TEST(Findings, GradientsVanishInADeepNetOfTinyWeights) {
   Training training = deep();
-  training.net.he_init = false;
+  training.net.init = FirstWeights::normal;
   training.net.weight_scale = 1e-3;
   const std::vector<Finding> found = found_in(train(training));
   const std::string text = text_of(found, Kind::vanishing);
@@ -201,7 +201,7 @@ TEST(Findings, GradientsVanishInADeepNetOfTinyWeights) {
 
 TEST(Findings, OutputsExplodeInADeepNetOfLargeWeights) {
   Training training = deep();
-  training.net.he_init = false;
+  training.net.init = FirstWeights::normal;
   training.net.weight_scale = 1;
   std::vector<Finding> found = found_in(train(training));
   EXPECT_THAT(text_of(found, Kind::exploding), HasSubstr("The untrained net's outputs explode")) << all_text(found);
