@@ -20,7 +20,7 @@ class CsvTable {
   char separator() const { return separator_; }
   /// A column without a name is "unnamed 3", counted from 1.
   const std::vector<std::string>& columns() const { return columns_; }
-  /// The place of a column; none if the table does not have it.
+  /// The index of a column in columns(); none if the table does not have it.
   std::optional<Index> find(std::string_view column) const;
   Index rows() const { return static_cast<Index>(lines_.size()); }
   /// The text of a cell, without the quotes around it. Valid as long as the table lives.

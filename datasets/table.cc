@@ -118,7 +118,10 @@ class Fit {
     std::unordered_set<std::string_view> texts;
     for (Index row = 0; row < table_.rows(); ++row) {
       const std::string_view cell = table_.cell(row, place);
-      if (cell.empty()) fail_cell(table_, row, name, "expected a class, found an empty cell");
+      if (is_empty_cell(cell))
+        fail_cell(
+            table_, row, name,
+            "expected a class, found " + (cell.empty() ? "an empty cell" : "the empty cell " + quoted_cell(cell)));
       if (const double number = number_in(cell); number != std::floor(number))  // NaN, a text, is equal to nothing
         if (!std::isnan(number))
           fail_cell(

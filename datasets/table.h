@@ -23,7 +23,7 @@ struct TableOptions {
   TableTarget kind = TableTarget::classes;
   std::uint32_t split_seed = 0;
   double val_fraction = 0.1, test_fraction = 0.1;  ///< of the rows of each class, or of all rows
-  /// Inputs, units and classes that were found earlier, to be used as they are; none: they are found in this table.
+  /// The preparation that an earlier run found, to be used as it is; none: it is found in this table's training rows.
   std::optional<TablePreparation> known = {};
   /// Called with a line about cells that no training row has.
   std::function<void(std::string_view line)> say = {};
@@ -36,10 +36,9 @@ bool is_table(const std::filesystem::path& path);
 /// TablePreparation that was found for it:
 ///
 /// - The inputs are all columns but the target, those to ignore and the split's, in the order of the file.
-/// - A column is of numbers if every cell in the training rows that is not empty is a finite number with a decimal
-/// point.
-///   Its mean and its deviation are those of the training rows' numbers. Any other column is of categories, which are
-///   the texts of the training rows, sorted: by their bytes, or by value if all are numbers.
+/// - A column is of numbers if every cell in the training rows that is not empty is a finite number, with a decimal
+///   point. Its mean and its deviation are those of the training rows' numbers. Any other column is of categories,
+///   which are the texts of the training rows, sorted: by their bytes, or by value if all are numbers.
 /// - Classes are the texts of the target in all rows, sorted in the same way.
 ///
 /// Rows are held out for validation and testing as hold_out() draws them, class by class. With a split column they are

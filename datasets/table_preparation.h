@@ -78,7 +78,7 @@ double number_in(std::string_view cell);
 bool is_empty_cell(std::string_view cell);
 /// An error in a cell: throws std::runtime_error "[load_table] file: line 17, column 'age': ...".
 [[noreturn]] void fail_cell(const CsvTable& table, Index row, std::string_view column, const std::string& what);
-/// The place of a column. Throws std::runtime_error, with the columns that may have been meant, if there is none.
+/// The index of a column. Throws std::runtime_error, with the columns that may have been meant, if there is none.
 Index column_of(const CsvTable& table, std::string_view name);
 
 }  // namespace lamina

@@ -17,6 +17,7 @@
 
 #include "lamina/check.h"
 #include "lamina/parameters.h"
+#include "tests/message_of.h"
 
 namespace lamina {
 namespace {
@@ -24,16 +25,6 @@ namespace {
 template <class T>
 bool is_aligned(const T* p) {
   return reinterpret_cast<std::uintptr_t>(p) % 64 == 0;
-}
-
-template <class Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(Shape, CountsAndPrints) {

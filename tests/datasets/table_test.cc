@@ -261,6 +261,7 @@ TEST_F(Table, ErrorsNameLineAndColumn) {
   EXPECT_EQ(error("size,y\n1,a\n", {.target = "sise"}),
             "expected a column 'sise', found 'size', 'y'; did you mean size?");
   EXPECT_EQ(error("x,y\n1,a\n2,\n", y), "line 3, column 'y': expected a class, found an empty cell");
+  EXPECT_EQ(error("x,y\n1,a\n2,NA\n", y), "line 3, column 'y': expected a class, found the empty cell 'NA'");
   EXPECT_EQ(error("x,y\n1,a\n2,a\n", y), "column 'y': expected 2 classes or more, found 1");
   EXPECT_EQ(error("x,y\n1,1\n2,1.5\n", y),
             "line 3, column 'y': expected classes, which are texts or whole numbers, found '1.5'; numbers are "

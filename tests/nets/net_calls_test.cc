@@ -5,6 +5,7 @@
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"
 #include "lamina/nets/two_layer_net.h"
+#include "tests/message_of.h"
 #include "tests/nets/net_testing.h"
 
 namespace lamina {
@@ -18,17 +19,6 @@ using lamina::testing::random_batch;
 
 static_assert(Model<TwoLayerNet<float>> && Model<FullyConnectedNet<double>> && Model<ConvNet<float>> &&
               Model<ThreeLayerConvNet<double>> && Model<Net<float>>);
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Runs body(net, batch, case) for each kind of net, made of seed 7.
 template <class T, class Body>

@@ -9,23 +9,13 @@
 #include "lamina/nets/fully_connected_net.h"
 #include "lamina/nets/three_layer_conv_net.h"
 #include "lamina/nets/two_layer_net.h"
+#include "tests/message_of.h"
 #include "tests/nets/net_testing.h"
 
 namespace lamina {
 namespace {
 
 using ::testing::HasSubstr;
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
-    return error.what();
-  }
-  return "no error";
-}
 
 /// A net of each model, with no option at its default. (No net has label smoothing with this loss.)
 std::vector<NetConfig> unusual() {
@@ -172,7 +162,7 @@ TEST(NetConfig, WrongJsonIsOneLine) {
   expect(changed("\"convnet\"", "3"), "model to be one of two-layer, fc, convnet, three-layer-convnet, got 3");
   expect(changed("\"convnet\"", "\"net\""),
          "model to be one of two-layer, fc, convnet, three-layer-convnet, got \"net\"");  // it has no text
-  expect(changed("\"init\":\"normal\"", "\"init\":\"group\""), "init to be one of normal, he, got \"group\"");
+  expect(changed("\"init\":\"normal\"", "\"init\":\"group\""), "init to be one of normal, he, xavier, got \"group\"");
   expect(changed("\"use_batch_norm\":true", "\"use_batch_norm\":1"), "use_batch_norm to be true or false, got 1");
   expect(changed("[3,32,32]", "[3,32]"), "input_dim to be (C, H, W), got [3,32]");
   expect(changed("[32,32]", "[32,32.5]"), "num_filters to be made of whole numbers, got 32.5");

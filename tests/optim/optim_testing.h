@@ -10,17 +10,9 @@
 
 #include "lamina/optim/update_rule.h"
 #include "lamina/random.h"
+#include "tests/message_of.h"
 
 namespace lamina::testing {
-
-inline std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "no exception";
-}
 
 template <class T>
 Tensor<T> drawn(RandomState& random, Index n) {

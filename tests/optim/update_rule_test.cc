@@ -21,7 +21,6 @@ namespace {
 
 using testing::drawn;
 using testing::expect_same_bits;
-using testing::message_of;
 
 // Steps of the rule on n numbers of a seed's stream: w, then one dw a step.
 template <class T>

@@ -13,7 +13,6 @@ namespace {
 
 using testing::drawn;
 using testing::expect_same_bits;
-using testing::message_of;
 
 // One of a net's parameters, between numbers that must stay.
 template <class T>

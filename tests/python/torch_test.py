@@ -109,6 +109,14 @@ class Torch(unittest.TestCase):
         self.check(layers.spatial_groupnorm_forward, layers.spatial_groupnorm_backward,
                    lambda x, g, b: F.group_norm(x, 4, g, b), [images, g, b], [4, {}])
 
+    def same_loss(self, ours, theirs, x, target):
+        loss, dx = ours(x, target)
+        scores = torch.from_numpy(x).requires_grad_()
+        right = theirs(scores, torch.from_numpy(target))
+        right.backward()
+        self.assertAlmostEqual(loss, right.item(), delta=1e-13)
+        np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+
     def test_losses(self):
         x, y = self.normal(64, 10), self.rng.integers(0, 10, 64)
         for ours, theirs in [
@@ -116,12 +124,7 @@ class Torch(unittest.TestCase):
             (lambda x, y: layers.softmax_loss(x, y, 0.1), lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1)),
             (layers.svm_loss, lambda x, y: 10 * F.multi_margin_loss(x, y)),
         ]:
-            loss, dx = ours(x, y)
-            scores = torch.from_numpy(x).requires_grad_()
-            right = theirs(scores, torch.from_numpy(y))
-            right.backward()
-            self.assertAlmostEqual(loss, right.item(), delta=1e-13)
-            np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+            self.same_loss(ours, theirs, x, y)
 
     def test_losses_of_numbers_and_weights(self):
         x, y = self.normal(64, 5), self.rng.integers(0, 5, 64)
@@ -148,12 +151,7 @@ class Torch(unittest.TestCase):
             (lambda x, y: layers.svm_loss(x, y, weights),
              lambda x, y: mean(5 * F.multi_margin_loss(x, y, reduction="none")[:, None]), y),
         ]:
-            loss, dx = ours(x, target)
-            scores = torch.from_numpy(x).requires_grad_()
-            right = theirs(scores, torch.from_numpy(target))
-            right.backward()
-            self.assertAlmostEqual(loss, right.item(), delta=1e-13)
-            np.testing.assert_allclose(dx, scores.grad.numpy(), atol=1e-14)
+            self.same_loss(ours, theirs, x, target)
 
     def test_trajectories_of_losses(self):
         """30 steps of Adam from the same weights on the same mini-batches."""

@@ -17,22 +17,13 @@
 #include <vector>
 
 #include "lamina/nets/fully_connected_net.h"
+#include "tests/message_of.h"
 #include "tests/solver/own_models.h"
 
 namespace lamina {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-template <class Error = std::invalid_argument, class Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no exception";
-}
 
 SolverOptions quiet(Index batch_size, Index num_epochs) {
   SolverOptions options;
@@ -259,7 +250,7 @@ TEST(Solver, NonFiniteLossStopsBeforeTheUpdate) {
     Solver solver(model, {labelled_split(10, 2), labelled_split(2, 0)}, options, random);
     try {
       solver.train();
-      FAIL() << "no exception";
+      FAIL() << "no error";
     } catch (const NonFiniteLoss& error) {
       EXPECT_EQ(error.iteration, 7);
       EXPECT_EQ(error.learning_rate, 0.25);

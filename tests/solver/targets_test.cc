@@ -11,20 +11,11 @@
 
 #include "lamina/nets/blocks/blocks.h"
 #include "lamina/solver/solver.h"
+#include "tests/message_of.h"
 #include "tests/solver/own_models.h"
 
 namespace lamina {
 namespace {
-
-template <class Call>
-std::string message_of(Call call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "no exception";
-}
 
 std::shared_ptr<const Tensor<double>> shared(Tensor<double> tensor) {
   return std::make_shared<const Tensor<double>>(std::move(tensor));

@@ -191,7 +191,8 @@ std::vector<Command> add_data(CLI::App& app) {
   info->add_option("data", flags->data,
                    "cifar10, fashion-mnist, mnist, synthetic, auto, or a directory, archive, table or .npz file")
       ->type_name("NAME|PATH");
-  run_flags().add_to(*info, {"image-size", "skip-broken", "target", "loss", "ignore-columns", "categories", "split-column"});
+  run_flags().add_to(*info,
+                     {"image-size", "skip-broken", "target", "loss", "ignore-columns", "categories", "split-column"});
   add_data_dir(*info, flags->data_dir);
   info->footer(
       "Examples:\n  lamina data info\n  lamina data info fashion-mnist\n"

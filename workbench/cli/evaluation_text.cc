@@ -66,11 +66,13 @@ Measures measures_of(const Evaluation& found) {
 }
 
 std::string class_table(const Evaluation& found, std::size_t width) {
-  std::string text = fmt::format("{:<{}}  {:>7}  {:>7}  {:>8}\n", "class", width, "images", "right", "accuracy");
+  const std::string counted = noun_of(found.example) + "s";
+  const std::size_t wide = counted.size() + 1;
+  std::string text = fmt::format("{:<{}}  {:>{}}  {:>7}  {:>8}\n", "class", width, counted, wide, "right", "accuracy");
   for (std::size_t i = 0; i < found.class_names.size(); ++i) {
-    const Index images = row_sum(found.confusion[i]), right = found.confusion[i][i];
-    const std::string accuracy = images > 0 ? fmt::format("{:.4f}", fraction(right, images)) : "-";
-    text += fmt::format("{:<{}}  {:>7}  {:>7}  {:>8}\n", found.class_names[i], width, with_commas(images),
+    const Index all = row_sum(found.confusion[i]), right = found.confusion[i][i];
+    const std::string accuracy = all > 0 ? fmt::format("{:.4f}", fraction(right, all)) : "-";
+    text += fmt::format("{:<{}}  {:>{}}  {:>7}  {:>8}\n", found.class_names[i], width, with_commas(all), wide,
                         with_commas(right), accuracy);
   }
   return text;
@@ -133,11 +135,11 @@ std::string evaluation_text(Evaluation found, std::size_t room) {
       width = std::max(width, name.size());
     }
   const bool classes = found.measured == Score::accuracy;
+  const std::string noun = noun_of(found.example);
   std::string text =
       fmt::format("{}, {}: {}, {} {:.4f}\n\n", on_one_line(found.data_name),
                   found.split == "all" ? "all splits" : found.split + " split",
-                  classes ? several(found.count, "image", "images") : several(found.count, "example", "examples"),
-                  name_of(found.measured), found.score());
+                  several(found.count, noun.c_str(), (noun + "s").c_str()), name_of(found.measured), found.score());
   if (!classes) return text + target_table(found, width);
   return text + class_table(found, width) + "\n" + confusion_text(found, room);
 }

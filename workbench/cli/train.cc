@@ -129,13 +129,14 @@ void print_result(const RunResult& result) {
   if (result.patience)
     fmt::print("Ended by --patience: {} brought no better validation {}\n",
                several(*result.patience, "accuracy check", "accuracy checks in a row"), name_of(result.score));
-  fmt::print("Training steps {:.1f} s, {} images/s\n", result.seconds,
-             with_commas(static_cast<long long>(result.images_per_second)));
+  fmt::print("Training steps {:.1f} s, {} {}s/s\n", result.seconds,
+             with_commas(static_cast<long long>(result.images_per_second)), noun_of(result.example));
   fmt::print("Run directory: {}\n", directory);
   fmt::print("Report:        {}\n", shown(result.directory / "report.html"));
   fmt::print("Model:         {}\n", shown(result.directory / "model.safetensors"));
   fmt::print("Next:          lamina eval {} --split {}\n", directory, result.has_test ? "test" : "val");
-  fmt::print("               lamina predict {} {}\n", directory, result.of_table ? "NEW.csv" : "IMAGE.png");
+  if (result.of_table || noun_of(result.example) == "image")
+    fmt::print("               lamina predict {} {}\n", directory, result.of_table ? "NEW.csv" : "IMAGE.png");
 }
 
 /// Only what decides nothing may be given to a run that goes on, and how long it is and where its data are now.

@@ -42,6 +42,10 @@ std::string counted(Index n) { return counted(static_cast<double>(n)); }
 
 std::string several(Index n, const char* one, const char* more) { return counted(n) + " " + (n == 1 ? one : more); }
 
+std::string noun_of(const Shape& example) {
+  return example.rank() == 1 || (example.rank() == 3 && example[1] * example[2] == 1) ? "example" : "image";
+}
+
 std::string percent(double fraction) {
   return std::isfinite(fraction) ? fmt::format("{:.1f}%", 100 * fraction) : "not known";
 }

@@ -17,6 +17,9 @@ std::string counted(double n);
 std::string counted(Index n);
 /// "1 epoch", "3 epochs"
 std::string several(Index n, const char* one, const char* more);
+/// What the examples of a data set of this shape are called: "image" for (C, H, W) with more than one pixel, and where
+/// the shape is not known; otherwise "example", for a row of a table.
+std::string noun_of(const Shape& example);
 /// "67.0%" for 0.67; "not known" if it is not finite.
 std::string percent(double fraction);
 /// "Accuracy", "Mean F1", "R^2"

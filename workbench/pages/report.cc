@@ -40,14 +40,17 @@ std::string best_sentence(const ReportInput& input) {
   const Score score = input.record.score;
   const std::string best = score_text(score, input.record.history.best_val_acc);
   const std::string count = input.num_val > 0 ? counted(input.num_val) + " " : "";
-  const auto of_test = [&](const char* text) {
-    return input.test_acc ? fmt::format(fmt::runtime(text), score_text(score, *input.test_acc)) : std::string();
+  const auto of_test = [&](const char* which) {
+    if (!input.test_acc) return std::string();
+    return fmt::format(", and <strong>{}</strong> {} the test {}s", score_text(score, *input.test_acc), which,
+                       noun_of(input.example));
   };
+  const std::string noun = noun_of(input.example);
   if (score == Score::accuracy)
-    return fmt::format(" the net's best parameters classify <strong>{}</strong> of the {}validation images right{}.",
-                       best, count, of_test(", and <strong>{}</strong> of the test images"));
-  return fmt::format(" the net's best parameters reach {} of <strong>{}</strong> on the {}validation examples{}.",
-                     with_article(score), best, count, of_test(", and <strong>{}</strong> on the test examples"));
+    return fmt::format(" the net's best parameters classify <strong>{}</strong> of the {}validation {}s right{}.", best,
+                       count, noun, of_test("of"));
+  return fmt::format(" the net's best parameters reach {} of <strong>{}</strong> on the {}validation {}s{}.",
+                     with_article(score), best, count, noun, of_test("on"));
 }
 
 std::string result_sentence(const ReportInput& input, double epochs) {
@@ -70,7 +73,7 @@ std::string result_sentence(const ReportInput& input, double epochs) {
                         several(*input.patience, "accuracy check", "accuracy checks in a row"), name_of(record.score));
   text += fmt::format(" The training steps took {}", duration(record.seconds));
   if (std::isfinite(record.images_per_second) && record.images_per_second > 0)
-    text += fmt::format(", {} images a second", counted(record.images_per_second));
+    text += fmt::format(", {} {}s a second", counted(record.images_per_second), noun_of(input.example));
   return text + ".";
 }
 
@@ -91,7 +94,8 @@ void add_tiles(std::string& page, const ReportInput& input) {
   if (input.net) tile("Parameters", counted(input.net->parameter_count()));
   tile("Training steps", duration(record.seconds));
   if (std::isfinite(record.images_per_second) && record.images_per_second > 0)
-    tile("Images a second", counted(record.images_per_second));
+    tile(noun_of(input.example) == "image" ? "Images a second" : "Examples a second",
+         counted(record.images_per_second));
   page += "</dl>\n";
 }
 
@@ -113,15 +117,15 @@ void add_accuracies(std::string& page, const RunRecord& record, const Figure& ac
   page += "</tbody></table></div></details>\n";
 }
 
-void add_net(std::string& page, const NetSummary& net, Index batch_size) {
+void add_net(std::string& page, const NetSummary& net, const std::string& noun, Index batch_size) {
   page += fmt::format(
       "<section class=\"net\"><h2>The net</h2>\n<p>{}, for inputs of shape {}. Arithmetic is that of one training step "
       "for "
-      "one image, forward and backward, a multiply-add counted as two.</p>\n<div class=\"scroll\" "
+      "one {}, forward and backward, a multiply-add counted as two.</p>\n<div class=\"scroll\" "
       "tabindex=\"0\"><table>"
       "<thead><tr><th scope=\"col\">Layer</th><th scope=\"col\">Output</th><th scope=\"col\">Parameters</th>"
       "<th class=\"n\" scope=\"col\">Count</th><th class=\"n\" scope=\"col\">Arithmetic</th></tr></thead><tbody>\n",
-      escape_html(net.title), net.input.to_string());
+      escape_html(net.title), net.input.to_string(), noun);
   double activations = 0;
   for (const LayerSummary& layer : net.layers) {
     activations += static_cast<double>(layer.activation_count);
@@ -137,7 +141,7 @@ void add_net(std::string& page, const NetSummary& net, Index batch_size) {
       counted(net.parameter_count()), quantity(net.flops(), "FLOP"));
   if (batch_size > 0)
     page += fmt::format("<p>A step of {} takes {} and keeps {} of activations.</p>\n",
-                        several(batch_size, "image", "images"),
+                        several(batch_size, noun.c_str(), (noun + "s").c_str()),
                         quantity(net.flops() * static_cast<double>(batch_size), "FLOP"),
                         quantity(activations * static_cast<double>(batch_size) * net.scalar_bytes, "B"));
   page += "</section>\n";
@@ -190,12 +194,12 @@ void add_commands(std::string& page, const ReportInput& input, bool unfinished) 
   else if (unfinished)
     command("Train on from the last checkpoint:", "lamina train --resume " + directory);
   const bool classes = input.record.score == Score::accuracy;
-  command(!classes ? fmt::format("How well it predicts on the {} examples:", input.has_test ? "test" : "validation")
-          : input.has_test ? "Accuracy on the test images, class by class:"
-                           : "Accuracy on the validation images, class by class:",
+  const std::string part = std::string(input.has_test ? "test " : "validation ") + noun_of(input.example) + "s";
+  command(classes ? "Accuracy on the " + part + ", class by class:" : "How well it predicts on the " + part + ":",
           "lamina eval " + directory + " --split " + (input.has_test ? "test" : "val"));
-  command(classes ? "Classify pictures of your own:" : "Predict for pictures of your own:",
-          "lamina predict " + directory + " picture.jpg");
+  if (noun_of(input.example) == "image")
+    command(classes ? "Classify pictures of your own:" : "Predict for pictures of your own:",
+            "lamina predict " + directory + " picture.jpg");
   page += "</section>\n";
 }
 
@@ -272,8 +276,8 @@ std::string report_html(const ReportInput& input) {
       title + "</title>\n<style>\n" + figure_style() + detail::kReportStyle +
       "</style>\n</head>\n<body>\n<header>\n<h1>" + title + "</h1>\n";
   if (input.num_train > 0)
-    page += fmt::format("<p>Trained on {} {} of {}.</p>\n", counted(input.num_train),
-                        record.score == Score::accuracy ? "images" : "examples", escape_html(input.data_name));
+    page += fmt::format("<p>Trained on {} {} of {}.</p>\n", counted(input.num_train), noun_of(input.example) + "s",
+                        escape_html(input.data_name));
   page += "<p class=\"result\">" + result_sentence(input, epochs) + "</p>\n";
   if (input.not_finite)
     page += fmt::format(
@@ -291,7 +295,7 @@ std::string report_html(const ReportInput& input) {
   if (input.diagnostics.every > 0) add_inside(page, input);
   if (!input.predictions.empty()) add_predictions(page, input);
   if (!input.filters.empty()) add_filters(page, input.filters);
-  if (input.net) add_net(page, *input.net, input.batch_size);
+  if (input.net) add_net(page, *input.net, noun_of(input.example), input.batch_size);
   add_commands(page, input, !input.patience && input.num_epochs > 0 && epochs < static_cast<double>(input.num_epochs));
   add_config(page, record.config);
   page += "</main>\n<footer>";

@@ -17,6 +17,7 @@ namespace lamina {
 struct ReportInput {
   std::string title;                 ///< "ConvNet on CIFAR-10"
   std::string data_name;             ///< "CIFAR-10"
+  Shape example = {};                ///< the shape of an example; empty: unknown
   Index num_train = 0, num_val = 0;  ///< examples
   bool has_test = true;              ///< whether the data have test examples
   Index num_epochs = 0;              ///< the number that was requested; 0: unknown

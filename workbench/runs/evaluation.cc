@@ -132,6 +132,7 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
   found.measured = score_of(net.info().config.loss.loss);
   found.data_name = data.name;
   found.split = split_name;
+  found.example = data.example_shape();
   found.class_names = net.class_names();
   found.confusion.assign(classes, std::vector<Index>(classes));
   found.target_names = net.target_names();

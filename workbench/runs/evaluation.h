@@ -22,6 +22,7 @@ double recall(const LabelCounts& label);
 struct Evaluation {
   std::string data_name;  ///< "CIFAR-10"
   std::string split;      ///< "train", "val", "test", or "all" three of them
+  Shape example = {};     ///< the shape of one
   Index count = 0;        ///< examples
   Score measured = Score::accuracy;
 

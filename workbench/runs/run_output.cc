@@ -91,6 +91,7 @@ void write_pages(const fs::path& directory, const RunConfig& config, const Datas
   report.diagnostics = diagnostics;
   report.title = net.title.substr(0, net.title.find(',')) + " on " + data.name;
   report.data_name = data.name;
+  report.example = data.example_shape();
   report.num_train = num_train(config, data);
   report.num_val = data.val.size();
   report.has_test = data.test.size() > 0;

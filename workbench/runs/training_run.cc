@@ -44,6 +44,7 @@ RunResult result_of(const fs::path& directory, const RunConfig& config, const So
   result.iterations = static_cast<Index>(state.history.loss_history.size());
   result.best_val_acc = state.history.best_val_acc;
   result.score = score_of(config.net.loss.loss);
+  result.example = config.net.input_dim;
   result.seconds = state.seconds;
   result.images_per_second = state.seconds > 0 ? static_cast<double>(state.images) / state.seconds : 0;
   return result;

@@ -54,6 +54,7 @@ struct RunResult {
   std::optional<Index> patience = {};  ///< so many checks without a better accuracy ended it early
   Index epochs = 0, iterations = 0;    ///< finished so far
   double best_val_acc = 0;
+  Shape example = {};  ///< the shape of an example
   Score score = Score::accuracy;
   double seconds = 0;  ///< of training steps, including those before a resume
   double images_per_second = 0;

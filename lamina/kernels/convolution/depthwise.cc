@@ -30,11 +30,11 @@ struct Windows {
   Range inside(Index m) const { return convolution::taps_inside(start + m * move, taps, step, pixels); }
 };
 
-// The windows of the output places in the images.
+// For each position of the output, the window of the image that the filter covers there.
 Windows windows_of_places(const ConvAxis& a) {
   return {a.places, -a.pad, a.stride, a.taps, a.dilation, 0, 1, a.pixels};
 }
-// The windows of one phase of the pixels in dout.
+// For each pixel of one phase (geometry.h), the window of dout whose filters cover that pixel.
 Windows windows_of_pixels(const ConvAxis& a, const Phase& phase) {
   return {phase.count, phase.lowest_place(), 1, phase.taps, phase.back, phase.last_tap(), -phase.step, a.places};
 }

@@ -8,7 +8,7 @@ TRAIN = ["--model", "fc", "--hidden", "6", "--image-size", "8", "--epochs", "1",
 
 
 def flags_are_named():
-    """The flag stands before what is wrong with its value, in commands whose flags have no groups too."""
+    """A message about a wrong value begins with its flag, also in commands whose help shows no groups of flags."""
     wrong = [("--reg", "-1", "a number from 0 on"), ("--weight-scale", "0", "a number above 0"), ("--hidden", "0", "whole numbers"),
              ("--dropout", "7", "a number above 0 and up to 1"), ("--label-smoothing", "2", "a number"), ("--init", "foo", "one of")]
     for command in "summary", "gradcheck":

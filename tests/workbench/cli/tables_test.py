@@ -51,7 +51,7 @@ def trains_and_answers(base):
     check("lamina predict %s NEW.csv" % out in done.stdout, done.stdout)
     config = history(out)["config"]
     check([config[k] for k in ("model", "init", "update_rule", "batch_size", "num_epochs", "target")] ==
-          ["fc", "he", "adam", 32, 100, "kind"], config)
+          ["fc", "xavier", "adam", 32, 100, "kind"], config)
     found = json.loads(succeeded(run("eval", out, "--json")).stdout)
     check(abs(found["accuracy"] - history(out)["best_val_acc"]) < 1e-12 and found["images"] == 15, found)
     check(found["accuracy"] > 0.85, found)
