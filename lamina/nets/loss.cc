@@ -1,5 +1,9 @@
 #include "lamina/nets/loss.h"
 
+#include <cmath>
+#include <limits>
+#include <numbers>
+
 namespace lamina {
 namespace {
 
@@ -8,6 +12,19 @@ constexpr std::string_view kLosses[] = {"softmax", "svm", "sigmoid", "squared", 
 }  // namespace
 
 std::string_view name_of(Loss loss) { return kLosses[static_cast<std::size_t>(loss)]; }
+
+double even_loss(Loss loss, Index C) {
+  switch (loss) {
+    case Loss::softmax:
+      return std::log(static_cast<double>(C));
+    case Loss::svm:
+      return static_cast<double>(C - 1);
+    case Loss::sigmoid:
+      return std::numbers::ln2;
+    default:
+      return std::numeric_limits<double>::quiet_NaN();
+  }
+}
 
 void visit_options(LossOptions& options, const VisitOption& visit) {
   visit_choice(visit,

@@ -24,6 +24,10 @@ std::string_view name_of(Loss loss);
 /// Whether targets are labels (N); those of the other losses are numbers (N, K).
 inline bool takes_labels(Loss loss) { return loss == Loss::softmax || loss == Loss::svm; }
 
+/// The loss of a net that gives C equal scores to whatever example: ln C for softmax, C - 1 for svm, ln 2 for sigmoid
+/// (of scores of 0). NaN for the other losses, where it depends on the targets.
+double even_loss(Loss loss, Index C);
+
 struct LossOptions {
   Loss loss = Loss::softmax;
   double huber_delta = 1;  ///< errors up to it count by their square

@@ -81,12 +81,8 @@ Probe<T>::Probe(const Net<T>& net, Index every, Index batch_size) : net_(net) {
   diagnostics_.every = every;
   diagnostics_.batch_size = batch_size;
   diagnostics_.reg = net.reg;
-  const Parameters<T>& params = net.params();
-  for (const LayerView<T>& layer : net.layers()) {
-    const Shape& shape = params[layer.weights].shape();
-    diagnostics_.layers.push_back({layer.name, layer.relu});
-    diagnostics_.num_classes = shape[shape.rank() - 1];  // of the last one, which is affine
-  }
+  diagnostics_.even_loss = even_loss(net.net_options().loss.loss, net.num_classes());
+  for (const LayerView<T>& layer : net.layers()) diagnostics_.layers.push_back({layer.name, layer.relu});
 }
 
 template <class T>

@@ -51,8 +51,9 @@ struct LayerInfo {
 /// The measurements of a run.
 struct Diagnostics {
   Index every = 0;  ///< iterations between measurements; 0: there are none
-  Index batch_size = 0, num_classes = 0;
-  double reg = 0;  ///< the net's
+  Index batch_size = 0;
+  double reg = 0;        ///< the net's
+  double even_loss = 0;  ///< the loss of equal scores, see even_loss() in nets/loss.h
   std::vector<LayerInfo> layers;
   std::vector<Measurement> measurements;
 };

@@ -162,7 +162,7 @@ void check_net(const NetCase& net_case, Precision precision) {
   EXPECT_EQ(measurement.iteration, 5);
   EXPECT_EQ(measurement.loss, loss);
   EXPECT_TRUE(measurement.updated);
-  EXPECT_EQ(diagnostics.num_classes, 10);
+  EXPECT_EQ(diagnostics.even_loss, std::log(10.0));
   EXPECT_EQ(diagnostics.reg, 0.1);
   const auto layers = net->layers();
   ASSERT_EQ(measurement.layers.size(), layers.size());

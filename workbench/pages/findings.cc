@@ -11,7 +11,7 @@ namespace {
 
 // The thresholds; docs/diagnose.md explains them.
 constexpr double kVanishing = 1e-4;       // |W| |dW| / loss
-constexpr double kFirstLoss = 3;          // the first loss, in units of ln(classes)
+constexpr double kFirstLoss = 3;          // the first loss, in units of that of equal scores
 constexpr double kExploded = 10;          // the growth of outputs from the first layer to the last
 constexpr double kLossRise = 5;           // a later loss, in units of the first
 constexpr double kLargeUpdate = 0.1;      // |update| / |W|
@@ -48,7 +48,7 @@ class Run {
   const std::vector<Measurement>& all;
   std::span<const double> losses;
 
-  double even_loss() const { return std::log(static_cast<double>(std::max<Index>(2, given_.num_classes))); }
+  double even_loss() const { return given_.even_loss; }
   double batch_size() const { return static_cast<double>(given_.batch_size); }
 
   /// The loss without its regularization term.
@@ -149,12 +149,13 @@ void find_exploding(const Run& run, std::vector<Finding>& found) {
   const Measurement& first = run.all.front();
   if (first.iteration != 1) return;
   const double loss = run.data_loss(first);
-  if (std::isfinite(first.loss) && loss < kFirstLoss * run.even_loss()) return;
+  // Where the targets are numbers, nothing says which loss is too large.
+  if (std::isfinite(first.loss) && !(loss >= kFirstLoss * run.even_loss())) return;
   const double growth =
       first.layers.back()[Quantity::output_std] / std::max(1e-300, first.layers.front()[Quantity::output_std]);
-  std::string text =
-      fmt::format("The untrained net's outputs {}: its loss is {}; equal scores would give {:.2f}",
-                  growth < kExploded ? "are too large" : "explode", short_number(first.loss), run.even_loss());
+  std::string text = fmt::format("The untrained net's outputs {}: its loss is {}",
+                                 growth < kExploded ? "are too large" : "explode", short_number(first.loss));
+  if (!std::isnan(run.even_loss())) text += fmt::format("; equal scores would give {:.2f}", run.even_loss());
   if (run.layers.size() > 1 && outputs_are_finite(first.layers.back()) && outputs_are_finite(first.layers.front()))
     text += "; " + outputs_of(run);
   text += ". A smaller weight scale helps, and so does a normalization.";

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lamina/nets/blocks/blocks.h"
 #include "lamina/nets/net_config.h"
 #include "lamina/solver/solver.h"
 
@@ -155,6 +157,10 @@ TEST(Findings, NothingIsWrongWithAHealthyNet) {
   training = deep();
   training.net.fc.hidden_dims = {};
   healthy("softmax alone", training);
+  training = deep();
+  training.net.loss.loss = Loss::svm;  // equal scores have a loss of 9
+  training.learning_rate = 0.01;
+  healthy("svm", training);
 }
 
 TEST(Findings, AShortRunIsTooShortToTell) {
@@ -215,6 +221,29 @@ TEST(Findings, OutputsExplodeInADeepNetOfLargeWeights) {
   training.net.fc.hidden_dims = {};
   found = found_in(train(training));
   EXPECT_THAT(text_of(found, Kind::exploding), HasSubstr("The untrained net's outputs are too large"));
+}
+
+// How large a loss of numbers is depends on the targets, so it says nothing about the outputs.
+TEST(Findings, TheFirstLossOfNumbersIsNotJudged) {
+  RandomState random(7);
+  Tensor<double> targets = random.randn({kTrain, 1});
+  for (double& target : targets) target = 1000 + 100 * target;
+  Split train{data().train.X, {}};
+  train.targets = std::make_shared<const Tensor<double>>(std::move(targets));
+  const NetOptions of_numbers{.loss = {.loss = Loss::squared}, .name = "Net"};
+  Net<float> net({3, kSize, kSize}, {Affine{.outputs = 20}, Relu{}, Affine{.outputs = 1}}, random, of_numbers);
+  SolverOptions options;
+  options.optim_config.learning_rate = 1e-7;
+  options.num_epochs = 1;
+  options.verbose = false;
+  Solver<Net<float>> solver(net, SolverData{train, train}, options, random);
+  Probe<float> probe(net, 1, options.batch_size);
+  solver.before_update = [&](const StepEvent& event) { probe.before_update(event); };
+  solver.after_update = [&](const StepEvent& event) { probe.after_update(event); };
+  solver.train();
+  EXPECT_GT(solver.history().loss_history.front(), 1e5);
+  const std::vector<Finding> found = findings(probe.diagnostics(), solver.history().loss_history);
+  EXPECT_EQ(text_of(found, Kind::exploding), "") << all_text(found);
 }
 
 TEST(Findings, ReluOfLargeNegativeBiasesAreDead) {

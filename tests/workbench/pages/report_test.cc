@@ -165,7 +165,7 @@ Diagnostics shrinking() {
   Diagnostics diagnostics;
   diagnostics.every = 2;
   diagnostics.batch_size = 50;
-  diagnostics.num_classes = 10;
+  diagnostics.even_loss = std::log(10.0);
   diagnostics.layers = {{"conv 1", true}, {"<i>", true}, {"affine 3", false}};
   for (const Index t : {1, 2, 3, 4}) {
     Measurement m{t, 2.3, true, std::vector<LayerValues>(3)};
