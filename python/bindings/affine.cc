@@ -1,6 +1,7 @@
 #include "lamina/layers/affine.h"
 
 #include "python/bindings/arrays.h"
+#include "python/bindings/bias.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/cache.h"
 
@@ -19,10 +20,11 @@ Input<T> examples(std::string_view where, const py::array& x) {
 
 py::tuple forward_affine(py::handle x_, py::handle w_, py::handle b_) {
   constexpr std::string_view where = "affine_forward";
-  const py::array x = numbers(where, "x", x_), w = numbers(where, "w", w_), b = numbers(where, "b", b_);
-  const Type type = promoted({&x, &w, &b});
+  const py::array x = numbers(where, "x", x_), w = numbers(where, "w", w_);
+  const Bias b(where, b_);
+  const Type type = promoted({&x, &w, b.or_else(x)});
   return with_type(type, [&]<class T>() {
-    const Input<T> xs = examples<T>(where, x), ws(where, "w", w), bs(where, "b", b);
+    const Input<T> xs = examples<T>(where, x), ws(where, "w", w), bs = b.input<T>();
     Tensor<T> out;
     AffineCache<T> state;
     interruptible([&] { lamina::affine_forward<T>(xs, ws, bs, out, state); });
@@ -47,7 +49,7 @@ py::tuple backward_affine(py::handle dout_, py::handle cache_) {
       grads = lamina::affine_backward<T>(douts, state);
     });
     return py::make_tuple(result(std::move(grads.dx), type, x), result(std::move(grads.dw), type),
-                          result(std::move(grads.db), type));
+                          bias_gradient(std::move(grads.db), type));
   });
 }
 

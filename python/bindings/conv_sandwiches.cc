@@ -3,6 +3,7 @@
 #include "lamina/sandwiches/conv_relu.h"
 #include "lamina/sandwiches/conv_relu_pool.h"
 #include "python/bindings/arrays.h"
+#include "python/bindings/bias.h"
 #include "python/bindings/bindings.h"
 #include "python/bindings/cache.h"
 #include "python/bindings/convolutions.h"

@@ -36,17 +36,17 @@ def _rows(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike) -> tuple[Any, Any]:
     return _arguments.row(gamma, x, 1, beta), _arguments.row(beta, x, 1, gamma)
 
 
-def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, Cache]:
+def affine_forward(x: ArrayLike, w: ArrayLike, b: ArrayLike | None) -> tuple[np.ndarray, Cache]:
     """out = x w + b, where each example of x is read as a row of D values.
 
-    x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,). Returns out (N, M) and a cache for affine_backward.
-    ValueError for wrong shapes, TypeError for wrong kinds.
+    x (N, d_1, ..., d_k), w (D, M) with D = d_1 ... d_k, b (M,), or None for no bias. Returns out (N, M) and a cache for
+    affine_backward. ValueError for wrong shapes, TypeError for wrong kinds.
     """
-    return _core.affine_forward(x, w, _arguments.row(b, w, 1, x))
+    return _core.affine_forward(x, w, None if b is None else _arguments.row(b, w, 1, x))
 
 
-def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradients of an affine layer: dx in x's shape, dw (D, M) and db (M,), for dout (N, M).
+def affine_backward(dout: ArrayLike, cache: Cache) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The gradients of an affine layer: dx in x's shape, dw (D, M) and db (M,) or None, for dout (N, M).
 
     ValueError if dout has another shape, TypeError for a cache of another function.
     """

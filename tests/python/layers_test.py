@@ -83,6 +83,13 @@ class Layers(unittest.TestCase):
         x = self.normal(2, 1, 2, 1, 2, 1, 2, 1)  # more axes than the library's own tensors have
         self.check(layers.affine_forward, layers.affine_backward, reference.affine,
                    [x, self.normal(8, 3), self.normal(3)])
+        x, w, dout = self.normal(4, 3), self.normal(3, 2), self.normal(4, 2)
+        out, cache = layers.affine_forward(x.astype("f4"), w.astype("f4"), None)
+        self.near(out, x @ w, "float32")
+        dx, dw, db = layers.affine_backward(dout.astype("f4"), cache)
+        self.near(dx, dout @ w.T, "float32")
+        self.near(dw, x.T @ dout, "float32")
+        self.assertIsNone(db)
         out, cache = layers.affine_forward(np.zeros((0, 3)), np.ones((3, 2)), np.ones(2))
         self.assertEqual(out.shape, (0, 2))
         self.assertEqual([g.tolist() for g in layers.affine_backward(out, cache)], [[], [[0, 0]] * 3, [0, 0]])
