@@ -13,10 +13,15 @@ namespace {
 /// A loss whose gradient is known: sum of W^3 / 3 + sum of 0 times b.
 struct Cubic {
   Parameters<double> params{{{"W", {4, 3}}, {"b", {2}}}}, grads = params;
+  std::function<void(Parameters<double>&)> spoil = [](Parameters<double>&) {};
   Cubic() {
     RandomState random(3);
     for (double& w : params["W"]) w = 1 + 0.1 * random.randn();
+  }
+  const Parameters<double>& gradients() {
     for (Index i = 0; i < 12; ++i) grads["W"][i] = params["W"][i] * params["W"][i];
+    spoil(grads);
+    return grads;
   }
   double loss() const {
     double sum = 0;
@@ -26,7 +31,7 @@ struct Cubic {
   std::vector<ParameterCheck> check() {
     RandomState places(1);
     return check_gradients(
-        params, grads, [this] { return loss(); }, places, 100);
+        params, [this] { return loss(); }, [this]() -> const Parameters<double>& { return gradients(); }, places, 100);
   }
 };
 
@@ -55,7 +60,7 @@ TEST(GradientCheck, AWrongGradientFails) {
   };
   for (const auto& [what, spoil] : faults) {
     Cubic cubic;
-    spoil(cubic.grads);
+    cubic.spoil = spoil;
     bool passed = true;
     for (const ParameterCheck& check : cubic.check()) passed = passed && check.passed;
     EXPECT_FALSE(passed) << what;
@@ -77,6 +82,20 @@ TEST(GradientCheck, CornersAreToldFromFaults) {
     }
   EXPECT_GT(corners, 0);
 
+  // Inputs of ReLUs that are all 0, and inputs closer to 0 than the steps.
+  for (const char* text :
+       {"affine 50 init zeros | relu | affine 10", "conv 8 3x3 init zeros | relu | max_pool 2 | affine 10",
+        "affine 50 init scale 1e-12 | relu | affine 10",
+        "affine 30 init scale 1e-7 | relu | affine 30 init scale 1e-7 | relu | affine 10 init scale 1e-7"}) {
+    NetConfig degenerate;
+    degenerate.model = kNetOfBlocks;
+    degenerate.net = text;
+    degenerate.input_dim = {3, 8, 8};
+    for (const std::uint32_t seed : {4u, 5u})
+      for (const ParameterCheck& check : check_net_gradients(degenerate, seed))
+        EXPECT_TRUE(check.passed) << text << ' ' << check.name << " with seed " << seed;
+  }
+
   RandomState random(1);
   const auto net = make_net<double>(config, random);
   const Tensor<double> X = random.randn(Shape{4, 3, 8, 8});
@@ -89,12 +108,17 @@ TEST(GradientCheck, CornersAreToldFromFaults) {
   for (const std::string name : {"W7", "b7", "W6", "b6", "W5", "W1"})
     for (Index i = 0; i < right[name].size() && planted < 20; ++i) {
       if (std::abs(right[name][i]) < 1e-5 * largest) continue;
-      Parameters<double> wrong = right;
-      wrong[name][i] *= planted % 2 == 0 ? 1.01 : -1;
+      Parameters<double> wrong;
+      const auto gradients = [&]() -> const Parameters<double>& {
+        net->loss(X, y);
+        wrong = net->grads();
+        wrong[name][i] *= planted % 2 == 0 ? 1.01 : -1;
+        return wrong;
+      };
       bool passed = true;
       RandomState places(1);
       for (const ParameterCheck& check : check_gradients(
-               net->params(), wrong, [&] { return net->loss(X, y).loss; }, places, 2000))
+               net->params(), [&] { return net->loss(X, y).loss; }, gradients, places, 2000))
         passed = passed && check.passed;
       EXPECT_FALSE(passed) << name << ' ' << i;
       ++planted;
