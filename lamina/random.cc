@@ -114,6 +114,15 @@ void RandomState::rand(std::span<double> out) {
   }
 }
 
+void RandomState::skip(Index n) {
+  Index words = 2 * n;
+  while (words > 624 - state_.position) {
+    words -= 624 - state_.position;
+    refill();
+  }
+  state_.position += static_cast<int>(words);
+}
+
 void RandomState::randn(std::span<double> out) {
   for (double& value : out) value = randn();
 }

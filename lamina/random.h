@@ -60,6 +60,8 @@ class RandomState {
   /// The same for all elements of `out` or of a tensor, in row-major order (`rand(*shape)`, `randn(*shape)`,
   /// `randint(low, high, size)`).
   void rand(std::span<double> out);
+  /// Goes on as if rand() had been called n times.
+  void skip(Index n);
   void randn(std::span<double> out);
   void randint(std::int64_t low, std::int64_t high, std::span<std::int64_t> out);
   Tensor<double> rand(const Shape& shape);

@@ -62,6 +62,19 @@ void axpy(Index n, T a, const T* x, T* y) {
   });
 }
 
+template <class T>
+void scale(Index n, T a, const T* x, T* out) {
+  for_vectors<T>(
+      n, [=](auto d, Index i) HWY_ATTR { hn::StoreU(hn::Mul(hn::Set(d, a), hn::LoadU(d, x + i)), d, out + i); });
+}
+
+template <class T>
+void scale_add(Index n, T a, const T* x, T* y) {
+  for_vectors<T>(n, [=](auto d, Index i) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(hn::Set(d, a), hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i);
+  });
+}
+
 // Loads a vector of doubles from numbers of either precision.
 template <class D>
 HWY_INLINE hn::Vec<D> load_as_double(D d, const double* x) {
@@ -168,6 +181,18 @@ void axpy(Index n, T a, const T* x, T* y) {
 }
 
 template <class T>
+void scale(Index n, T a, const T* x, T* out) {
+  const auto kernel = LAMINA_DISPATCH(scale<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, a, x + i, out + i); });
+}
+
+template <class T>
+void scale_add(Index n, T a, const T* x, T* y) {
+  const auto kernel = LAMINA_DISPATCH(scale_add<T>);
+  for_chunks(elements(n), [=](Index i, Index length) { kernel(length, a, x + i, y + i); });
+}
+
+template <class T>
 double sum_of_squares(Index n, const T* x) {
   const auto kernel = LAMINA_DISPATCH(sum_of_squares<T>);
   const Chunks chunks{n, kChunk};
@@ -197,6 +222,8 @@ LAMINA_FLOAT_AND_DOUBLE(copy);
 LAMINA_FLOAT_AND_DOUBLE(multiply);
 LAMINA_FLOAT_AND_DOUBLE(add);
 LAMINA_FLOAT_AND_DOUBLE(axpy);
+LAMINA_FLOAT_AND_DOUBLE(scale);
+LAMINA_FLOAT_AND_DOUBLE(scale_add);
 LAMINA_FLOAT_AND_DOUBLE(sum_of_squares);
 LAMINA_FLOAT_AND_DOUBLE(column_sums);
 

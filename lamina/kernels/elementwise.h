@@ -30,6 +30,12 @@ void add(Index n, const T* a, const T* b, T* out);
 /// y += a x
 template <class T>
 void axpy(Index n, T a, const T* x, T* y);
+/// out = a x
+template <class T>
+void scale(Index n, T a, const T* x, T* out);
+/// y = a y + x
+template <class T>
+void scale_add(Index n, T a, const T* x, T* y);
 /// The sum of squares, in double over fixed chunks, so that it has the same bits for any number of threads.
 template <class T>
 double sum_of_squares(Index n, const T* x);

@@ -37,9 +37,7 @@ void Step<T>::view(std::vector<LayerView<T>>&, bool) const {}
 template <class T>
 void Block<T>::draw(Parameters<T>&, RandomState&) const {}
 template <class T>
-Index Block<T>::draws(Index) const {
-  return 0;
-}
+void Block<T>::draw_slots(std::span<const Index>, RandomState&) {}
 template <class T>
 void Block<T>::buffers(std::vector<NamedTensor<T>>&) {}
 template <class T>

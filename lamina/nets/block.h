@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -94,7 +95,8 @@ struct Pass {
   Mode mode;
   const Parameters<T>& params;
   Parameters<T>& grads;
-  RandomState* random;  ///< dropout's stream
+  RandomState* random;                   ///< dropout's stream
+  std::optional<std::size_t> slot = {};  ///< in a part of a mini-batch: which one, for what draw_slots() drew for it
 
   /// The parameter of this name and its gradient; empty views for an empty name, which stands for no parameter.
   TensorView<T> param(std::string_view name) const { return name.empty() ? TensorView<T>() : params[name]; }
@@ -138,8 +140,9 @@ class Block : public Step<T> {
   virtual Example declare(const Example& input, Declaration& declaration) = 0;
   /// Sets its weights to their initial values, drawn in double and rounded to T. Biases and betas stay 0, gammas 1.
   virtual void draw(Parameters<T>& params, RandomState& random) const;
-  /// How many random numbers a training pass over N examples draws from the run's stream.
-  virtual Index draws(Index N) const;
+  /// Draws from `random` what a training pass over the examples of a whole mini-batch draws, for passes over parts of
+  /// it: slot s has the examples from starts[s] up to starts[s + 1].
+  virtual void draw_slots(std::span<const Index> starts, RandomState& random);
   /// Adds its running averages.
   virtual void buffers(std::vector<NamedTensor<T>>& buffers);
   /// Adds the settings of its normalizations; layer and group normalizations read only eps.

@@ -89,7 +89,7 @@ struct HiddenBlocks {
   BatchNormBlock<T>* batchnorm = nullptr;
   LayerNormBlock<T>* layernorm = nullptr;
   const ReluBlock<T>* relu = nullptr;
-  const DropoutBlock<T>* dropout = nullptr;
+  DropoutBlock<T>* dropout = nullptr;
 
   std::vector<const Step<T>*> parts() const {
     std::vector<const Step<T>*> parts{affine};
@@ -118,9 +118,10 @@ class FusedHidden : public Fused<T> {
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
     if (param_.batchnorm) param_.batchnorm->mode = pass.mode;
     if (blocks_.layernorm) param_.layernorm.eps = blocks_.layernorm->param().eps;
-    const bool drops = blocks_.dropout && blocks_.dropout->param().p != 1 && pass.mode == Mode::train;
-    param_.dropout = drops ? &blocks_.dropout->param() : nullptr;
-    param_.random = pass.random;
+    if (blocks_.dropout) dropout_ = blocks_.dropout->param(pass);
+    const bool drops = blocks_.dropout && dropout_.p != 1 && pass.mode == Mode::train;
+    param_.dropout = drops ? &dropout_ : nullptr;
+    if (drops) param_.random = blocks_.dropout->stream(pass);
     TensorView<T> gamma, beta;
     if (blocks_.batchnorm) gamma = blocks_.batchnorm->gamma(pass), beta = blocks_.batchnorm->beta(pass);
     if (blocks_.layernorm) gamma = pass.param(blocks_.layernorm->gamma()), beta = pass.param(blocks_.layernorm->beta());
@@ -141,6 +142,7 @@ class FusedHidden : public Fused<T> {
  private:
   HiddenBlocks<T> blocks_;
   AffineNormReluDropoutParam<T> param_;
+  DropoutParam dropout_;
   std::string shift_;
   AffineNormReluDropoutCache<T> cache_;
   Tensor<T> out_;

@@ -128,14 +128,20 @@ void Net<T>::build() {
 template <class T>
 template <class U>
 void Net<T>::assign(const Net<U>& other) {
+  auto to = params_.begin();
+  for (const auto& from : other.params_) {
+    std::transform(from.value.begin(), from.value.end(), to->value.begin(), [](U x) { return static_cast<T>(x); });
+    ++to;
+  }
+  assign_settings(other);
+}
+
+template <class T>
+template <class U>
+void Net<T>::assign_settings(const Net<U>& other) {
   const auto cast = [](U x) { return static_cast<T>(x); };
   reg = other.reg;
   label_smoothing = other.label_smoothing;
-  auto to = params_.begin();
-  for (const auto& from : other.params_) {
-    std::transform(from.value.begin(), from.value.end(), to->value.begin(), cast);
-    ++to;
-  }
   std::vector<BatchNormParam<U>*> from;
   other.root_->normalizations(from);
   for (std::size_t i = 0; BatchNormParam<T> * param : normalizations()) {
@@ -210,10 +216,10 @@ void Net<T>::set_loss(const LossOptions& loss, double smoothing) {
 }
 
 template <class T>
-TensorView<T> Net<T>::forward(const TensorView<T>& X, Mode mode) {
+TensorView<T> Net<T>::forward(const TensorView<T>& X, Mode mode, std::optional<std::size_t> slot) {
   check_parameters();
   const TensorView<T> x = input_.rank() == 1 ? X.reshaped({X.dim(0), input_.size()}) : X;
-  return root_->forward(x, {mode, params_, grads_, random_});
+  return root_->forward(x, {mode, params_, grads_, random_, slot});
 }
 
 template <class T>
@@ -230,11 +236,42 @@ LossAndGradients<T> Net<T>::loss(const TensorView<T>& X, std::span<const Label> 
 
 template <class T>
 LossAndGradients<T> Net<T>::loss(const TensorView<T>& X, const BatchTargets<T>& targets) {
+  const double of_data = data_pass(X, targets, {});
+  return {of_data + add_regularization(), grads_};
+}
+
+template <class T>
+void Net<T>::draw_slots(std::span<const Index> starts, RandomState& random) {
+  root_->draw_slots(starts, random);
+}
+
+template <class T>
+std::unique_ptr<Net<T>> Net<T>::twin() const {
+  auto twin = std::make_unique<Net<T>>(*this);
+  std::vector<T*> memory;
+  for (const auto& entry : params_) memory.push_back(const_cast<T*>(entry.value.data()));
+  twin->params_ = Parameters<T>(params_, memory);
+  return twin;
+}
+
+template <class T>
+void Net<T>::follow(const Net& other) {
+  options_.loss = other.options_.loss;
+  assign_settings(other);
+}
+
+template <class T>
+LossAndGradients<T> Net<T>::slot_loss(const TensorView<T>& X, const BatchTargets<T>& targets, std::size_t slot) {
+  return {data_pass(X, targets, slot), grads_};
+}
+
+template <class T>
+double Net<T>::data_pass(const TensorView<T>& X, const BatchTargets<T>& targets, std::optional<std::size_t> slot) {
   check_input(X);
   check_targets(X, targets);
-  const double of_data = data_loss(forward(X, Mode::train), targets);
-  root_->backward(dscores_, {Mode::train, params_, grads_, random_}, nullptr);
-  return {of_data + add_regularization(), grads_};
+  const double of_data = data_loss(forward(X, Mode::train, slot), targets);
+  root_->backward(dscores_, {Mode::train, params_, grads_, random_, slot}, nullptr);
+  return of_data;
 }
 
 // Also writes the gradient of the scores.
@@ -256,7 +293,6 @@ double Net<T>::data_loss(const TensorView<T>& scores, const BatchTargets<T>& tar
   }
 }
 
-// Adds reg W to the gradients of all parameters named W... and returns 0.5 reg sum W^2.
 template <class T>
 double Net<T>::add_regularization() {
   if (reg == 0) return 0;

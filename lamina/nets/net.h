@@ -96,6 +96,22 @@ class Net {
   /// std::invalid_argument if they are not what the net's loss takes.
   LossAndGradients<T> loss(const TensorView<T>& X, const BatchTargets<T>& targets);
 
+  // Solver computes a mini-batch in slots (solver/slots.h) by these.
+  /// Draws from `random` what a training pass over a whole mini-batch draws. Slot s has the examples from starts[s] up
+  /// to starts[s + 1].
+  void draw_slots(std::span<const Index> starts, RandomState& random);
+  /// loss(X, targets) of the examples of slot s, with what draw_slots() drew for it, and without regularization.
+  LossAndGradients<T> slot_loss(const TensorView<T>& X, const BatchTargets<T>& targets, std::size_t slot);
+  /// Adds reg W to the gradients of all parameters named W..., and returns 0.5 reg sum W^2.
+  double add_regularization();
+  /// A net of the same blocks whose parameters are this one's, in the same memory, for passes on another thread. It has
+  /// gradients and running averages of its own, and must not outlive this one.
+  std::unique_ptr<Net> twin() const;
+  /// Takes over the running averages and settings of the net of which this one is a twin.
+  void follow(const Net& other);
+  /// The stream that dropout draws from.
+  RandomState& random() { return *random_; }
+
   NetSummary summary() const;
   /// The layers with weights, in order, as the last pass left them.
   std::vector<LayerView<T>> layers() const;
@@ -130,13 +146,15 @@ class Net {
   void build();
   template <class U>
   void assign(const Net<U>& other);
+  template <class U>
+  void assign_settings(const Net<U>& other);
   void check_parameters() const;
   void check_input(const TensorView<T>& X) const;
   void check_targets(const TensorView<T>& X, const BatchTargets<T>& targets) const;
   void check_labels(const TensorView<T>& X, std::span<const Label> y) const;
   double data_loss(const TensorView<T>& scores, const BatchTargets<T>& targets);
-  TensorView<T> forward(const TensorView<T>& X, Mode mode);
-  double add_regularization();
+  TensorView<T> forward(const TensorView<T>& X, Mode mode, std::optional<std::size_t> slot = {});
+  double data_pass(const TensorView<T>& X, const BatchTargets<T>& targets, std::optional<std::size_t> slot);
 
   Shape input_;
   Blocks blocks_;

@@ -132,10 +132,8 @@ void Sequential<T>::draw(Parameters<T>& params, RandomState& random) const {
 }
 
 template <class T>
-Index Sequential<T>::draws(Index N) const {
-  Index count = 0;
-  for (const auto& block : blocks_) count += block->draws(N);
-  return count;
+void Sequential<T>::draw_slots(std::span<const Index> starts, RandomState& random) {
+  for (const auto& block : blocks_) block->draw_slots(starts, random);
 }
 
 template <class T>

@@ -26,7 +26,7 @@ class Sequential : public Block<T> {
 
   // These call the same function of each block in turn.
   void draw(Parameters<T>& params, RandomState& random) const override;
-  Index draws(Index N) const override;
+  void draw_slots(std::span<const Index> starts, RandomState& random) override;
   bool learns() const override;
   void describe(SummaryWriter& summary) const override;
   void view(std::vector<LayerView<T>>& views, bool follows) const override;

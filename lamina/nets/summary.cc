@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -94,18 +96,22 @@ std::string scaled(double value, const char* unit) {
 
 }  // namespace
 
-std::string NetSummary::to_string(Index batch_size) const {
+std::string NetSummary::to_string(Index batch_size, Index slots) const {
   if (batch_size < 1) fail("NetSummary", "expected a batch size of at least 1, got ", batch_size);
-  const double batch = static_cast<double>(batch_size), bytes = scalar_bytes;
+  if (slots < 1 || slots > batch_size)
+    fail("NetSummary", "expected slots of 1 to ", batch_size, ", the batch size, got ", slots);
+  const Index slot = (batch_size + slots - 1) / slots;  // the largest one's examples
+  const double batch = static_cast<double>(batch_size), bytes = static_cast<double>(scalar_bytes);
+  const double kept = static_cast<double>(slot) * bytes;
 
   using Row = std::array<std::string, 6>;
   std::vector<Row> rows = {{"layer", "output", "parameters", "number", "arithmetic", "memory"}};
   for (const LayerSummary& layer : layers)
     rows.push_back({layer.name, layer.output.to_string(), layer.parameters.empty() ? "-" : layer.parameters,
                     with_commas(layer.parameter_count), layer.flops == 0 ? "-" : scaled(layer.flops * batch, "FLOP"),
-                    scaled(static_cast<double>(layer.activation_count) * batch * bytes, "B")});
+                    scaled(static_cast<double>(layer.activation_count) * kept, "B")});
   rows.push_back({"total", "", "", with_commas(parameter_count()), scaled(flops() * batch, "FLOP"),
-                  scaled(static_cast<double>(activation_count()) * batch * bytes, "B")});
+                  scaled(static_cast<double>(activation_count()) * kept, "B")});
 
   std::array<std::size_t, 6> widths{};
   for (const Row& row : rows)
@@ -124,6 +130,15 @@ std::string NetSummary::to_string(Index batch_size) const {
       "backward pass (a multiply-add is 2), and what the forward pass keeps for the backward pass. Parameters and\n"
       "their gradients take {} more.\n",
       batch_size, batch_size == 1 ? "" : "s", scaled(2 * static_cast<double>(parameter_count()) * bytes, "B"));
+  if (slots > 1)
+    text += fmt::format(
+        "The step is computed in {} slots, one by one. The memory is that of one slot, of {} example{}; sums of "
+        "gradients\n"
+        "that wait for the others take up to {} more.\n",
+        slots, slot, slot == 1 ? "" : "s",
+        scaled(static_cast<double>(std::bit_width(static_cast<std::uint64_t>(slots - 1))) *
+                   static_cast<double>(parameter_count()) * bytes,
+               "B"));
   return text;
 }
 

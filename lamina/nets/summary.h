@@ -29,9 +29,9 @@ struct NetSummary {
   Index parameter_count() const;
   Index activation_count() const;  ///< for one example
   double flops() const;            ///< of a training step, for one example
-  /// A table as text: layers, shapes, parameters, arithmetic and memory of a training step of `batch_size` examples.
-  /// Throws std::invalid_argument if batch_size < 1.
-  std::string to_string(Index batch_size) const;
+  /// A table as text: layers, shapes, parameters, arithmetic and memory of a training step of `batch_size` examples
+  /// in `slots` parts. Throws std::invalid_argument if batch_size < 1 or slots is not 1 to batch_size.
+  std::string to_string(Index batch_size, Index slots = 1) const;
 };
 
 /// Collects the lines of a summary while a net calls describe() of its steps in order.

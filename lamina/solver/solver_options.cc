@@ -34,6 +34,8 @@ void visit_optim_config(OptimConfig& config, const VisitOption& visit) {
 void check_options(const SolverOptions& options) {
   SolverOptions copy = options;
   lamina::check_options("Solver", [&](const VisitOption& visit) { visit_options(copy, visit); });
+  if (options.slots > options.batch_size)
+    fail("Solver", "expected slots of 1 to ", options.batch_size, ", the batch_size, got ", options.slots);
 }
 
 Index iterations_per_epoch(Index num_train, Index batch_size) { return std::max(num_train / batch_size, Index{1}); }

@@ -18,6 +18,9 @@ struct SolverOptions {
   OptimConfig optim_config;
   double lr_decay = 1.0;  ///< the learning rate is multiplied by it at each epoch's end
   Index batch_size = 100;
+  /// Parts of a mini-batch that are computed one by one, with statistics of their own in batch normalization; their
+  /// gradients are added up for one update. From 1 to batch_size.
+  Index slots = 1;
   Index num_epochs = 10;
   std::optional<Index> num_train_samples = 1000;  ///< of a training accuracy check; none: the whole split
   std::optional<Index> num_val_samples = {};      ///< of a validation accuracy check; none: the whole split
@@ -117,6 +120,11 @@ inline void visit_options(SolverOptions& options, const VisitOption& visit) {
   visit({.name = "num_epochs", .help = "Passes over the training split", .range = {.least = 1}, .flag = "epochs"},
         &options.num_epochs);
   visit({.name = "batch_size", .help = "Images a step", .range = {1, kLargestWhole}}, &options.batch_size);
+  visit({.name = "slots",
+         .help = "Parts of a step's images that are computed one by one, in the memory of one of them",
+         .range = {1, kLargestWhole},
+         .newer = true},
+        &options.slots);
   visit({.name = "num_train_samples",
          .help = "Training images that an accuracy check draws where there are more",
          .range = {.least = 1},

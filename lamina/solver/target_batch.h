@@ -28,10 +28,7 @@ class TargetBatch {
   /// The targets of the examples at the given positions, in that order, with their weights, which are those of the
   /// split times those of their classes. Valid until the next call.
   BatchTargets<T> gather(std::span<const Index> rows, const std::string& class_weights) {
-    if (class_weights != class_weights_text_) {
-      class_weights_ = class_weights_of(class_weights, split_.y);
-      class_weights_text_ = class_weights;
-    }
+    weigh_classes(class_weights);
     BatchTargets<T> batch;
     if (split_.targets) {
       const Index K = split_.targets->dim(1);
@@ -54,7 +51,21 @@ class TargetBatch {
     return batch;
   }
 
+  /// The sum of these examples' weights; their number where all weigh the same.
+  double weight_of(std::span<const Index> rows, const std::string& class_weights) {
+    weigh_classes(class_weights);
+    if (!split_.weights && class_weights_.empty()) return static_cast<double>(rows.size());
+    double sum = 0;
+    for (const Index row : rows) sum += weight(row);
+    return sum;
+  }
+
  private:
+  void weigh_classes(const std::string& text) {
+    if (text == class_weights_text_) return;
+    class_weights_ = class_weights_of(text, split_.y);
+    class_weights_text_ = text;
+  }
   double weight(Index row) const {
     const double own = split_.weights ? (*split_.weights)[row] : 1;
     if (class_weights_.empty()) return own;

@@ -17,9 +17,11 @@
 #include "lamina/optim/update_rule.h"
 #include "lamina/random.h"
 #include "lamina/solver/buffers.h"
+#include "lamina/solver/slots.h"
 #include "lamina/solver/solver_options.h"
 #include "lamina/solver/state.h"
 #include "lamina/solver/target_batch.h"
+#include "lamina/threads.h"
 
 namespace lamina {
 
@@ -29,7 +31,7 @@ namespace lamina {
 /// interrupted may be called again.
 ///
 /// Of the options it reads update_rule, batch_size, schedule, clip_norm, shuffle, augmentation, average_weights and
-/// class_weights. It changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and
+/// class_weights, and slots. It changes `optim`, `order_...` and `average...` of the state, and reads `iteration` and
 /// `num_iterations` for the schedule.
 template <Model M>
 class TrainingStep {
@@ -43,7 +45,8 @@ class TrainingStep {
         options_(options),
         state_(state),
         layout_(std::as_const(model_).params().layout()),
-        targets_(train) {
+        slots_(model) {
+    batches_.emplace_back(train);
     state_.optim.resize(layout_.size());
   }
 
@@ -66,11 +69,10 @@ class TrainingStep {
   /// Gathers the mini-batch, has the model compute the loss and the gradients, and returns the loss. The gradients stay
   /// in the model.
   double loss() {
-    if (options_.augmentation.any())
-      train_.X.gather(rows_, moves_, X_);
-    else
-      train_.X.gather(std::span<const Index>(rows_), X_);
-    const LossAndGradients<T> result = loss_of(targets_.gather(rows_, options_.class_weights));
+    if (options_.slots > 1) return loss_in_slots();
+    Batch& batch = batches_.front();
+    const BatchTargets<T> targets = gather(batch, 0, rows_.size());
+    const LossAndGradients<T> result = loss_of(batch.X, targets);
     grads_ = &result.grads;
     return result.loss;
   }
@@ -128,14 +130,56 @@ class TrainingStep {
   }
 
  private:
-  LossAndGradients<T> loss_of(const BatchTargets<T>& targets) {
-    if constexpr (requires { model_.loss(X_, targets); }) {
-      return model_.loss(X_, targets);
+  // The examples of a mini-batch, or of one of its slots.
+  struct Batch {
+    Tensor<T> X;
+    TargetBatch<T> targets;
+    explicit Batch(const Split& train) : targets(train) {}
+  };
+  // Gathers so many examples of the mini-batch, and returns their targets.
+  BatchTargets<T> gather(Batch& batch, std::size_t first, std::size_t count) {
+    const std::span<const Index> rows = std::span(rows_).subspan(first, count);
+    if (options_.augmentation.any())
+      train_.X.gather(rows, std::span(moves_).subspan(first, count), batch.X);
+    else
+      train_.X.gather(rows, batch.X);
+    return batch.targets.gather(rows, options_.class_weights);
+  }
+
+  double loss_in_slots() {
+    const std::size_t slots = static_cast<std::size_t>(options_.slots), batch = rows_.size();
+    TargetBatch<T>& targets_of_all = batches_.front().targets;
+    const double all = targets_of_all.weight_of(rows_, options_.class_weights);
+    starts_.resize(slots + 1);
+    shares_.resize(slots);
+    for (std::size_t s = 0; s <= slots; ++s) starts_[s] = static_cast<Index>(s * batch / slots);
+    const auto start = [this](std::size_t s) { return static_cast<std::size_t>(starts_[s]); };
+    const auto size = [&](std::size_t s) { return start(s + 1) - start(s); };
+    for (std::size_t s = 0; s < slots; ++s)
+      shares_[s] = targets_of_all.weight_of(std::span(rows_).subspan(start(s), size(s)), options_.class_weights) / all;
+    while (batches_.size() < slots && batches_.size() < static_cast<std::size_t>(used_threads()))
+      batches_.emplace_back(train_);
+    const double loss = slots_.loss(starts_, shares_, [&](std::size_t worker, auto& model, std::size_t s) {
+      Batch& own = batches_[worker];
+      BatchTargets<T> targets = gather(own, start(s), size(s));
+      if (shares_[s] == 0) targets.weights = {};  // a loss wants some weight, and this one does not count
+      if constexpr (HasSlots<M>)
+        return model.slot_loss(own.X, targets, s);
+      else
+        return loss_of(own.X, targets);
+    });
+    grads_ = &slots_.grads();
+    return loss;
+  }
+
+  LossAndGradients<T> loss_of(const TensorView<T>& X, const BatchTargets<T>& targets) {
+    if constexpr (requires { model_.loss(X, targets); }) {
+      return model_.loss(X, targets);
     } else {
       if (targets.labels.empty() || !targets.weights.empty())
         fail("Solver", "expected a model with loss(X, const BatchTargets&) for targets that are numbers or have ",
              "weights, got one with loss(X, labels) alone");
-      return model_.loss(X_, targets.labels);
+      return model_.loss(X, targets.labels);
     }
   }
 
@@ -225,8 +269,10 @@ class TrainingStep {
   ParameterLayout layout_;
   std::vector<Index> rows_, order_;
   std::vector<kernels::Move> moves_;
-  Tensor<T> X_;
-  TargetBatch<T> targets_;
+  std::vector<Batch> batches_;  // one a worker of the slots, one where there are none
+  Slots<M> slots_;
+  std::vector<Index> starts_;             // of the slots, and the mini-batch's end
+  std::vector<double> shares_;            // of each slot in the loss
   const Parameters<T>* grads_ = nullptr;  // the model's, of the last loss()
   Updates<T> updates_;
   std::vector<NamedTensor<T>> buffers_;

@@ -43,6 +43,13 @@ class NetLoop:
     def of(solver: Solver) -> NetLoop | None:
         """The loop for a net of the library with a rule of lamina.optim; None if the net, the rule or a method is the
         user's own."""
+        loop = NetLoop._of(solver)
+        if loop is None and solver.slots != 1:
+            raise ValueError(f"[Solver] expected slots=1 for a model, an update rule or a step of one's own, got {solver.slots}")
+        return loop
+
+    @staticmethod
+    def _of(solver: Solver) -> NetLoop | None:
         own = solver._own("_step") or solver._own("check_accuracy")
         if own or not any(solver.update_rule is rule for rule in _RULES) or not _fits(solver.model):
             return None

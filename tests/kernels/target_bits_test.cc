@@ -106,6 +106,7 @@ void Caller<T>::elementwise() {
   unary("multiply", [&] { multiply(kN, x.data(), y.data(), out.data()); });
   unary("add", [&] { add(kN, x.data(), y.data(), out.data()); });
   unary("axpy", [&] { axpy(kN, T(0.3), x.data(), out.data()); });
+  unary("scale_add", [&] { scale_add(kN, T(0.3), x.data(), out.data()); });
   unary("softmax", [&] { softmax(59, 17, x.data(), out.data()); });
   dropout(kN, random_, 0.6, T(1 / 0.6), x.data(), mask.data(), out.data());
   note("dropout", mask, out);

@@ -284,6 +284,11 @@ class Meaning(unittest.TestCase):
                          "[Solver] expected schedule to be one of none, step, cosine, one-cycle, got 'linear'")
         self.assertEqual(message(ValueError, warmup_epochs=-1),
                          "[Solver] expected warmup_epochs of 0 or more, got -1")
+        self.assertEqual(message(ValueError, slots=0), "[Solver] expected slots of 1 or more, got 0")
+        self.assertEqual(message(ValueError, slots=11, batch_size=10),
+                         "[Solver] expected slots of 1 to 10, the batch_size, got 11")
+        with self.assertRaisesRegex(ValueError, r"^\[Solver\] expected slots=1 for a model, an update rule or a step of one's own, got 2$"):
+            solver_of(InPython, FC, np.float64, {"slots": 2}).train()
         self.assertEqual(message(ValueError, clip_norm=0), "[Solver] expected clip_norm above 0, got 0")
         self.assertEqual(message(ValueError, average_weights=1),
                          "[Solver] expected average_weights of 0 or more and below 1, got 1")

@@ -16,7 +16,7 @@ namespace {
 
 struct NetFlags {
   std::string dtype = "float32", input;
-  Index classes = 10, batch_size = 100, entries = 30;
+  Index classes = 10, batch_size = 100, slots = 1, entries = 30;
   std::uint32_t seed = 231;
   CLI::Option* classes_option = nullptr;
 };
@@ -59,9 +59,9 @@ void add_input(CLI::App& app, NetFlags& flags, const std::string& description, c
 }
 
 template <class T>
-void print_summary(const NetConfig& net, Index batch_size) {
+void print_summary(const NetConfig& net, Index batch_size, Index slots) {
   RandomState random(0);
-  fmt::print("{}", make_net<T>(net, random)->summary().to_string(batch_size));
+  fmt::print("{}", make_net<T>(net, random)->summary().to_string(batch_size, slots));
 }
 
 int run_summary(const NetFlags& flags, const CLI::App& app) {
@@ -71,9 +71,9 @@ int run_summary(const NetFlags& flags, const CLI::App& app) {
   if (!flags.input.empty()) net.input_dim = parse_input(flags.input);
   check_fits_memory(net, flags.dtype == "float32" ? 4 : 8);
   if (flags.dtype == "float32")
-    print_summary<float>(net, flags.batch_size);
+    print_summary<float>(net, flags.batch_size, flags.slots);
   else
-    print_summary<double>(net, flags.batch_size);
+    print_summary<double>(net, flags.batch_size, flags.slots);
   if (net.net.empty()) fmt::print("\nThe same layers as text: --net '{}'\n", to_text(blocks_of(net)));
   return 0;
 }
@@ -123,10 +123,8 @@ int run_gradcheck(const NetFlags& flags, const CLI::App& app) {
   const bool corners = std::any_of(checks.begin(), checks.end(), [](const auto& check) { return check.corners > 0; });
   if (corners)
     fmt::print(
-        "Where it cannot be told, the loss has a corner, as a ReLU has whose input is exactly 0: its slopes to the "
-        "left\n"
-        "and to the right differ, and the gradient is one of them or lies between. Another --seed has other "
-        "corners.\n");
+        "Where it cannot be told, the loss has a corner, as a ReLU has whose input is 0 or nearly so: there its slope\n"
+        "is not the gradient. For parameters that differ by about 1e-3 the gradient is right.\n");
   // The bias of a layer before a normalization has no effect; weights should have one.
   const auto says_little = [](const auto& check) {
     return check.name.starts_with('W') && check.small == check.checked;
@@ -152,6 +150,10 @@ Command add_summary(CLI::App& app) {
       ->check(one_of({"float32", "float64"}))
       ->capture_default_str();
   summary->add_option("--batch-size", flags->batch_size, "Images a training step, for arithmetic and memory")
+      ->type_name("N")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str();
+  summary->add_option("--slots", flags->slots, "Parts in which a step is computed, for its memory")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000))
       ->capture_default_str();

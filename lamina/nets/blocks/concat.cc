@@ -41,10 +41,8 @@ class ConcatBlock : public Block<T> {
   void draw(Parameters<T>& params, RandomState& random) const override {
     for (const auto& branch : branches_) branch->blocks.draw(params, random);
   }
-  Index draws(Index N) const override {
-    Index count = 0;
-    for (const auto& branch : branches_) count += branch->blocks.draws(N);
-    return count;
+  void draw_slots(std::span<const Index> starts, RandomState& random) override {
+    for (const auto& branch : branches_) branch->blocks.draw_slots(starts, random);
   }
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {

@@ -42,10 +42,29 @@ Example DropoutBlock<T>::declare(const Example& input, Declaration&) {
 }
 
 template <class T>
+void DropoutBlock<T>::draw_slots(std::span<const Index> starts, RandomState& random) {
+  if (param_.p == 1) return;
+  if (param_.seed) random.seed(*param_.seed);
+  slots_.clear();
+  for (std::size_t slot = 0; slot + 1 < starts.size(); ++slot) {
+    slots_.push_back(random);
+    random.skip((starts[slot + 1] - starts[slot]) * shape_.size());
+  }
+}
+
+template <class T>
+DropoutParam DropoutBlock<T>::param(const Pass<T>& pass) const {
+  DropoutParam param = param_;
+  param.mode = pass.mode;
+  if (pass.slot) param.seed.reset();  // draw_slots() has seeded the stream
+  return param;
+}
+
+template <class T>
 TensorView<T> DropoutBlock<T>::forward(const TensorView<T>& x, const Pass<T>& pass) {
   dropped_ = pass.mode == Mode::train && param_.p != 1;
   if (!dropped_) return x;
-  dropout_forward(x, param_, *pass.random, out_, cache_);
+  dropout_forward(x, param(pass), *stream(pass), out_, cache_);
   return out_;
 }
 

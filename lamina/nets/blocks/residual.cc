@@ -27,7 +27,10 @@ class ResidualBlock : public Block<T> {
     main_.draw(params, random);
     shortcut_.draw(params, random);
   }
-  Index draws(Index N) const override { return main_.draws(N) + shortcut_.draws(N); }
+  void draw_slots(std::span<const Index> starts, RandomState& random) override {
+    main_.draw_slots(starts, random);
+    shortcut_.draw_slots(starts, random);
+  }
 
   TensorView<T> forward(const TensorView<T>& x, const Pass<T>& pass) override {
     const TensorView<T> a = main_.forward(x, pass), b = shortcut_.forward(x, pass);

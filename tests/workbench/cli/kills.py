@@ -14,7 +14,7 @@ CONFIGURATIONS = {
     **FLAGS,
     "dense": [*DATA, "--model", "fc", "--hidden", "6,5", "--normalization", "batchnorm", "--dropout", "0.7",
               "--update-rule", "adam", "--schedule", "cosine", "--warmup-epochs", "1", "--average-weights", "0.9",
-              "--weight-decay", "0.01", "--mirror", "--shift", "2", "--diagnose", "5"],
+              "--weight-decay", "0.01", "--mirror", "--shift", "2", "--diagnose", "5", "--slots", "3"],
     "bf16": [*DATA, "--net", "conv 4 3x3 stride 4 | batchnorm | relu | residual ( conv 4 3x3 | groupnorm 2 ) | dropout 0.8 | "
              "affine 10", "--precision", "bf16", "--update-rule", "adam", "--schedule", "one-cycle", "--average-weights",
              "0.9", "--mirror", "--shift", "3", "--mirror-averaging"],

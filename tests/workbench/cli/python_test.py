@@ -36,6 +36,8 @@ RUNS = [
               "mirror_averaging": True, "average_weights": 0.8, "shuffle": True, "clip_norm": 2.0, "weight_decay": 1e-3}),
     (IMAGES, {"update_rule": "rmsprop", "mirror": True, "precision": "bf16"}),
     (RESIDUAL, {"update_rule": "adam"}),
+    (DENSE, {"slots": 5, "update_rule": "adam", "average_weights": 0.9}),
+    (IMAGES, {"slots": 32, "shuffle": True, "mirror": True, "shift": 1}),
     (RESIDUAL, {"update_rule": "sgd_momentum", "shuffle": True, "dtype": "float64"}),
 ]
 

@@ -240,7 +240,7 @@ def nets_and_data(base, data):
 BETTER = ["--schedule", "cosine", "--warmup-epochs", "1", "--shuffle", "--mirror", "--shift", "3", "--init", "he",
           "--weight-decay", "1e-3", "--update-rule", "sgd_momentum", "--nesterov", "--label-smoothing", "0.1", "--pool",
           "2,2", "--conv-stride", "1,2", "--average-weights", "0.9", "--mirror-averaging", "--patience", "30",
-          "--clip-norm", "0.5"]
+          "--clip-norm", "0.5", "--slots", "5"]
 
 
 def what_makes_models_better(base, data):
@@ -253,7 +253,7 @@ def what_makes_models_better(base, data):
     for key, value in {"schedule": "cosine", "warmup_epochs": 1, "shuffle": True, "mirror": True, "shift": 3,
                        "init": "he", "weight_decay": 1e-3, "nesterov": True, "label_smoothing": 0.1, "pools": [2, 2],
                        "conv_strides": [1, 2], "average_weights": 0.9, "mirror_averaging": True, "patience": 30,
-                       "clip_norm": 0.5}.items():
+                       "clip_norm": 0.5, "slots": 5}.items():
         check(seen["config"][key] == value, key, seen["config"])
     for place in [whole, os.path.join(whole, "model.safetensors")]:
         found = json.loads(succeeded(run("eval", place, "--json")).stdout)
@@ -290,7 +290,8 @@ def what_makes_models_better(base, data):
     succeeded(run("train", "--config", path, "--out", out, "--quiet"))
     check(history(out)["config"]["schedule"] == "one-cycle" and history(out)["config"]["pools"] == [1, 2], "TOML")
     for wrong in (["--nesterov"], ["--step-factor", "0.5"], ["--init", "he", "--weight-scale", "1"],
-                  ["--pool", "2,2,2"], ["--label-smoothing", "1"], ["--average-weights", "1"], ["--clip-norm", "0"]):
+                  ["--pool", "2,2,2"], ["--label-smoothing", "1"], ["--average-weights", "1"], ["--clip-norm", "0"],
+                  ["--slots", "0"], ["--slots", "101"]):
         done = run("train", *wrong, "--data", data, "--out", os.path.join(base, "none"))
         check(done.returncode == 2 and len(done.stderr.splitlines()) == 1, wrong, done.stderr)
 
