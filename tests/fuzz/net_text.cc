@@ -25,6 +25,8 @@ std::vector<std::string> seeds() {
           "global_average_pool | affine 10",
           "concat ( conv 2 3x3 stride 2 ) ( max_pool 2 ) | dropout 0.5 seed 7 | flatten | affine 7 init scale 1e-3",
           "conv 6 5x5 init xavier | layernorm eps 1e-6 | sigmoid | batchnorm momentum 0.8 eps 1e-3 | affine 2",
+          "conv 6 3x5 stride 2x1 pad 1x2 dilation 1x2 groups 3 no_bias | batchnorm no_scale | relu | affine 4 no_bias",
+          "conv 3 3x3 groups 3 | conv 8 1x1 rate 0.5 decay 0 | groupnorm 2 init zeros | relu | affine 3 frozen",
           "conv 3 3x3 | tanh | silu | elu alpha 0.5 | gelu | average_pool 3 stride 2 pad 1 exclude_pad | affine 3"};
 }
 

@@ -56,6 +56,25 @@ Curve curve_of(const Tensor<double>& logits, const Tensor<double>& targets, Inde
 
 }  // namespace
 
+std::string confusion_table(const std::vector<std::string>& class_names,
+                            const std::vector<std::vector<Index>>& confusion) {
+  if (class_names.size() > kMostConfusionClasses) return {};
+  std::string text =
+      "<div class=\"scroll\" tabindex=\"0\"><table class=\"confusion\">\n<thead><tr><th scope=\"col\">true class</th>";
+  for (const std::string& name : class_names)
+    text += fmt::format("<th class=\"n\" scope=\"col\">{}</th>", escape_html(name));
+  text += "</tr></thead><tbody>\n";
+  for (std::size_t i = 0; i < class_names.size(); ++i) {
+    const Index all = std::max<Index>(1, std::accumulate(confusion[i].begin(), confusion[i].end(), Index{0}));
+    text += fmt::format("<tr><th scope=\"row\">{}</th>", escape_html(class_names[i]));
+    for (std::size_t j = 0; j < class_names.size(); ++j)
+      text += fmt::format("<td class=\"n{}\" style=\"--share:{:.0f}%\">{}</td>", i == j ? " right" : "",
+                          70.0 * static_cast<double>(confusion[i][j]) / static_cast<double>(all), confusion[i][j]);
+    text += "</tr>\n";
+  }
+  return text + "</tbody></table></div>\n";
+}
+
 std::vector<Figure> regression_figures(const std::vector<std::string>& names, const Tensor<double>& predicted,
                                        const Tensor<double>& targets) {
   constexpr Index kMostFigures = 4, kMostPoints = 2000;

@@ -117,7 +117,7 @@ void add_accuracies(std::string& page, const RunRecord& record, const Figure& ac
   page += "</tbody></table></div></details>\n";
 }
 
-void add_net(std::string& page, const NetSummary& net, const std::string& noun, Index batch_size) {
+void add_net(std::string& page, const NetSummary& net, const std::string& noun, Index batch_size, Index slots) {
   page += fmt::format(
       "<section class=\"net\"><h2>The net</h2>\n<p>{}, for inputs of shape {}. Arithmetic is that of one training step "
       "for "
@@ -140,25 +140,32 @@ void add_net(std::string& page, const NetSummary& net, const std::string& noun, 
       "</tfoot></table></div>\n",
       counted(net.parameter_count()), quantity(net.flops(), "FLOP"));
   if (batch_size > 0)
-    page += fmt::format("<p>A step of {} takes {} and keeps {} of activations.</p>\n",
-                        several(batch_size, noun.c_str(), (noun + "s").c_str()),
-                        quantity(net.flops() * static_cast<double>(batch_size), "FLOP"),
-                        quantity(activations * static_cast<double>(batch_size) * net.scalar_bytes, "B"));
+    page += fmt::format(
+        "<p>A step of {} takes {} and keeps {} of activations{}.</p>\n",
+        several(batch_size, noun.c_str(), (noun + "s").c_str()),
+        quantity(net.flops() * static_cast<double>(batch_size), "FLOP"),
+        quantity(activations * static_cast<double>((batch_size + slots - 1) / slots) * net.scalar_bytes, "B"),
+        slots > 1 ? fmt::format(", as it is computed in {} slots", slots) : std::string());
   page += "</section>\n";
 }
 
 void add_predictions(std::string& page, const ReportInput& input) {
   page += "<section><h2>What it predicts</h2>\n<p>The best parameters, on the validation examples. ";
   page +=
-      input.record.score == Score::f1
+      !input.confusion.empty()
+          ? "A row is a true class, a column what its examples were taken for; the darker a cell, the larger its part "
+            "of the row. What was right stands on the diagonal."
+      : input.record.score == Score::f1
           ? "A curve goes from the surest predictions of a label, at the left, to all of them: precision is the "
             "fraction of the predictions that are right, recall the fraction of the label&#39;s examples that are "
             "found. Its ring is where the net decides, at a probability of one half."
           : "The nearer the points are to the line, the better. Residuals are true minus predicted; where they show a "
             "pattern, the net has not learned it yet.";
-  page += "</p>\n<div class=\"charts wide\">\n";
+  page += "</p>\n" + input.confusion;
+  if (!input.predictions.empty()) page += "<div class=\"charts wide\">\n";
   for (const Figure& figure : input.predictions) page += figure_html(figure);
-  page += "</div>\n</section>\n";
+  if (!input.predictions.empty()) page += "</div>\n";
+  page += "</section>\n";
 }
 
 void add_filters(std::string& page, const Tensor<std::uint8_t>& filters) {
@@ -293,9 +300,9 @@ std::string report_html(const ReportInput& input) {
   if (input.diagnostics.every == 0) add_inside(page, input);
   page += "</section>\n";
   if (input.diagnostics.every > 0) add_inside(page, input);
-  if (!input.predictions.empty()) add_predictions(page, input);
+  if (!input.predictions.empty() || !input.confusion.empty()) add_predictions(page, input);
   if (!input.filters.empty()) add_filters(page, input.filters);
-  if (input.net) add_net(page, *input.net, noun_of(input.example), input.batch_size);
+  if (input.net) add_net(page, *input.net, noun_of(input.example), input.batch_size, input.slots);
   add_commands(page, input, !input.patience && input.num_epochs > 0 && epochs < static_cast<double>(input.num_epochs));
   add_config(page, record.config);
   page += "</main>\n<footer>";

@@ -28,8 +28,9 @@ struct ReportInput {
   Diagnostics diagnostics;  ///< `every` is 0 if the run did not measure its net
   std::optional<NetSummary> net;
   std::optional<double> test_acc;   ///< or the test score, if that is not the accuracy
-  Index batch_size = 0;             ///< for the memory of a step; 0: unknown
+  Index batch_size = 0, slots = 1;  ///< for the memory of a step; a batch_size of 0: unknown
   std::vector<Figure> predictions;  ///< on validation; none where nothing is shown of them
+  std::string confusion;            ///< confusion_table() of the validation examples; empty: none
   Tensor<std::uint8_t> filters;     ///< picture (H, W, 3) of the first layer's filters; empty: none
   std::string run_directory;        ///< as in the suggested commands
   std::string started;              ///< "2026-01-31 14:05"; empty: unknown

@@ -27,6 +27,9 @@ th{color:var(--muted);font-weight:600;font-size:14px}
 td.n,th.n{text-align:right}
 tfoot td{font-weight:600;border-bottom:0}
 .net table{width:100%}
+.confusion th,.confusion td{padding:5px 10px}
+.confusion td{background:color-mix(in srgb,var(--c1) var(--share),transparent)}
+.confusion .right{background:color-mix(in srgb,var(--c0) var(--share),transparent)}
 code,pre{font-family:ui-monospace,"DejaVu Sans Mono",Consolas,monospace;font-size:14px}
 pre{background:var(--panel);border-radius:8px;padding:12px 16px;overflow-x:auto;margin:6px 0 14px}
 .filters{display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start}

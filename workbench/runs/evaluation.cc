@@ -158,20 +158,26 @@ Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::strin
   return found;
 }
 
-std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count) {
-  const Predictions found = net.predict(fit_image(image, net.input_shape()));
+std::vector<Guess> guesses_of(const TrainedNet& net, const Predictions& found, Index row, Index count,
+                              const std::optional<TablePreparation>& table) {
   const bool numbers = found.probabilities.empty();
-  const Tensor<double>& values = numbers ? found.scores : found.probabilities;
+  const Tensor<double>& all = numbers ? found.scores : found.probabilities;
+  const std::span<const double> values(all.data() + row * all.dim(1), static_cast<std::size_t>(all.dim(1)));
   const std::vector<std::string>& names = net.target_names().empty() ? net.class_names() : net.target_names();
-  std::vector<Index> order(static_cast<std::size_t>(values.size()));
-  std::iota(order.begin(), order.end(), Index{0});
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
   if (!numbers) {
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return values[a] > values[b]; });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
     order.resize(std::min(order.size(), static_cast<std::size_t>(count)));
   }
   std::vector<Guess> guesses;
-  for (const Index i : order) guesses.push_back({names[static_cast<std::size_t>(i)], values[i]});
+  for (const std::size_t i : order)
+    guesses.push_back({names[i], numbers && table ? table->in_unit(values[i], static_cast<Index>(i)) : values[i]});
   return guesses;
+}
+
+std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count) {
+  return guesses_of(net, net.predict(fit_image(image, net.input_shape())), 0, count);
 }
 
 Dataset load_data_of(const ModelInfo& info, const std::string& data, const fs::path& data_dir,

@@ -3,10 +3,12 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "datasets/table_preparation.h"
 #include "lamina/data/dataset.h"
 #include "lamina/solver/score.h"
 #include "lamina/solver/trained_net.h"
@@ -58,8 +60,11 @@ TrainedNet open_trained_net(const std::filesystem::path& path);
 /// classes or targets.
 Evaluation evaluate(const TrainedNet& net, const Dataset& data, const std::string& split);
 
-/// What the net says of an image (H, W, 3), which is cropped and resized to its input: the `count` most probable
-/// classes or labels, or all numbers, in their order.
+/// What the net says of an example, row `row` of what it predicted: the `count` most probable classes or labels, or all
+/// numbers, in their order and, if it was trained on a table, in the unit of their columns.
+std::vector<Guess> guesses_of(const TrainedNet& net, const Predictions& found, Index row, Index count,
+                              const std::optional<TablePreparation>& table = {});
+/// The same of an image (H, W, 3), which is cropped and resized to the net's input.
 std::vector<Guess> guess(const TrainedNet& net, const TensorView<std::uint8_t>& image, Index count = 3);
 
 /// What evaluation may pass over instead of failing.

@@ -31,13 +31,16 @@ Tensor<std::uint8_t> filter_picture(const Parameters<T>& params) {
   return visualize_filters(filters);
 }
 
-/// Figures of what the run's model, as its file has it, predicts for the validation examples: none for classes, whose
-/// confusion matrix lamina eval prints.
-std::vector<Figure> prediction_figures(const fs::path& directory, const Dataset& data) {
-  if (data.target_names.empty() || data.val.size() == 0) return {};
+/// What the run's model, as its file has it, predicts for the validation examples.
+void add_predictions(const fs::path& directory, const Dataset& data, ReportInput& report) {
+  if (data.val.size() == 0 || data.class_names.size() > kMostConfusionClasses) return;
   const Evaluation found = evaluate(TrainedNet(model_path(directory)), data, "val");
-  if (found.measured == Score::f1) return {precision_recall_figure(found.target_names, found.predicted, found.targets)};
-  return regression_figures(found.target_names, found.predicted, found.targets);
+  if (found.measured == Score::accuracy)
+    report.confusion = confusion_table(found.class_names, found.confusion);
+  else if (found.measured == Score::f1)
+    report.predictions = {precision_recall_figure(found.target_names, found.predicted, found.targets)};
+  else
+    report.predictions = regression_figures(found.target_names, found.predicted, found.targets);
 }
 
 }  // namespace
@@ -101,7 +104,8 @@ void write_pages(const fs::path& directory, const RunConfig& config, const Datas
   report.not_finite = not_finite;
   report.net = net;
   report.batch_size = config.solver.batch_size;
-  if (!not_finite) report.predictions = prediction_figures(directory, data);
+  report.slots = config.solver.slots;
+  if (!not_finite) add_predictions(directory, data, report);
   report.filters = filter_picture(state.best_params.size() > 0 ? state.best_params : state.params);
   report.run_directory = directory.string();
   write_file_atomically(directory / "loss.svg", to_svg(loss_figure(report.record)));

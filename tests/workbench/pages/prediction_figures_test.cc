@@ -8,6 +8,20 @@
 namespace lamina {
 namespace {
 
+// Three of four examples of a are right, none of b.
+TEST(PredictionFigures, ConfusionMatrix) {
+  const std::string table = confusion_table({"a", "<b>"}, {{3, 1}, {2, 0}});
+  EXPECT_NE(table.find("<th scope=\"row\">a</th><td class=\"n right\" style=\"--share:52%\">3</td>"
+                       "<td class=\"n\" style=\"--share:18%\">1</td>"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(table.find("<th scope=\"row\">&lt;b&gt;</th><td class=\"n\" style=\"--share:70%\">2</td>"
+                       "<td class=\"n right\" style=\"--share:0%\">0</td>"),
+            std::string::npos)
+      << table;
+  EXPECT_EQ(confusion_table(std::vector<std::string>(41), std::vector(41, std::vector<Index>(41))), "");
+}
+
 TEST(PredictionFigures, NumbersAgainstWhatIsTrue) {
   const Tensor<double> targets({3, 2}, std::vector<double>{1, 10, -2, 20, 4, 30});
   const Tensor<double> predicted({3, 2}, std::vector<double>{1.5, 11, -2, 18, 3, 33});
