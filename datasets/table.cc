@@ -183,7 +183,7 @@ class Fit {
       if (is_empty_cell(cell)) continue;
       if (const std::size_t comma = cell.find(','); comma != std::string::npos) {
         cell[comma] = '.';
-        if (first < 0) first = row;
+        if (first < 0 || row < first) first = row;
       }
       if (std::isnan(number_in(cell))) return;
     }

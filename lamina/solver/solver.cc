@@ -68,9 +68,14 @@ void check_data(const SolverData& data, const SolverOptions& options, Score scor
   if (numbers(data.train) != numbers(data.val))
     fail("Solver", "expected validation targets of the training targets' kind, ", numbers(data.train),
          " numbers each (0: labels), got ", numbers(data.val));
-  if ((options.augmentation.any() || options.mirror_averaging) && data.train.X.example_shape().rank() != 3)
-    fail("Solver", "expected images (C, H, W) for augmentation and mirror_averaging, got examples of shape ",
-         data.train.X.example_shape());
+  const Shape& example = data.train.X.example_shape();
+  const bool are_images = example.rank() == 3 && example[1] * example[2] > 1;
+  if ((options.augmentation.any() || options.mirror_averaging) && !are_images)
+    fail("Solver",
+         "expected images (C, H, W) for mirror, shift, cutout, brightness, contrast and mirror_averaging, got examples "
+         "of "
+         "shape ",
+         example);
   if (options.augmentation.recolours() && !data.train.X.are_bytes())
     fail("Solver", "expected images of bytes (uint8) for brightness and contrast, got numbers");
 }

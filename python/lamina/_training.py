@@ -217,6 +217,9 @@ def update(solver: Solver, grads: dict[str, Any]) -> None:
         factor = _core.schedule_factor(options(solver), solver._t, solver._total, solver._per_epoch)
     own = getattr(solver.model, "update_factors", {})
     moving = [name for name in params if not own.get(name, _USUAL)[2]]
+    missing = next((name for name in moving if name not in grads), None)
+    if missing is not None:
+        raise KeyError(f"[Solver] expected the gradients of all parameters from model.loss, found none of {missing!r}")
     scale = 1.0 if solver.clip_norm is None else _core.clip_scale([grads[name] for name in moving], solver.clip_norm)
     decay = 0.0 if solver.update_rule is optim.adamw else solver.weight_decay or 0.0
     for name in moving:

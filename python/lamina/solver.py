@@ -231,8 +231,12 @@ class Solver:
 
     def _step(self) -> None:
         """One iteration: draws a mini-batch, computes loss and gradients, and updates the parameters."""
-        loss, grads = self.model.loss(*_training.batch(self))
-        loss = _number(loss)
+        result = self.model.loss(*_training.batch(self))
+        if not isinstance(result, (tuple, list)) or len(result) != 2 or not hasattr(result[1], "keys"):
+            kinds = ", ".join(type(x).__name__ for x in result) if isinstance(result, (tuple, list)) else type(result).__name__
+            raise TypeError("[Solver] expected model.loss(X, y) to return the loss and a dictionary of the gradients, got "
+                            f"{kinds}")
+        loss, grads = _number(result[0]), result[1]
         _training.update(self, grads)
         self.loss_history.append(loss)  # a rule that throws leaves no loss without an update
 

@@ -187,7 +187,8 @@ TEST(ChangingModels, OptionsThatAHookSetsAreChecked) {
   EXPECT_EQ(message([](SolverOptions& o) { o.batch_size = 0; }), "[Solver] expected batch_size of 1 or more, got 0");
   EXPECT_EQ(message([](SolverOptions& o) { o.print_every = 0; }), "[Solver] expected print_every of 1 or more, got 0");
   EXPECT_EQ(message([](SolverOptions& o) { o.augmentation.mirror = true; }),
-            "[Solver] expected images (C, H, W) for augmentation and mirror_averaging, got examples of shape (1,)");
+            "[Solver] expected images (C, H, W) for mirror, shift, cutout, brightness, contrast and mirror_averaging, "
+            "got examples of shape (1,)");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -140,5 +141,6 @@ int finished(int code) {
 
 int main(int argc, char** argv) {
   lamina::cli::open_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows beyond the limit is then an error of writing like any other
   return lamina::cli::finished(lamina::cli::run(argc, argv));
 }

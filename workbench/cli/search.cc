@@ -272,6 +272,7 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
   fs::path directory = resuming ? flags.resume : flags.out;
   if (directory.empty()) directory = default_directory("search-" + trials.front().config.net.model);
 
+  catch_signals();
   Screen screen(plan, trials, flags.quiet);
   const Dataset data = load_data(plan, trials, resuming, flags.quiet, screen);
   if (!flags.quiet)
@@ -280,7 +281,6 @@ int run_search_command(SearchFlags& flags, CLI::App& app) {
                outputs_line(data.class_names, data.target_names));
   if (flags.overwrite) remove_search(directory);
 
-  catch_signals();
   SearchWatcher watcher;
   watcher.on_start = [&](const SearchResult& result, Index done) { screen.start(result, done); };
   watcher.on_progress = [&](const SearchProgress& progress) { screen.progress(progress); };

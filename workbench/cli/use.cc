@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/images.h"
+#include "datasets/table.h"
 #include "lamina/io/atomic_file.h"
 #include "lamina/threads.h"
 #include "workbench/cli/commands.h"
@@ -58,18 +59,23 @@ int run_eval(const UseFlags& flags) {
   return 0;
 }
 
+/// Guesses as a line of JSON, after what they are of: {"image": "cat.jpg"}.
+std::string json_line(ordered_json line, const std::vector<Guess>& guesses, Score measured) {
+  constexpr const char* kLists[] = {"classes", "labels", "targets"};  // as in Score
+  ordered_json list = ordered_json::array();
+  for (const Guess& guess : guesses)
+    list.push_back({{"name", guess.name}, {measured == Score::r2 ? "value" : "probability", guess.value}});
+  line[kLists[static_cast<std::size_t>(measured)]] = std::move(list);
+  return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 /// What the net says of one image, as a line.
 std::string answer(const TrainedNet& net, const std::string& path, const UseFlags& flags) {
+  if (is_table(path))
+    throw std::runtime_error(path + ": expected an image, as the net was trained on images, got a table");
   const std::vector<Guess> guesses = guess(net, read_image(path), flags.top);
   const Score measured = score_of(net.info().config.loss.loss);
-  if (flags.json) {
-    constexpr const char* kLists[] = {"classes", "labels", "targets"};  // as in Score
-    ordered_json list = ordered_json::array();
-    for (const Guess& guess : guesses)
-      list.push_back({{"name", guess.name}, {measured == Score::r2 ? "value" : "probability", guess.value}});
-    const ordered_json line = {{"image", path}, {kLists[static_cast<std::size_t>(measured)], std::move(list)}};
-    return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  }
+  if (flags.json) return json_line({{"image", path}}, guesses, measured);
   std::vector<std::string> words;
   words.reserve(guesses.size());
   for (const Guess& guess : guesses)
@@ -83,12 +89,24 @@ int predict_table(const UseFlags& flags, const TrainedNet& net, const TablePrepa
   if (flags.inputs.size() > 1)
     throw UsageError(
         fmt::format("expected one table for a net that was trained on a table, got {} files", flags.inputs.size()));
-  for (const auto& [given, name] : {std::pair{flags.json, "--json"}, {flags.mirror, "--mirror-averaging"}})
-    if (given) throw UsageError(fmt::format("{} belongs to images, got a net that was trained on a table", name));
+  if (!is_table(flags.inputs.front()))
+    throw UsageError(fmt::format("expected a table (.csv, .tsv) for a net that was trained on a table, got {}",
+                                 shown(flags.inputs.front())));
+  if (flags.mirror) throw UsageError("--mirror-averaging belongs to images, got a net that was trained on a table");
   const UnknownCells unknown = {.allowed = flags.lenience.allow_unknown, .say = [](std::string_view line) {
                                   tell(fmt::format("lamina predict: {}", on_one_line(std::string(line))));
                                 }};
-  const std::string text = predictions_csv(net, preparation, read_csv(flags.inputs.front()), unknown);
+  const CsvTable table = read_csv(flags.inputs.front());
+  std::string text;
+  if (flags.json) {
+    const Predictions found = net.predict(Examples(preparation.read_inputs(table, all_rows(table), unknown)));
+    for (Index row = 0; row < table.rows(); ++row)
+      text += json_line({{"line", table.line(row)}}, guesses_of(net, found, row, flags.top, preparation),
+                        score_of(net.info().config.loss.loss)) +
+              "\n";
+  } else {
+    text = predictions_csv(net, preparation, table, unknown);
+  }
   if (flags.out.empty())
     fmt::print("{}", text);
   else
@@ -183,7 +201,7 @@ Command add_predict(CLI::App& app) {
       ->capture_default_str();
   add_threads(*predict, flags->threads);
   add_mirror(*predict, *flags);
-  predict->add_flag("--json", flags->json, "Print one JSON object an image");
+  predict->add_flag("--json", flags->json, "Print one JSON object for each image, or for each row of a table");
   predict->footer(
       "An image that cannot be read gets a line on standard error; the others are answered, and the exit\n"
       "code is 1. Examples:\n  lamina predict runs/cnn cat.jpg dog.png\n"

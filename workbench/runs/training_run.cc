@@ -374,6 +374,9 @@ RunResult start_run(const RunConfig& given, const fs::path& directory, bool over
 RunResult resume_run(const fs::path& directory, const ResumeChanges& changes, const RunWatcher& watcher) {
   checkpoint_seconds();
   const fs::path path = checkpoint_path(directory);
+  if (!fs::exists(path) && fs::exists(model_path(directory / "best")))
+    fail_file("train", directory,
+              "expected the directory of a run, found that of a search, which 'lamina search --resume' resumes");
   if (!fs::exists(path))
     fail_file("train", directory,
               holds_run(directory) ? "expected a checkpoint to resume, found none"

@@ -88,7 +88,8 @@ void force(const std::string& name) {
       if (name == target.name) return use(target);
       list += (list.empty() ? "" : ", ") + std::string(target.name);
     }
-  fail("LAMINA_TARGET", "expected an instruction set of this processor, one of ", list, ", got '", name, "'");
+  fail("LAMINA_TARGET", "expected LAMINA_TARGET to be an instruction set of this processor, one of ", list, ", got '",
+       name, "'");
 }
 
 // Chooses the instruction set at the first call.

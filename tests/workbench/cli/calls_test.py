@@ -133,6 +133,15 @@ def output_that_fails(done):
               process.stderr)
 
 
+def files_that_may_not_grow(base, data):
+    """A limit on the size of files is an error of writing like any other, not the end by a signal."""
+    call = [LAMINA, "train", "--model", "two-layer", "--hidden", "50", "--epochs", "1", "--num-train", "100", "--data", data, "--out",
+            os.path.join(base, "limited")]
+    done = subprocess.run(["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *call], env=environment(), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, encoding="utf-8", timeout=600)
+    check(done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "limited" in done.stderr, done.returncode, done.stderr)
+
+
 def streams_that_are_closed(base, data):
     """An error keeps its exit code where it cannot be told, and a file never gets the number of a stream."""
     for args, code in [(["train", "--epochs", "0"], 2), (["eval", base], 1), (["trian"], 2)]:
@@ -152,6 +161,7 @@ def main():
     with Directory() as base:
         data = write_cifar10(os.path.join(base, "data"), per_file=400, test=50)
         streams_that_are_closed(base, data)
+        files_that_may_not_grow(base, data)
         small = ["--model", "two-layer", "--hidden", "5", "--epochs", "1", "--batch-size", "50", "--num-train", "100",
                  "--data", data]
 

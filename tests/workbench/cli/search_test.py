@@ -134,6 +134,28 @@ def kills(base, whole, count=24, seed=3):
     return went_on
 
 
+def catches(process, number):
+    """Whether the process has a handler for this signal."""
+    with open("/proc/%d/status" % process.pid) as file:
+        caught = int(re.search(r"^SigCgt:\s*(\w+)$", file.read(), re.M).group(1), 16)
+    return bool(caught >> (number - 1) & 1)
+
+
+def early_interruption(base):
+    """A signal that comes before the first trial ends in the same line; --resume then trains all trials."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        out = os.path.join(base, "early-%d" % number)
+        process = subprocess.Popen([LAMINA, "search", *FIXED, *SEARCHED, *TRIALS, "--out", out], env=environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        while process.poll() is None and not catches(process, number):
+            time.sleep(0.0005)
+        process.send_signal(number)
+        error = process.communicate(timeout=600)[1]
+        check(process.returncode == 128 + number and error == "lamina search: interrupted; go on with: lamina search --resume "
+              + out + "\n", process.returncode, error)
+        check(len(rows(out)) == 12, rows(out))
+
+
 def interruption(base, whole):
     stopped = 0
     for i, number in enumerate((signal.SIGINT, signal.SIGTERM)):
@@ -282,6 +304,7 @@ def main():
         whole = whole_search(base)
         went_on = kills(base, whole)
         check(went_on >= 4, "expected kills in the middle; only", went_on)
+        early_interruption(base)
         interruption(base, whole)
         settings_from_a_file(base, whole)
         switches_and_seeds(base)

@@ -69,6 +69,9 @@ def by_sklearn(X, y, parts, seed, epochs, numbers):
 
 def main():
     warnings.simplefilter("ignore")
+    timed = not os.environ.get("LAMINA_TEST_SANITIZED")
+    if not timed:
+        print("not checked under a sanitizer: how fast lamina trains")
     with Directory() as base:
         for name, (load, epochs) in TABLES.items():
             data, numbers = load(), name == "diabetes"
@@ -84,7 +87,7 @@ def main():
             line = (f"{name}: lamina {mean[0]:.4f}, scikit-learn {mean[1]:.4f}, difference {statistics.mean(differences):+.4f} "
                     f"+- {error:.4f}; {faster:.1f} times as fast")
             print(line, flush=True)
-            check(statistics.mean(differences) >= -error and faster >= 3, line)
+            check(statistics.mean(differences) >= -error and (faster >= 3 or not timed), line)
 
 
 if __name__ == "__main__":

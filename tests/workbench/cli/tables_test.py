@@ -66,6 +66,12 @@ def trains_and_answers(base):
     with open(new, encoding="utf-8") as file:
         given = cells(file.read(), "\t")
     check([{k: row[k] for k in given[0]} for row in answers] == given, "the table's own cells")
+    lines = [json.loads(line) for line in succeeded(run("predict", out, new, "--json", "--top", "2")).stdout.splitlines()]
+    check([line["line"] for line in lines] == list(range(2, 62)), "a JSON object for each row, by its line")
+    for line, row in zip(lines, answers):
+        first, second = line["classes"]
+        check(first["name"] == row["predicted kind"] and first["probability"] >= second["probability"], line, row)
+        check(abs(first["probability"] - float(row["probability " + first["name"]])) < 1e-6, line, row)
     written = os.path.join(base, "predictions.tsv")
     check(succeeded(run("predict", out, new, "--out", written)).stdout == "", "nothing on standard output")
     with open(written, encoding="utf-8") as file:
@@ -97,6 +103,8 @@ def numbers_and_labels(base):
     found = json.loads(succeeded(run("eval", out, "--split", "all", "--json")).stdout)
     rows = cells(succeeded(run("predict", out, data)).stdout)
     check([t["name"] for t in found["targets"]] == ["price", "weight"], found)
+    first = json.loads(succeeded(run("predict", out, data, "--json")).stdout.splitlines()[0])
+    check(all(abs(t["value"] - float(rows[0]["predicted " + t["name"]])) < 1e-5 * t["value"] for t in first["targets"]), first, rows[0])
     for target in found["targets"]:
         errors = [float(row["predicted " + target["name"]]) - float(row[target["name"]]) for row in rows]
         rmse = math.sqrt(sum(e * e for e in errors) / len(errors))
@@ -162,8 +170,12 @@ def wrong_calls(base, data, out):
     refused(run("train", "--data", "synthetic", "--target", "kind"), "--target belongs to a table (.csv, .tsv), got synthetic", code=2)
     refused(run("data", "info", "--target", "kind"), "--target: expected the data", code=2)
     refused(run("predict", out, data, data), "expected one table", code=2)
-    refused(run("predict", out, data, "--json"), "--json belongs to images", code=2)
+    refused(run("predict", out, data, "--mirror-averaging"), "--mirror-averaging belongs to images", code=2)
     refused(run("predict", out, os.path.join(base, "none.csv")), "expected a file, found none")
+    refused(run("predict", out, os.path.join(base, "cat.png")), "expected a table (.csv, .tsv) for a net", "cat.png", code=2)
+    for flag in (["--cutout", "1"], ["--shift", "1"], ["--mirror"], ["--mirror-averaging"]):
+        refused(run("train", "--data", data, "--target", "kind", "--out", os.path.join(base, "augmented"), *flag),
+                "expected images (C, H, W) for mirror, shift, cutout", code=2)
 
 
 def other_nets(base, data):
