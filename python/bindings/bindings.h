@@ -20,6 +20,7 @@ void bind_optim(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);
 void bind_solver(pybind11::module_& m);
 void bind_steps(pybind11::module_& m);
+void bind_tables(pybind11::module_& m);
 void bind_targets(pybind11::module_& m);
 
 }  // namespace lamina::python

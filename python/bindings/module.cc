@@ -25,5 +25,6 @@ PYBIND11_MODULE(_core, m) {
   lamina::python::bind_pooling(m);
   lamina::python::bind_solver(m);
   lamina::python::bind_steps(m);
+  lamina::python::bind_tables(m);
   lamina::python::bind_targets(m);
 }

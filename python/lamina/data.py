@@ -1,4 +1,5 @@
-"""CIFAR-10 as the course's notebooks use it, arrays of images and labels with the mean image subtracted; Tiny ImageNet.
+"""CIFAR-10 as the course's notebooks use it, arrays of images and labels with the mean image subtracted; Tiny ImageNet;
+tables.
 
 Both official layouts of CIFAR-10 are read: `cifar-10-batches-py` (pickles, from which only arrays, numbers and text are
 accepted) and `cifar-10-batches-bin` (bytes).
@@ -9,17 +10,17 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Union
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from lamina import _arguments, _pickles, _tiny_imagenet
+from lamina import _arguments, _pickles, _tables, _tiny_imagenet
 
 __all__ = [
     "load_CIFAR_batch", "load_CIFAR10", "get_CIFAR10_data", "find_CIFAR10", "load_pickle", "load_models",
-    "load_tiny_imagenet",
+    "load_tiny_imagenet", "load_table", "table_rows",
 ]
 
 _Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -223,3 +224,30 @@ def load_tiny_imagenet(path: _Path, dtype: DTypeLike = np.float32, subtract_mean
     if dtype is None or wanted.kind != "f":
         raise TypeError(f"[load_tiny_imagenet] expected dtype to be a type of real numbers, got {dtype!r}")
     return _tiny_imagenet.load(folder, wanted, bool(subtract_mean))
+
+
+def load_table(path: _Path, target: str | Sequence[str], *, loss: str = "softmax", ignore_columns: str | Sequence[str] = (),
+               categories: str | Sequence[str] = (), split_column: str = "", split_seed: int = 0, val_fraction: float = 0.1,
+               test_fraction: float = 0.1) -> dict[str, Any]:
+    """A CSV file as the data of Solver, prepared and split as `lamina train --data FILE.csv --target ...` does:
+
+    X_train, X_val, X_test  rows (N, D) of float64: numbers standardised, a category as one number for each of its kinds
+    y_train, y_val, y_test  with the loss softmax or svm classes (N,), int64, by their place in names; with squared, absolute
+                            or huber numbers (N, K), standardised; with sigmoid labels (N, K), 0 or 1
+    names                   of the classes, or of the K numbers or labels
+    preparation             how cells became numbers, a dictionary: for table_rows, and for the unit of a target k, which is
+                            y * targets[k]["deviation"] + targets[k]["mean"]
+
+    ValueError with file, line and column for what is wrong with the table, FileNotFoundError if there is none.
+    """
+    return _tables.load(_arguments.path("load_table", "path", path), target, loss, {
+        "ignore_columns": ignore_columns, "categories": categories, "split_column": split_column, "split_seed": split_seed,
+        "val_fraction": val_fraction, "test_fraction": test_fraction})
+
+
+def table_rows(path: _Path, preparation: dict[str, Any], allow_unknown: bool = False) -> np.ndarray:
+    """All rows (N, D) of another table, as load_table prepared the first one. Its columns are found by name.
+
+    ValueError for a column that is missing and, unless allow_unknown, for a category that training rows did not have.
+    """
+    return _tables.rows(_arguments.path("table_rows", "path", path), preparation, bool(allow_unknown))

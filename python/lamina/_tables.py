@@ -1,0 +1,69 @@
+"""Tables, read by the library in C++."""
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import _arguments, _core
+
+_KINDS = {"softmax": 0, "svm": 0, "squared": 1, "absolute": 1, "huber": 1, "sigmoid": 2}  # as in TableTarget
+
+
+@contextlib.contextmanager
+def _unpacked(path: str) -> Iterator[str]:
+    """The file, unpacked if its name ends in .gz; the library's errors become ValueError and name `path`."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"[load_table] expected a table, found no {path}")
+    with contextlib.ExitStack() as stack:
+        plain = path
+        if path.endswith(".gz"):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            plain = os.path.join(folder, os.path.basename(path)[:-3])
+            try:
+                with gzip.open(path) as packed, open(plain, "wb") as file:
+                    shutil.copyfileobj(packed, file)
+            except (OSError, EOFError) as error:
+                raise ValueError(f"[load_table] expected a gzipped table in {path}, got a broken file: {error}") from error
+        try:
+            yield plain
+        except RuntimeError as error:
+            raise ValueError(str(error).replace(plain, path)) from None
+
+
+def _list(name: str, columns: str | Sequence[str]) -> str:
+    names = [columns] if isinstance(columns, str) else list(columns)
+    if not all(isinstance(column, str) for column in names):
+        raise TypeError(f"[load_table] expected {name} to be a column's name or a list of names, got {columns!r}")
+    return ",".join(names)
+
+
+def load(path: str, target: str | Sequence[str], loss: str, options: dict[str, Any]) -> dict[str, Any]:
+    if loss not in _KINDS:
+        raise ValueError(f"[load_table] expected loss to be one of {', '.join(_KINDS)}, got {loss!r}")
+    given = {"kind": _KINDS[loss], "target": _list("target", target),
+             **{name: _list(name, options[name]) for name in ("ignore_columns", "categories", "split_column")},
+             "split_seed": _arguments.as_whole("load_table", "split_seed", options["split_seed"])}
+    if not 0 <= given["split_seed"] < 2**32:
+        raise ValueError(f"[load_table] expected split_seed of 0 to {2**32 - 1}, got {given['split_seed']}")
+    for name in ("val_fraction", "test_fraction"):
+        given[name] = _arguments.as_number("load_table", name, options[name])
+        if not 0 <= given[name] < 1:
+            raise ValueError(f"[load_table] expected {name} of 0 or more and below 1, got {given[name]}")
+    with _unpacked(path) as plain:
+        found = _core.load_table(plain, given)
+    found["preparation"] = json.loads(found["preparation"])
+    return found
+
+
+def rows(path: str, preparation: dict[str, Any], allow_unknown: bool) -> np.ndarray:
+    _arguments.dictionary("table_rows", "preparation", preparation)
+    with _unpacked(path) as plain:
+        return _core.table_rows(plain, json.dumps(preparation), allow_unknown)
