@@ -160,14 +160,16 @@ void check_fits_memory(const NetConfig& net, int scalar_bytes) {
          std::llround(count), " parameters, which take ", std::llround(bytes / 1e9), " GB to train");
 }
 
-void check_batch_fits_memory(const NetSummary& net, Index batch_size) {
+void check_batch_fits_memory(const NetSummary& net, Index batch_size, Index slots) {
   const double parameters = 5.0 * static_cast<double>(net.parameter_count()) * net.scalar_bytes;
   const double example = static_cast<double>(net.input.size() + 2 * net.activation_count()) * net.scalar_bytes;
-  const double bytes = static_cast<double>(batch_size) * example, has = machine_memory();
+  const Index at_once = (batch_size + slots - 1) / slots;
+  const double bytes = static_cast<double>(at_once) * example, has = machine_memory();
   if (parameters + bytes > has)
     fail("train", "expected batches that fit into the machine's ", std::llround(has / 1e9), " GB of memory, got ",
-         batch_size, " images a batch, which take ", std::llround(bytes / 1e9), " GB to train on; with this net ",
-         std::max<Index>(0, static_cast<Index>((has - parameters) / example)), " would fit");
+         at_once, slots > 1 ? " images a slot" : " images a batch", ", which take ", std::llround(bytes / 1e9),
+         " GB to train on; with this net ", std::max<Index>(0, static_cast<Index>((has - parameters) / example)),
+         " would fit; --slots computes a batch in parts");
 }
 
 Index num_iterations(const RunConfig& config, Index num_train) {

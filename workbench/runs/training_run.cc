@@ -78,7 +78,9 @@ class Run {
     }
   }
 
-  void check_memory() const { check_batch_fits_memory(net_->summary(), config_.solver.batch_size); }
+  void check_memory() const {
+    check_batch_fits_memory(net_->summary(), config_.solver.batch_size, config_.solver.slots);
+  }
 
   RunResult train() {
     tell_start();

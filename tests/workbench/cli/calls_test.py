@@ -319,6 +319,8 @@ def main():
         expect(1, r"File name too long", "train", *small, "--out", path("x" * 300))
         expect(2, r"images a batch, which take \d+ GB to train on; with this net \d+ would fit", "train", "--data", "synthetic", "--batch-size", "1000000", "--out",
                path("large"))
+        expect(2, r"1000000 images a slot, which take \d+ GB to train on; with this net \d+ would fit", "train", "--data", "synthetic", "--batch-size", "2000000", "--slots", "2", "--out",
+               path("large"))
         check(not os.path.exists(path("large")), "a run that could not begin left its directory")
         without_rights(base, done)
         output_that_fails(done)
