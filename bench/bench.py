@@ -30,6 +30,7 @@ CASES = {  # name: (what it is, GFLOP of a step at valid taps, images a step)
     "e100": ("(e) one layer of 500, dropout 0.75, adam, batch 100", 0.62, 100),
     "r128": ("(r) ResNet-20, batch 128", 31.3, 128),
     "s128": ("(s) depthwise-separable net of 32 to 512 channels, batch 128", 14.3, 128),
+    "t256": ("(t) table of 20 columns, two layers of 128, batch 256", 0.029, 256),
 }
 PREDICTIONS = {"n1": "(n), one image", "n128": "(n), 128 images", "a1": "(a), one image", "a128": "(a), 128 images",
                "c1": "(c), one image", "c128": "(c), 128 images"}

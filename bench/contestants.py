@@ -120,7 +120,7 @@ class Field:
     def ways(self, kind, case):
         """Every way but the compiled ones."""
         found = []
-        text = dict(zip(("net", "batch"), TEXTS.get(case, ())))
+        text = dict(zip(("net", "batch", "input"), TEXTS.get(case, ())))
         for precision in ("float32", "bfloat16"):
             found += [Way("lamina", precision, threads_text(t), self.lamina, kind=kind, case=case, threads=t, **text)
                       for t in sorted({1, self.cores})]

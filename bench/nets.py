@@ -58,9 +58,11 @@ def separable():
 RESNET20 = " | ".join(["conv 16 3x3 no_bias | batchnorm | relu", f"repeat 3 ( {residual(16, 1)} )", residual(32, 2),
                        f"repeat 2 ( {residual(32, 1)} )", residual(64, 2), f"repeat 2 ( {residual(64, 1)} )",
                        "global_average_pool", "affine 10"])
-TEXTS = {  # name: (text, batch size); trained by SGD with momentum
-    "r128": (RESNET20, 128),
-    "s128": (separable(), 128),
+IMAGES = (3, 32, 32)
+TEXTS = {  # name: (text, batch size, shape of an example); trained by SGD with momentum
+    "r128": (RESNET20, 128, IMAGES),
+    "s128": (separable(), 128, IMAGES),
+    "t256": ("affine 128 | relu | affine 128 | relu | affine 10", 256, (20, 1, 1)),
 }
 
 

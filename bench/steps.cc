@@ -2,7 +2,8 @@
 // input, and answers each with one line: {"seconds": [...]}, or {"error": ...} where it cannot do what is asked.
 //
 //   {"case": "n32", "kind": "train", "threads": 2, "steps": 10, "precision": "float32"}
-//   {"net": "conv 16 3x3 | ...", "batch": 128, ...}          a net given as text, besides its name as "case"
+//   {"net": "conv 16 3x3 | ...", "batch": 128, "input": [3, 32, 32], ...}   a net given as text, besides its name as
+//   "case", and the shape of an example
 //   {"kind": "peak", "threads": 2, "precision": "float32"}   {"gflops", "precision", "target"}: an FMA loop in
 //   registers: the processor's measured limit
 //   {"kind": "sweep", "threads": 2, "together": true}        {"total": seconds} of 40 small trainings
@@ -80,11 +81,13 @@ Case find_case(const std::string& name) {
   throw std::invalid_argument("[steps] expected the name of a case, got '" + name + "'");
 }
 
-Case text_case(const std::string& text, Index batch) {
+Case text_case(const nlohmann::json& request) {
   Case c;
   c.net.model = kNetOfBlocks;
-  c.net.net = text;
-  c.batch = batch;
+  c.net.net = request.at("net");
+  const auto input = request.at("input").get<std::vector<Index>>();
+  c.net.input_dim = Shape(std::span<const Index>(input));
+  c.batch = request.at("batch");
   return c;
 }
 
@@ -99,9 +102,19 @@ Split random_split(Index n) {
   return split;
 }
 
+// The same number of examples of another shape, as floats.
+Split random_table(const Split& images, const Shape& example) {
+  RandomState random(1);
+  Split split{Examples(random.randn({images.size(), example[0], example[1], example[2]})).keeping_floats(1e6)};
+  split.y = images.y;
+  return split;
+}
+
 // A net in training, kept from request to request.
 struct Training {
-  explicit Training(const Case& c, const Split& data) : net(make_net<float>(c.net, random)) {
+  Training(const Case& c, const Split& images) : net(make_net<float>(c.net, random)) {
+    const bool of_images = c.net.input_dim == images.X.example_shape();
+    const Split data = of_images ? images : random_table(images, c.net.input_dim);
     SolverOptions options;
     options.update_rule = c.rule;
     options.optim_config.learning_rate = 1e-4;
@@ -148,7 +161,7 @@ nlohmann::json answer_to(const nlohmann::json& request, const Split& data,
     return {{"error", "expected a precision of float32 or bfloat16, got " + precision}};
   if (kind == "sweep") return {{"total", bench::sweep_seconds(data, request.at("together").get<bool>())}};
   const auto name = request.at("case").get<std::string>();
-  Case c = request.contains("net") ? text_case(request.at("net"), request.at("batch")) : find_case(name);
+  Case c = request.contains("net") ? text_case(request) : find_case(name);
   c.net.precision = precision == "bfloat16" ? Precision::bf16 : Precision::full;
   auto& training = trainings[name + " " + precision];
   if (!training) training = std::make_unique<Training>(c, data);

@@ -11,7 +11,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from nets import CASES, TEXTS
+from nets import CASES, IMAGES, TEXTS
 from torch_net import net_of_text
 
 
@@ -39,13 +39,14 @@ class Training:
     def __init__(self, case, layout, precision, compiled):
         self.format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
         if case in TEXTS:
-            (text, self.batch), rule = TEXTS[case], "sgd_momentum"
-            self.net = net_of_text(text, (3, 32, 32))
+            (text, self.batch, self.shape), rule = TEXTS[case], "sgd_momentum"
+            self.net = net_of_text(text, self.shape)
         else:
-            layers, rule, self.batch = CASES[case]
+            (layers, rule, self.batch), self.shape = CASES[case], IMAGES
             self.net = net_of(layers)
         if layout == "channels_last":
             self.net = self.net.to(memory_format=self.format)
+        self.rows_of_table = torch.randn(10000, *self.shape) if self.shape != IMAGES else None
         self.bfloat16 = precision == "bfloat16"
         if rule == "adam":
             self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-4)
@@ -54,6 +55,8 @@ class Training:
         self.run = torch.compile(self.net) if compiled else self.net
 
     def batch_of(self, data, mean, rows):
+        if self.shape != IMAGES:
+            return self.rows_of_table[rows]
         X = data[rows].to(torch.float32).sub_(mean)
         return X.contiguous(memory_format=torch.channels_last) if self.format is torch.channels_last else X
 
