@@ -140,13 +140,14 @@ class Fit {
     return column;
   }
 
-  // The first row whose cell is neither empty nor a number; -1 if there is none.
+  // The first of these rows, as the file has them, whose cell is neither empty nor a number; -1 if there is none.
   Index first_text(const std::vector<Index>& rows, Index place) const {
+    Index first = -1;
     for (const Index row : rows) {
       const std::string_view cell = table_.cell(row, place);
-      if (!is_empty_cell(cell) && std::isnan(number_in(cell))) return row;
+      if ((first < 0 || row < first) && !is_empty_cell(cell) && std::isnan(number_in(cell))) first = row;
     }
-    return -1;
+    return first;
   }
 
   TableColumn input(const std::string& name, const std::vector<Index>& rows, Index place) const {
