@@ -40,6 +40,7 @@ template <class T>
 class ConvNet : public Net<T> {
  public:
   using Options = ConvNetOptions;
+  using LossOf = ConvNet;
 
   /// Draws each filter bank in layer order, then the affine layer's matrix. Throws as blocks_of() does.
   ConvNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);

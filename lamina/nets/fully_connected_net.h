@@ -39,6 +39,7 @@ template <class T>
 class FullyConnectedNet : public Net<T> {
  public:
   using Options = FullyConnectedNetOptions;
+  using LossOf = FullyConnectedNet;
 
   /// Draws each weight matrix in layer order. `random` is kept for dropout's draws and must outlive the net. Throws as
   /// blocks_of() does.

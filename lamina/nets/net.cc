@@ -1,6 +1,7 @@
 #include "lamina/nets/net.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <type_traits>
 #include <utility>
@@ -114,6 +115,8 @@ Net<T>& Net<T>::operator=(const Net& other) {
 // Makes the blocks, and the parameters: gammas are 1, all others 0.
 template <class T>
 void Net<T>::build() {
+  static std::atomic<std::uint64_t> nets{0};
+  made_ = ++nets;
   Declaration declaration(options_.name, options_.precision, options_.separator);
   root_ = std::make_unique<Sequential<T>>(blocks_);
   num_classes_ = declare_all(*root_, input_, declaration);
@@ -251,6 +254,7 @@ std::unique_ptr<Net<T>> Net<T>::twin() const {
   std::vector<T*> memory;
   for (const auto& entry : params_) memory.push_back(const_cast<T*>(entry.value.data()));
   twin->params_ = Parameters<T>(params_, memory);
+  twin->made_ = made_;
   return twin;
 }
 

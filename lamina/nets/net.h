@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,6 +61,9 @@ template <class T>
 class Net {
  public:
   using Scalar = T;
+  /// The class whose loss(X, targets) is that of slot_loss(). In a class that you derive from a net, perhaps with a
+  /// loss of its own, this is still the net, and so Solver does not call slot_loss().
+  using LossOf = Net;
 
   /// A net for examples of shape `input`: (C, H, W), or (D), which takes X of shape (N, ...) of any rank with D values
   /// per example. Weights are drawn from `random` in the order of the blocks. `random` is kept for dropout and must
@@ -107,6 +111,8 @@ class Net {
   /// A net of the same blocks whose parameters are this one's, in the same memory, for passes on another thread. It has
   /// gradients and running averages of its own, and must not outlive this one.
   std::unique_ptr<Net> twin() const;
+  /// Whether `other`'s twin() has made this net, and `other` has not been assigned another net since.
+  bool is_twin_of(const Net& other) const { return made_ == other.made_; }
   /// Takes over the running averages and settings of the net of which this one is a twin.
   void follow(const Net& other);
   /// The stream that dropout draws from.
@@ -165,6 +171,7 @@ class Net {
   Parameters<T> params_, grads_;
   std::vector<UpdateFactors> update_factors_;
   Tensor<T> scores_, dscores_;
+  std::uint64_t made_ = 0;  // a number for each net that was made, which its twins share
 };
 
 /// The number of scores that these blocks give for an example. Throws as Net's constructor does.

@@ -32,6 +32,7 @@ template <class T>
 class ThreeLayerConvNet : public Net<T> {
  public:
   using Options = ThreeLayerConvNetOptions;
+  using LossOf = ThreeLayerConvNet;
 
   /// Draws W1, W2, W3 in this order. Throws as blocks_of() does.
   ThreeLayerConvNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);

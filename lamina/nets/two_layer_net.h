@@ -29,6 +29,7 @@ template <class T>
 class TwoLayerNet : public Net<T> {
  public:
   using Options = TwoLayerNetOptions;
+  using LossOf = TwoLayerNet;
 
   /// Draws W1, then W2, as weight_scale * randn(shape); biases are zero. Throws as blocks_of() does.
   TwoLayerNet(const Options& options, RandomState& random, Weights weights = Weights::drawn);

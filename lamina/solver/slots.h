@@ -29,6 +29,7 @@ namespace lamina {
 template <class M>
 concept HasSlots = requires(M& model, const TensorView<typename M::Scalar>& X,
                             const BatchTargets<typename M::Scalar>& targets, std::span<const Index> starts) {
+  requires std::same_as<typename M::LossOf, M>;
   model.draw_slots(starts, model.random());
   { model.slot_loss(X, targets, std::size_t{0}) } -> std::convertible_to<LossAndGradients<typename M::Scalar>>;
   { model.add_regularization() } -> std::convertible_to<double>;
@@ -219,6 +220,7 @@ class Slots {
     if constexpr (kHasTwins) {
       jobs_.clear();
       assign(0, shares.size(), workers_);
+      if (!twins_.empty() && !twins_.front()->net->is_twin_of(main_.model())) twins_.clear();
       while (twins_.size() + 1 < jobs_.size()) twins_.push_back(std::make_unique<Worker>(twin_of(main_.model())));
       for (std::size_t i = 1; i < jobs_.size(); ++i) twins_[i - 1]->net->follow(main_.model());
       const RandomState before = main_.model().random();

@@ -298,6 +298,43 @@ TEST(Slots, SideBySideHasTheSameBits) {
     }
 }
 
+// A net that is assigned another one gets other twins.
+TEST(Slots, TwinsAreOfTheNetAsItIs) {
+  std::vector<double> losses[2];
+  for (const int threads : {1, 2}) {
+    set_num_threads(threads);
+    RandomState random(3), other_random(4);
+    Net<float> net({3, 6, 6}, parse_net("affine 8 | relu | affine 4"), random);
+    const Net<float> other({3, 6, 6}, parse_net("affine 8 | tanh | affine 4"), other_random);
+    SolverOptions options = in_slots(4);
+    options.num_epochs = 8;
+    Solver solver(net, {images(), images().first(50)}, options, random);
+    solver.on_iteration = [&](const IterationEvent& event) {
+      if (event.iteration % 3 == 0) net = event.iteration == 6 ? Net<float>(other) : Net<float>(net);
+    };
+    solver.train();
+    losses[threads - 1] = solver.history().loss_history;
+  }
+  set_num_threads(0);
+  EXPECT_EQ(losses[0], losses[1]);
+}
+
+// A net of one's own that adds to the loss.
+struct Shifted : Net<float> {
+  using Net<float>::Net;
+  const Tensor<float>& loss(const TensorView<float>& X) { return Net<float>::loss(X); }
+  LossAndGradients<float> loss(const TensorView<float>& X, std::span<const Label> y) {
+    const LossAndGradients<float> plain = Net<float>::loss(X, y);
+    return {plain.loss + 1000, plain.grads};
+  }
+};
+
+TEST(Slots, ALossOfOnesOwnIsCalled) {
+  RandomState random(3);
+  Shifted net({3, 6, 6}, parse_net("affine 8 | relu | affine 4"), random);
+  EXPECT_GT(losses_of(net, in_slots(4), random).front(), 1000);
+}
+
 TEST(Slots, AnErrorInASlotReachesTheCaller) {
   set_num_threads(2);
   Split wrong = images();
