@@ -236,10 +236,8 @@ std::vector<double> losses_of(M& model, const SolverOptions& options, RandomStat
                               SolverState<float>* state = nullptr) {
   Solver<M> solver(model, {images(), images().first(50)}, options, random);
   if (state && stop_at < 0) solver.set_state(*state);
-  if (stop_at > 0) {
-    Index done = 0;
-    solver.should_stop = [&] { return ++done == stop_at; };
-  }
+  Index done = 0;
+  solver.should_stop = [&] { return ++done == stop_at; };
   solver.train();
   if (state && stop_at > 0) *state = solver.state();
   return solver.history().loss_history;
