@@ -35,18 +35,19 @@ def _unpacked(path: str) -> Iterator[str]:
         try:
             yield plain
         except RuntimeError as error:
-            raise ValueError(str(error).replace(plain, path)) from None
+            what = str(error).replace(plain, path).partition("] ")[2]
+            raise ValueError(f"[load_table] expected a table that can be used, got {what}") from None
 
 
 def _list(name: str, columns: str | Sequence[str]) -> str:
-    names = [columns] if isinstance(columns, str) else list(columns)
+    names = [columns] if isinstance(columns, str) else list(columns) if isinstance(columns, (list, tuple)) else [None]
     if not all(isinstance(column, str) for column in names):
         raise TypeError(f"[load_table] expected {name} to be a column's name or a list of names, got {columns!r}")
     return ",".join(names)
 
 
 def load(path: str, target: str | Sequence[str], loss: str, options: dict[str, Any]) -> dict[str, Any]:
-    if loss not in _KINDS:
+    if not isinstance(loss, str) or loss not in _KINDS:
         raise ValueError(f"[load_table] expected loss to be one of {', '.join(_KINDS)}, got {loss!r}")
     given = {"kind": _KINDS[loss], "target": _list("target", target),
              **{name: _list(name, options[name]) for name in ("ignore_columns", "categories", "split_column")},
@@ -65,5 +66,9 @@ def load(path: str, target: str | Sequence[str], loss: str, options: dict[str, A
 
 def rows(path: str, preparation: dict[str, Any], allow_unknown: bool) -> np.ndarray:
     _arguments.dictionary("table_rows", "preparation", preparation)
+    try:
+        text = json.dumps(preparation)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"[table_rows] expected preparation to be what load_table gave, got another: {error}") from error
     with _unpacked(path) as plain:
-        return _core.table_rows(plain, json.dumps(preparation), allow_unknown)
+        return _core.table_rows(plain, text, allow_unknown)

@@ -229,7 +229,9 @@ def load_tiny_imagenet(path: _Path, dtype: DTypeLike = np.float32, subtract_mean
 def load_table(path: _Path, target: str | Sequence[str], *, loss: str = "softmax", ignore_columns: str | Sequence[str] = (),
                categories: str | Sequence[str] = (), split_column: str = "", split_seed: int = 0, val_fraction: float = 0.1,
                test_fraction: float = 0.1) -> dict[str, Any]:
-    """A CSV file as the data of Solver, prepared and split as `lamina train --data FILE.csv --target ...` does:
+    """The CSV file at path as the data of Solver, prepared and split as `lamina train --data FILE.csv --target ...` does. The
+    options mean what the command's flags of these names do: ignore_columns and categories are columns' names, split_column
+    is one; without it val_fraction and test_fraction of the rows are held out, drawn by split_seed.
 
     X_train, X_val, X_test  rows (N, D) of float64: numbers standardised, a category as one number for each of its kinds
     y_train, y_val, y_test  with the loss softmax or svm classes (N,), int64, by their place in names; with squared, absolute
@@ -246,7 +248,8 @@ def load_table(path: _Path, target: str | Sequence[str], *, loss: str = "softmax
 
 
 def table_rows(path: _Path, preparation: dict[str, Any], allow_unknown: bool = False) -> np.ndarray:
-    """All rows (N, D) of another table, as load_table prepared the first one. Its columns are found by name.
+    """All rows (N, D) of the table at path, as load_table, which gave preparation, prepared the first one. Columns are found
+    by name.
 
     ValueError for a column that is missing and, unless allow_unknown, for a category that training rows did not have.
     """

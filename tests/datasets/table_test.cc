@@ -295,9 +295,10 @@ TEST_F(Table, AColumnThatNamesEachRowIsNoCategory) {
   std::string text = "id,x,y,part\n";
   for (int i = 0; i < 50; ++i)
     text += "row" + std::to_string(i) + ",1," + (i % 2 ? "a" : "b") + (i < 40 ? ",train\n" : ",val\n");
-  EXPECT_EQ(error(text, kOwnSplit),
-            "column 'id': expected numbers or a few categories, found 40 texts in 40 training rows, such as 'row0' in line "
-            "2; --ignore-columns leaves the column out");
+  EXPECT_EQ(
+      error(text, kOwnSplit),
+      "column 'id': expected numbers or a few categories, found 40 texts in 40 training rows, such as 'row0' in line "
+      "2; --ignore-columns leaves the column out");
   TableOptions options = kOwnSplit;
   options.ignore_columns = "id";
   EXPECT_EQ(load_table(path_, options).example_shape(), (Shape{1, 1, 1}));

@@ -193,7 +193,7 @@ class Fuzz(Nets, Tools, unittest.TestCase):
         kinds += [self.one_update] * 4
         kinds += [self.one_net] * 4 + [self.one_solver] * 2 + [self.one_accuracy] + [self.one_of_the_package]
         kinds += [self.one_numerical_gradient] * 2 + [self.one_gradient_of_blobs, self.one_check, self.one_error]
-        kinds += [self.one_grid, self.one_file, self.one_set, self.one_window] * 2
+        kinds += [self.one_grid, self.one_file, self.one_set, self.one_table, self.one_window] * 2
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             while self.calls < CALLS:

@@ -141,6 +141,24 @@ class Tools:
                 self.call(data.load_tiny_imagenet, pick(folder),
                           [np.float32, "f8", int, None, "x"][self.rng.integers(5)])
 
+    def one_table(self):
+        """Tables that are right, wrong or none, and options of the wrong kinds."""
+        tables = [b"x,y\n" + b"".join(b"%d,%s\n" % (i, b"ab"[i % 2:i % 2 + 1]) for i in range(20)), b"", b"x,y\n1\n", b"x,x\n1,2\n",
+                  b"\xff\xfe", b"x,y\n" + b"1,a\n" * 3, b'x,y\n"1,a\n', bytes(self.rng.integers(0, 256, 50, "u1"))]
+        preparation = {"target": "classes", "inputs": [{"name": "x", "mean": 0.0, "deviation": 1.0}],
+                       "targets": [{"name": "y", "categories": ["a", "b"]}]}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, str(self.rng.choice(["t.csv", "t.csv.gz"])))
+            with open(path, "wb") as file:
+                file.write(tables[self.rng.integers(len(tables)) if self.rng.random() < 0.7 else 0])
+            wrong = [None, 3.5, [1], object(), "none", -1, {}, "", 1.0, float("nan")]
+            pick = lambda right: wrong[self.rng.integers(len(wrong))] if self.rng.random() < 0.15 else right
+            if self.rng.random() < 0.5:
+                self.call(data.load_table, pick(path), pick("y"), loss=pick("softmax"), ignore_columns=pick(()), categories=pick(()),
+                          split_column=pick(""), split_seed=pick(0), val_fraction=pick(0.2), test_fraction=pick(0.1))
+            else:
+                self.call(data.table_rows, pick(path), {**preparation, "inputs": pick(preparation["inputs"])}, pick(False))
+
     def one_set(self):
         """CIFAR-10 of 12 images a file."""
         with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,8 @@ import numpy as np
 
 def affine(x, w, b, dout):
     rows = x.reshape(len(x), len(w))
-    return rows @ w + b, ((dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(0))
+    db = None if b is None else dout.sum(0)
+    return rows @ w + (0 if b is None else b), ((dout @ w.T).reshape(x.shape), rows.T @ dout, db)
 
 
 def relu(x, dout):

@@ -46,8 +46,8 @@ RunConfig run_config_from_json(const std::string& text);
 /// Throws std::invalid_argument where training the net needs more memory than the machine has: parameters, their
 /// gradients, the best ones and an update rule's two tensors, each of scalars of so many bytes.
 void check_fits_memory(const NetConfig& net, int scalar_bytes);
-/// Throws std::invalid_argument where a training step of `batch_size` examples in `slots` parts does not fit beside them:
-/// the examples of a part, what the forward pass keeps of them, and its gradients.
+/// Throws std::invalid_argument where a training step of `batch_size` examples in `slots` parts does not fit beside
+/// them: the examples of a part, what the forward pass keeps of them, and its gradients.
 void check_batch_fits_memory(const NetSummary& net, Index batch_size, Index slots);
 
 /// Iterations of a run on that many training images.
