@@ -2,8 +2,9 @@
 // input, and answers each with one line: {"seconds": [...]}, or {"error": ...} where it cannot do what is asked.
 //
 //   {"case": "n32", "kind": "train", "threads": 2, "steps": 10, "precision": "float32"}
-//   {"net": "conv 16 3x3 | ...", "batch": 128, "input": [3, 32, 32], ...}   a net given as text, besides its name as
-//   "case", and the shape of an example
+// Instead of one of the named cases, a request may have a net as text, with the batch size and an example's shape:
+//   {"case": "r128", "net": "conv 16 3x3 | ...", "batch": 128, "input": [3, 32, 32], "kind": "train", ...}
+// Other kinds of requests:
 //   {"kind": "peak", "threads": 2, "precision": "float32"}   {"gflops", "precision", "target"}: an FMA loop in
 //   registers: the processor's measured limit
 //   {"kind": "sweep", "threads": 2, "together": true}        {"total": seconds} of 40 small trainings

@@ -103,6 +103,11 @@ TableColumn column_from(const json& object) {
 
 }  // namespace
 
+TableTarget targets_of(Loss loss) {
+  if (takes_labels(loss)) return TableTarget::classes;
+  return loss == Loss::sigmoid ? TableTarget::labels : TableTarget::numbers;
+}
+
 double number_in(std::string_view cell) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   if (cell.starts_with('+') && !cell.starts_with("+-")) cell.remove_prefix(1);

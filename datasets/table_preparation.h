@@ -11,12 +11,15 @@
 
 #include "datasets/csv.h"
 #include "lamina/data/dataset.h"
+#include "lamina/nets/loss.h"
 #include "lamina/tensor.h"
 
 namespace lamina {
 
 /// What is to be predicted: one column's class, one or several numbers, or several labels that are 0 or 1 each.
 enum class TableTarget : std::uint8_t { classes, numbers, labels };
+/// The kind of targets that a loss takes.
+TableTarget targets_of(Loss loss);
 
 /// A column and what of its cells the net sees. A number x becomes (x - mean) / deviation, or 0 where the training rows
 /// all have the same number. A category becomes one number for each of `categories`: 1 for its own, 0 for the others.

@@ -1,8 +1,12 @@
 #include "lamina/nets/loss.h"
 
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numbers>
+#include <string>
+
+#include "lamina/check.h"
 
 namespace lamina {
 namespace {
@@ -12,6 +16,15 @@ constexpr std::string_view kLosses[] = {"softmax", "svm", "sigmoid", "squared", 
 }  // namespace
 
 std::string_view name_of(Loss loss) { return kLosses[static_cast<std::size_t>(loss)]; }
+
+Loss loss_from_name(std::string_view where, std::string_view name) {
+  std::string names;
+  for (std::size_t i = 0; i < std::size(kLosses); ++i) {
+    if (kLosses[i] == name) return static_cast<Loss>(i);
+    names += (i > 0 ? ", " : "") + std::string(kLosses[i]);
+  }
+  fail(where, "expected a loss, one of ", names, ", got '", name, "'");
+}
 
 double even_loss(Loss loss, Index C) {
   switch (loss) {

@@ -21,6 +21,8 @@ enum class Loss {
 
 /// "softmax"
 std::string_view name_of(Loss loss);
+/// The loss of that name. Throws std::invalid_argument, which names `where`, for another text.
+Loss loss_from_name(std::string_view where, std::string_view name);
 /// Whether targets are labels (N); those of the other losses are numbers (N, K).
 inline bool takes_labels(Loss loss) { return loss == Loss::softmax || loss == Loss::svm; }
 

@@ -108,8 +108,8 @@ class Net {
   LossAndGradients<T> slot_loss(const TensorView<T>& X, const BatchTargets<T>& targets, std::size_t slot);
   /// Adds reg W to the gradients of all parameters named W..., and returns 0.5 reg sum W^2.
   double add_regularization();
-  /// A net of the same blocks whose parameters are this one's, in the same memory, for passes on another thread. It has
-  /// gradients and running averages of its own, and must not outlive this one.
+  /// A net with the same blocks that uses this net's parameters (the same memory, no copy), so that another thread can
+  /// run a pass. It has its own gradients and running averages. It must not outlive this net.
   std::unique_ptr<Net> twin() const;
   /// Whether `other`'s twin() has made this net, and `other` has not been assigned another net since.
   bool is_twin_of(const Net& other) const { return made_ == other.made_; }

@@ -37,7 +37,7 @@ concept HasSlots = requires(M& model, const TensorView<typename M::Scalar>& X,
 
 namespace detail {
 
-/// A sum of slots, whose gradients and buffers are still to be multiplied by `factor`, as its loss is.
+/// The loss of some slots together. It, the gradients and the buffers are still to be multiplied by `factor`.
 struct SlotPart {
   double loss = 0, factor = 1;
 };

@@ -29,7 +29,7 @@ class Bias {
   std::optional<py::array> array_;
 };
 
-/// db, or None if there is no bias.
+/// The gradient of the bias, or None if the layer has no bias.
 template <class T>
 py::object bias_gradient(Tensor<T>&& db, Type type) {
   if (db.rank() == 0) return py::none();

@@ -45,7 +45,7 @@ py::dict load(const std::string& path, const py::dict& given) {
   options.ignore_columns = given["ignore_columns"].cast<std::string>();
   options.categories = given["categories"].cast<std::string>();
   options.split_column = given["split_column"].cast<std::string>();
-  options.kind = static_cast<TableTarget>(given["kind"].cast<int>());
+  options.kind = targets_of(loss_from_name("load_table", given["loss"].cast<std::string>()));
   options.split_seed = given["split_seed"].cast<std::uint32_t>();
   options.val_fraction = given["val_fraction"].cast<double>();
   options.test_fraction = given["test_fraction"].cast<double>();

@@ -248,8 +248,8 @@ def load_table(path: _Path, target: str | Sequence[str], *, loss: str = "softmax
 
 
 def table_rows(path: _Path, preparation: dict[str, Any], allow_unknown: bool = False) -> np.ndarray:
-    """All rows (N, D) of the table at path, as load_table, which gave preparation, prepared the first one. Columns are found
-    by name.
+    """All rows (N, D) of the table at path, prepared like another table: preparation is what load_table returned for that one.
+    Columns are found by name.
 
     ValueError for a column that is missing and, unless allow_unknown, for a category that training rows did not have.
     """

@@ -46,7 +46,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(set(data["X_train"][:, 0]) | set(data["X_train"][:, 1]), {0.0, 1.0})
         columns = data["preparation"]["inputs"]
         self.assertEqual([column["name"] for column in columns], ["colour", "size"])
-        # The rows of the whole table, prepared, have those of each split among them.
+        # Each row of a split is a row of the table as table_rows() prepares it.
         whole = table_rows(path, data["preparation"])
         np.testing.assert_allclose(whole[:, 2], (np.round(self.size, 6) - columns[1]["mean"]) / columns[1]["deviation"], atol=1e-12)
         kinds = np.arange(200) % 3
@@ -105,8 +105,8 @@ class Tables(unittest.TestCase):
         for error, part, call in [
                 (FileNotFoundError, "found no ", lambda: load_table(path + "x", "kind")),
                 (ValueError, "expected a column 'knd'.*did you mean kind", lambda: load_table(path, "knd")),
-                (ValueError, "expected loss to be one of softmax", lambda: load_table(path, "kind", loss="l2")),
-                (ValueError, "expected val_fraction of 0 or more and below 1, got 1", lambda: load_table(path, "kind", val_fraction=1)),
+                (ValueError, "expected a loss, one of softmax, .*, got 'l2'", lambda: load_table(path, "kind", loss="l2")),
+                (ValueError, "expected fractions of 0 to below 1, got 1", lambda: load_table(path, "kind", val_fraction=1)),
                 (ValueError, "expected split_seed of 0 to 4294967295, got -1", lambda: load_table(path, "kind", split_seed=-1)),
                 (TypeError, "expected target to be a column's name", lambda: load_table(path, [1])),
                 (TypeError, "expected preparation to be a dictionary", lambda: table_rows(path, "x"))]:

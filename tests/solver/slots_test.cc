@@ -212,7 +212,7 @@ TEST(Slots, TheTreeOfSums) {
   EXPECT_NE(1 + (e + e), 1 + e);
 }
 
-// The net is left as the first slot's pass left it, whoever computes the others.
+// After a step, layers() shows the outputs of the first slot, on whatever threads the others were computed.
 TEST(Slots, LayersShowTheFirstSlot) {
   RandomState random(9);
   Net<float> net({3, 6, 6}, parse_net("affine 5 | relu | affine 4"), random);

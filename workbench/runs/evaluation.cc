@@ -49,7 +49,7 @@ void add_classes(const std::vector<Label>& best, const std::vector<Label>& y, Ev
   }
 }
 
-/// Numbers that the net predicts, in the unit of their columns if it was trained on a table.
+/// Predicted numbers. If the net was trained on a table, they are converted to the units of the table's columns.
 Tensor<double> in_units(const std::optional<TablePreparation>& table, const Tensor<double>& numbers) {
   Tensor<double> converted = numbers;
   if (table)

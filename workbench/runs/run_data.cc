@@ -95,14 +95,11 @@ ImageFolderOptions image_options(const RunConfig& config) {
 }
 
 TableOptions table_options(const RunConfig& config) {
-  const Loss loss = config.net.loss.loss;
   return {.target = config.target,
           .ignore_columns = config.ignore_columns,
           .categories = config.categories,
           .split_column = config.split_column,
-          .kind = takes_labels(loss)      ? TableTarget::classes
-                  : loss == Loss::sigmoid ? TableTarget::labels
-                                          : TableTarget::numbers,
+          .kind = targets_of(config.net.loss.loss),
           .split_seed = config.split_seed,
           .val_fraction = config.val_fraction,
           .test_fraction = config.test_fraction};
