@@ -1,7 +1,8 @@
 """ResNet-20 (examples/resnet20.toml) in lamina and in PyTorch, from the same weights and on the same mini-batches, step by
 step in turns: how far apart the losses of the first steps are, and the accuracies after some epochs.
 
-    PYTHONPATH=build/release/python /usr/bin/python3 bench/resnet20.py FOLDER [EPOCHS]
+    ./run python    # builds the package
+    PYTHONPATH=build/release/python /usr/bin/python3 bench/resnet20.py FOLDER [EPOCHS]    # needs Debian's python3-torch
 
 FOLDER holds CIFAR-10. Each side's updates are momentum's with Nesterov's step, in float32."""
 import os

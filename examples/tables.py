@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Tables: the four that scikit-learn brings along, written as CSV files, and nets that learn to predict a column of each.
 
-    PYTHONPATH=build/release/python /usr/bin/python3 examples/tables.py
+    ./run python    # builds the package
+    PYTHONPATH=build/release/python /usr/bin/python3 examples/tables.py    # needs Debian's python3-sklearn
 
 The same by the command: lamina train --data diabetes.csv --target progression --loss squared
 """

@@ -132,9 +132,9 @@ std::string NetSummary::to_string(Index batch_size, Index slots) const {
       batch_size, batch_size == 1 ? "" : "s", scaled(2 * static_cast<double>(parameter_count()) * bytes, "B"));
   if (slots > 1)
     text += fmt::format(
-        "The step is computed in {} slots, one by one. The memory is that of one slot, of {} example{}; sums of "
-        "gradients\n"
-        "that wait for the others take up to {} more.\n",
+        "The step is computed in {} slots. The memory is that of one slot, of {} example{}, as long as they are "
+        "computed\n"
+        "one by one (those of small nets may run side by side). Sums of gradients take up to {} more.\n",
         slots, slot, slot == 1 ? "" : "s",
         scaled(static_cast<double>(std::bit_width(static_cast<std::uint64_t>(slots - 1))) *
                    static_cast<double>(parameter_count()) * bytes,
